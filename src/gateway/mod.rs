@@ -1,0 +1,124 @@
+//! The server-neutral model of one root: sites, their routes, where these lead, and every setting with its origin.
+//!
+//! `nginx` and `apache` lower their trees into it; `handshake` follows requests through it; `facts` read it. It knows neither syntax.
+
+mod remark;
+mod rewrite;
+mod route;
+mod scope;
+mod server;
+mod site;
+mod symbolic;
+mod text;
+mod unknown;
+mod upstream;
+
+pub use remark::{Remark, RemarkKind};
+pub use rewrite::{Action, Condition, Rewrite, Test};
+pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, Signal, SignalKind, Target};
+pub use scope::{Assigned, Entry, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId, Scopes, Setting};
+pub use server::{Modules, Server, Version};
+pub use site::{Listen, Name, Site, SiteId};
+pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
+pub use text::{TextId, Texts};
+pub use unknown::{Known, Unknown};
+pub use upstream::{Member, Upstream, UpstreamId};
+
+use rustc_hash::FxHashMap;
+
+use crate::source::{SourceId, Span};
+
+/// The model of one root and everything it includes.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Which server reads this configuration.
+    pub server: Server,
+    /// The version it is judged for, where the user or the project names one.
+    pub version: Option<Version>,
+    /// The root: the main file, or a fragment that nothing includes.
+    pub root: SourceId,
+    /// Set where not everything that the server reads is here, with one reason: a fragment, a missing include, a template hole.
+    pub partial: Option<Unknown>,
+    /// The interned texts of the model.
+    pub texts: Texts,
+    /// The interned values with variables in them.
+    pub symbolics: Symbolics,
+    /// All settings, by the level at which they are written.
+    pub scopes: Scopes,
+    /// nginx's `server` blocks; httpd's main server (first) and virtual hosts. In file order.
+    pub sites: Vec<Site>,
+    /// All routes. The routes of one site stand together, in file order, a parent before its children.
+    pub routes: Vec<Route>,
+    /// Named groups of backends.
+    pub upstreams: Vec<Upstream>,
+    /// What the configuration itself defines: nginx's `map`, `set`, `geo` …, by lower-case name without `$`.
+    pub variables: FxHashMap<TextId, Definition>,
+    /// Headers that the server adds or withholds by itself when it asks an upstream, for `version`; an empty value withholds the client's.
+    pub default_headers: Vec<DefaultHeader>,
+    /// The modules that are loaded, as far as can be seen.
+    pub modules: Modules,
+    /// What reading the configuration brought to light.
+    pub remarks: Vec<Remark>,
+}
+
+/// A request header that the server sets by itself unless the configuration does.
+#[derive(Clone, Copy, Debug)]
+pub struct DefaultHeader {
+    /// Lower-case name.
+    pub name: TextId,
+    /// What is sent; empty: neither this nor the client's header is sent.
+    pub value: SymbolicId,
+    /// Set where this default ended with a later version and the version judged for is not known.
+    pub until: Option<Version>,
+}
+
+impl Gateway {
+    /// A gateway with nothing in it, to be filled by lowering.
+    #[must_use]
+    pub fn new(server: Server, version: Option<Version>, root: SourceId) -> Self {
+        Self {
+            server,
+            version,
+            root,
+            partial: None,
+            texts: Texts::default(),
+            symbolics: Symbolics::default(),
+            scopes: Scopes::default(),
+            sites: Vec::new(),
+            routes: Vec::new(),
+            upstreams: Vec::new(),
+            variables: FxHashMap::default(),
+            default_headers: Vec::new(),
+            modules: Modules::default(),
+            remarks: Vec::new(),
+        }
+    }
+
+    /// The site that `id` names.
+    #[must_use]
+    pub fn site(&self, id: SiteId) -> &Site {
+        &self.sites[id.0 as usize]
+    }
+
+    /// The route that `id` names.
+    #[must_use]
+    pub fn route(&self, id: RouteId) -> &Route {
+        &self.routes[id.0 as usize]
+    }
+
+    /// The upstream that `id` names.
+    #[must_use]
+    pub fn upstream(&self, id: UpstreamId) -> &Upstream {
+        &self.upstreams[id.0 as usize]
+    }
+
+    /// Every route with its id, in order.
+    pub fn route_ids(&self) -> impl Iterator<Item = RouteId> + use<> {
+        (0..u32::try_from(self.routes.len()).unwrap_or(u32::MAX)).map(RouteId)
+    }
+
+    /// Notes what was found at `span`.
+    pub fn remark(&mut self, span: Span, kind: RemarkKind) {
+        self.remarks.push(Remark { span, labels: Vec::new(), kind });
+    }
+}

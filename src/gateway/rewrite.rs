@@ -1,0 +1,74 @@
+//! Rewrite rules: what may change or take a request before a route is chosen.
+
+use super::{Known, RouteId, SymbolicId, TextId, Unknown};
+use crate::source::Span;
+
+/// One rewrite rule with its conditions.
+#[derive(Debug)]
+pub struct Rewrite {
+    /// The directive: its name and words.
+    pub span: Span,
+    /// What must hold as well, in order.
+    pub conditions: Vec<Condition>,
+    /// The regular expression over the path.
+    pub pattern: TextId,
+    /// Whether case is ignored.
+    pub ignore_case: bool,
+    /// Whether the rule applies where the pattern does not match.
+    pub negated: bool,
+    /// What the path becomes; `None` where it stays.
+    pub substitution: Option<SymbolicId>,
+    /// What happens then.
+    pub action: Action,
+    /// Whether no rule after this one is tried.
+    pub last: bool,
+    /// Set where the rule does something that we do not model, so that what follows is unknown when it applies.
+    pub beyond: Option<Unknown>,
+}
+
+/// What happens where a rewrite rule applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Rewriting goes on with the new path.
+    Continue,
+    /// The request is proxied: `[P]`.
+    Proxy(RouteId),
+    /// The client is sent elsewhere, with this status.
+    Redirect(u16),
+    /// The server answers with this status.
+    Answer(u16),
+}
+
+/// A condition of a rewrite rule: httpd's `RewriteCond`.
+#[derive(Debug)]
+pub struct Condition {
+    /// The directive.
+    pub span: Span,
+    /// What is tested.
+    pub subject: SymbolicId,
+    /// The test.
+    pub test: Known<Test>,
+    /// Whether the condition holds where the test fails.
+    pub negated: bool,
+    /// Whether this or the next condition suffices: `[OR]`.
+    pub or_next: bool,
+}
+
+/// A test of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// A regular expression matches.
+    Pattern {
+        /// The pattern.
+        pattern: TextId,
+        /// Whether case is ignored.
+        ignore_case: bool,
+    },
+    /// The text is this one: `=text`.
+    Equals {
+        /// The text.
+        text: TextId,
+        /// Whether case is ignored.
+        ignore_case: bool,
+    },
+}

@@ -1,0 +1,252 @@
+//! Settings by the level at which they are written, and how a level inherits.
+//!
+//! A scalar is taken from the innermost level that sets it. A list (request headers) is taken whole from the innermost level that
+//! has any of it: one `proxy_set_header` drops all inherited ones (`ngx_http_proxy_module.c`, `ngx_http_proxy_merge_loc_conf`).
+
+use std::ops::Range;
+
+use super::{Known, SymbolicId, TextId, Unknown, Version};
+use crate::source::Span;
+
+/// A duration in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Millis(pub u64);
+
+/// Names a [`Scope`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ScopeId(pub u32);
+
+/// What can be set on a level. The comment names the directives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Property {
+    /// A header of the request to the upstream: `proxy_set_header`, `RequestHeader set`. A list.
+    RequestHeader,
+    /// A header withheld from the client: `proxy_hide_header`. A list.
+    HiddenResponseHeader,
+    /// The protocol version towards the upstream: `proxy_http_version`.
+    HttpVersion,
+    /// How long to wait for the upstream between two reads: `proxy_read_timeout`, httpd's worker `timeout=` and `ProxyTimeout`.
+    ReadTimeout,
+    /// How long between two writes: `proxy_send_timeout`.
+    SendTimeout,
+    /// How long to wait for a connection: `proxy_connect_timeout`, `connectiontimeout=`.
+    ConnectTimeout,
+    /// How long to wait for the client: httpd's `Timeout`.
+    ClientTimeout,
+    /// Whether the client's headers go to the upstream: `proxy_pass_request_headers`.
+    PassRequestHeaders,
+    /// The method towards the upstream: `proxy_method`.
+    Method,
+    /// Whether the client's `Host` goes to the upstream: `ProxyPreserveHost`.
+    PreserveHost,
+    /// Which protocols a worker may upgrade to: httpd's `upgrade=`, as one comma-separated text.
+    Upgrade,
+    /// Whether rewriting is on: `RewriteEngine`.
+    RewriteEngine,
+}
+
+/// What a property is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assigned {
+    /// A duration.
+    Duration(Millis),
+    /// On or off.
+    Flag(bool),
+    /// A protocol version, e.g. 1.1, as major and minor.
+    Version(Version),
+    /// A text.
+    Text(SymbolicId),
+    /// A header: its name as written, its name in lower case, and its value.
+    Header {
+        /// As written: it is sent so.
+        name: TextId,
+        /// For comparing.
+        lower: TextId,
+        /// The value; empty: the header is not sent.
+        value: SymbolicId,
+    },
+    /// Set, to something that cannot be known.
+    Unknown(Unknown),
+}
+
+/// One setting as written.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// What is set.
+    pub property: Property,
+    /// To what.
+    pub assigned: Assigned,
+    /// The directive: its name and words.
+    pub span: Span,
+}
+
+/// One level: a block of the configuration, or a backend's own parameters.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The level around it.
+    pub parent: Option<ScopeId>,
+    /// The head of the block.
+    pub span: Span,
+    /// Set where this level may hold settings that we do not see.
+    pub open: Option<Unknown>,
+    /// The runs of entries written on this level; an included file that many levels share is one run, stored once.
+    own: Range<u32>,
+}
+
+/// All levels of a gateway.
+#[derive(Debug, Default)]
+pub struct Scopes {
+    scopes: Vec<Scope>,
+    runs: Vec<Range<u32>>,
+    entries: Vec<Entry>,
+}
+
+/// Where an effective value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Written on the level asked about.
+    Here(Span),
+    /// Written on a level around it.
+    Inherited(Span),
+    /// Written nowhere: the server's default.
+    Default,
+}
+
+impl Origin {
+    /// The directive that sets the value; `None` for a default.
+    #[must_use]
+    pub fn span(self) -> Option<Span> {
+        match self {
+            Self::Here(span) | Self::Inherited(span) => Some(span),
+            Self::Default => None,
+        }
+    }
+}
+
+/// An effective value with its origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Collects what is written on one level while it is being lowered.
+#[derive(Debug, Default)]
+pub struct ScopeBuilder {
+    runs: Vec<Range<u32>>,
+    pending: Vec<Entry>,
+    /// Set where this level may hold settings that we do not see.
+    pub open: Option<Unknown>,
+}
+
+impl ScopeBuilder {
+    /// Adds a setting written on this level.
+    pub fn push(&mut self, entry: Entry) {
+        self.pending.push(entry);
+    }
+
+    /// Adds a run of entries that was stored before: the settings of an included file.
+    pub fn share(&mut self, run: Range<u32>, scopes: &mut Scopes) {
+        self.flush(scopes);
+        if !run.is_empty() {
+            self.runs.push(run);
+        }
+    }
+
+    /// What was written on this level since the last shared run.
+    #[must_use]
+    pub fn pending(&self) -> &[Entry] {
+        &self.pending
+    }
+
+    fn flush(&mut self, scopes: &mut Scopes) {
+        if !self.pending.is_empty() {
+            let run = scopes.store(&self.pending);
+            self.pending.clear();
+            self.runs.push(run);
+        }
+    }
+}
+
+impl Scopes {
+    /// Stores entries that several levels may share, and returns their run.
+    pub fn store(&mut self, entries: &[Entry]) -> Range<u32> {
+        let start = index(self.entries.len());
+        self.entries.extend_from_slice(entries);
+        start..index(self.entries.len())
+    }
+
+    /// Opens a level inside `parent`; what is written on it is given when it is closed, so that levels inside it can be added first.
+    pub fn open(&mut self, parent: Option<ScopeId>, span: Span) -> ScopeId {
+        let id = ScopeId(index(self.scopes.len()));
+        self.scopes.push(Scope { parent, span, open: None, own: 0..0 });
+        id
+    }
+
+    /// Closes the level `id`: `builder` holds what is written on it.
+    pub fn close(&mut self, id: ScopeId, mut builder: ScopeBuilder) {
+        builder.flush(self);
+        let start = index(self.runs.len());
+        self.runs.append(&mut builder.runs);
+        let scope = &mut self.scopes[id.0 as usize];
+        scope.own = start..index(self.runs.len());
+        scope.open = builder.open;
+    }
+
+    /// The level that `id` names.
+    #[must_use]
+    pub fn get(&self, id: ScopeId) -> &Scope {
+        &self.scopes[id.0 as usize]
+    }
+
+    /// The level `id` and those around it, innermost first.
+    pub fn chain(&self, id: ScopeId) -> impl Iterator<Item = ScopeId> + '_ {
+        std::iter::successors(Some(id), |&scope| self.get(scope).parent)
+    }
+
+    /// What is written on the level `id` itself, in order.
+    pub fn own(&self, id: ScopeId) -> impl Iterator<Item = &Entry> + '_ {
+        let Range { start, end } = self.get(id).own.clone();
+        self.runs[start as usize..end as usize].iter().flat_map(|run| &self.entries[run.start as usize..run.end as usize])
+    }
+
+    /// The effective value of a scalar: `None` where no level sets it. Of several on one level the last counts.
+    ///
+    /// # Errors
+    /// Where a level that may hold unseen settings is met before one that sets the property.
+    pub fn scalar(&self, id: ScopeId, property: Property) -> Known<Option<Setting<Assigned>>> {
+        for (depth, scope) in self.chain(id).enumerate() {
+            if let Some(entry) = self.own(scope).filter(|entry| entry.property == property).last() {
+                if let Assigned::Unknown(why) = entry.assigned {
+                    return Err(why);
+                }
+                let origin = if depth == 0 { Origin::Here(entry.span) } else { Origin::Inherited(entry.span) };
+                return Ok(Some(Setting { value: entry.assigned, origin }));
+            }
+            if let Some(why) = self.get(scope).open {
+                return Err(why);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The level whose list of `property` is in force for `id`: the innermost that has any of it; and why more of the list may be
+    /// unseen, where a level on the way may hold unseen settings.
+    #[must_use]
+    pub fn list(&self, id: ScopeId, property: Property) -> (Option<ScopeId>, Option<Unknown>) {
+        let mut unseen = None;
+        for scope in self.chain(id) {
+            unseen = unseen.or(self.get(scope).open);
+            if self.own(scope).any(|entry| entry.property == property) {
+                return (Some(scope), unseen);
+            }
+        }
+        (None, unseen)
+    }
+}
+
+fn index(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

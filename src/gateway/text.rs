@@ -1,0 +1,53 @@
+//! Interned texts: a name or value that occurs in ten thousand sites is stored once.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+/// Names a text of a [`Texts`]. Equal texts have equal ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TextId(pub u32);
+
+/// A set of byte strings.
+#[derive(Debug, Default)]
+pub struct Texts {
+    ids: FxHashMap<Arc<[u8]>, TextId>,
+    texts: Vec<Arc<[u8]>>,
+}
+
+impl Texts {
+    /// The id of `text`, which is added where it is new.
+    pub fn intern(&mut self, text: &[u8]) -> TextId {
+        if let Some(&id) = self.ids.get(text) {
+            return id;
+        }
+        let id = TextId(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
+        let text: Arc<[u8]> = text.into();
+        self.texts.push(Arc::clone(&text));
+        self.ids.insert(text, id);
+        id
+    }
+
+    /// The id of `text` in lower case (ASCII).
+    pub fn intern_lower(&mut self, text: &[u8]) -> TextId {
+        if text.iter().any(u8::is_ascii_uppercase) { self.intern(&text.to_ascii_lowercase()) } else { self.intern(text) }
+    }
+
+    /// The id of `text` where it was interned.
+    #[must_use]
+    pub fn find(&self, text: &[u8]) -> Option<TextId> {
+        self.ids.get(text).copied()
+    }
+
+    /// The bytes of a text.
+    #[must_use]
+    pub fn get(&self, id: TextId) -> &[u8] {
+        &self.texts[id.0 as usize]
+    }
+
+    /// The text for people: bytes that are not UTF-8 become replacement characters.
+    #[must_use]
+    pub fn show(&self, id: TextId) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(self.get(id))
+    }
+}

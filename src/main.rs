@@ -1,0 +1,3 @@
+//! The `proxylint` program: the exit code, and nothing else.
+
+fn main() {}

@@ -1,0 +1,244 @@
+//! The files of a run: each read and parsed once, by whatever name it is reached, and nothing outside the given roots.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use crate::gateway::Server;
+use crate::source::{Source, SourceId, Sources};
+use crate::tree::Tree;
+use crate::{apache, nginx};
+
+/// Why a file could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// There is no such file.
+    #[error("no such file")]
+    Missing,
+    /// The path leads outside the given roots, where nothing is read.
+    #[error("lies outside the given paths, where nothing is read")]
+    Outside,
+    /// Not a regular file: a directory, device, socket …
+    #[error("not a regular file")]
+    NotAFile,
+    /// Larger than [`Sources::MAX_BYTES`].
+    #[error("larger than {} MiB", Sources::MAX_BYTES / 1024 / 1024)]
+    TooLarge,
+    /// The operating system refuses.
+    #[error("{0}")]
+    Io(#[source] io::Error),
+}
+
+/// A directory that the user gave, or that holds a file the user gave.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// As the user wrote it.
+    pub shown: PathBuf,
+    /// Absolute, without symbolic links.
+    pub real: PathBuf,
+}
+
+/// The files of a run.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// The sources.
+    pub sources: Sources,
+    trees: Vec<Tree>,
+    servers: Vec<Server>,
+    bases: Vec<Base>,
+    ids: FxHashMap<PathBuf, SourceId>,
+    real_directories: FxHashMap<PathBuf, PathBuf>,
+    listings: FxHashMap<PathBuf, Vec<PathBuf>>,
+    /// Where absolute paths of the configuration lie in the given tree: the first prefix that fits is replaced.
+    pub path_map: Vec<(PathBuf, PathBuf)>,
+}
+
+/// A file read and parsed, to be added to the store.
+struct Loaded {
+    real: PathBuf,
+    shown: PathBuf,
+    bytes: Vec<u8>,
+    tree: Tree,
+}
+
+impl Store {
+    /// Allows files below `directory` to be read.
+    ///
+    /// # Errors
+    /// Where the directory cannot be resolved.
+    pub fn add_base(&mut self, directory: &Path) -> io::Result<()> {
+        let real = fs::canonicalize(directory)?;
+        if !self.bases.iter().any(|base| base.real == real) {
+            self.bases.push(Base { shown: directory.to_path_buf(), real });
+        }
+        Ok(())
+    }
+
+    /// The directories below which files may be read.
+    #[must_use]
+    pub fn bases(&self) -> &[Base] {
+        &self.bases
+    }
+
+    /// The tree of a source.
+    #[must_use]
+    pub fn tree(&self, id: SourceId) -> &Tree {
+        &self.trees[id.index()]
+    }
+
+    /// In which server's language a source was parsed.
+    #[must_use]
+    pub fn server(&self, id: SourceId) -> Server {
+        self.servers[id.index()]
+    }
+
+    /// Adds a source that is not read from disk: standard input, or a test's text.
+    pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, server: Server) -> SourceId {
+        let tree = parse(server, &bytes);
+        self.insert(Loaded { real: path.clone(), shown: path, bytes, tree }, server)
+    }
+
+    fn insert(&mut self, loaded: Loaded, server: Server) -> SourceId {
+        let Loaded { real, shown, bytes, tree } = loaded;
+        let id = self.sources.add(Source::new(shown, bytes));
+        self.trees.push(tree);
+        self.servers.push(server);
+        self.ids.insert(real, id);
+        id
+    }
+
+    /// Reads and parses the files at `paths`, in parallel, each one once; the results are in the order of `paths`.
+    ///
+    /// A file that was read before in the other server's language keeps it.
+    pub fn load(&mut self, paths: &[PathBuf], server: Server) -> Vec<Result<SourceId, LoadError>> {
+        let real: Vec<Result<PathBuf, LoadError>> = paths.iter().map(|path| self.real(path)).collect();
+        let mut wanted: Vec<&PathBuf> = real.iter().flatten().filter(|path| !self.ids.contains_key(*path)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let results: Vec<(&PathBuf, Result<Loaded, LoadError>)> =
+            wanted.into_par_iter().map(|path| (path, read(&self.bases, path, server))).collect();
+        let mut failed = FxHashMap::default();
+        for (path, result) in results {
+            match result {
+                Ok(loaded) => drop(self.insert(loaded, server)),
+                Err(error) => drop(failed.insert(path.clone(), error)),
+            }
+        }
+        let mut found = |path: PathBuf| match self.ids.get(&path) {
+            Some(&id) => Ok(id),
+            // Asked for twice and failed once: the second asker gets the plain reason.
+            None => Err(failed.remove(&path).unwrap_or(LoadError::Missing)),
+        };
+        real.into_iter().map(|path| path.and_then(&mut found)).collect()
+    }
+
+    /// The path without symbolic links, where it is a file inside a base.
+    fn real(&mut self, path: &Path) -> Result<PathBuf, LoadError> {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(LoadError::NotAFile);
+        };
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let real = self.real_directory(directory).map_err(io_error)?.join(name);
+        let real = match fs::symlink_metadata(&real) {
+            Ok(meta) if meta.is_symlink() => fs::canonicalize(&real).map_err(io_error)?,
+            Ok(_) => real,
+            Err(error) => return Err(io_error(error)),
+        };
+        if self.bases.iter().any(|base| real.starts_with(&base.real)) { Ok(real) } else { Err(LoadError::Outside) }
+    }
+
+    fn real_directory(&mut self, directory: &Path) -> io::Result<PathBuf> {
+        if let Some(real) = self.real_directories.get(directory) {
+            return Ok(real.clone());
+        }
+        let real = fs::canonicalize(directory)?;
+        self.real_directories.insert(directory.to_path_buf(), real.clone());
+        Ok(real)
+    }
+
+    /// The entries of a directory inside a base, sorted by name as bytes; `None` where it cannot be listed or lies outside.
+    pub fn list(&mut self, directory: &Path) -> Option<&[PathBuf]> {
+        let real = self.real_directory(directory).ok()?;
+        if !self.bases.iter().any(|base| real.starts_with(&base.real)) {
+            return None;
+        }
+        if !self.listings.contains_key(directory) {
+            let mut entries: Vec<PathBuf> = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
+            entries.sort_unstable();
+            self.listings.insert(directory.to_path_buf(), entries);
+        }
+        self.listings.get(directory).map(Vec::as_slice)
+    }
+
+    /// Where an absolute path of the configuration lies in the given tree: below a base itself, by the path map, or by a suffix
+    /// of the path that exists below exactly one place of a base. A pattern may stand in the last components.
+    #[must_use]
+    pub fn locate(&self, absolute: &Path) -> Option<PathBuf> {
+        if let Some((from, to)) = self.path_map.iter().find(|(from, _)| absolute.starts_with(from)) {
+            return Some(to.join(absolute.strip_prefix(from).ok()?));
+        }
+        if let Some(base) = self.bases.iter().find(|base| absolute.starts_with(&base.real)) {
+            return Some(base.shown.join(absolute.strip_prefix(&base.real).ok()?));
+        }
+        let components: Vec<_> = absolute.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+        let fixed = components.iter().take_while(|part| !has_glob(part.as_os_str().as_encoded_bytes())).count();
+        // The longest suffix first: `/etc/nginx/conf.d/a.conf` is `etc/nginx/conf.d/a.conf` before it is `conf.d/a.conf`.
+        for skip in 0..components.len() {
+            let suffix: PathBuf = components[skip..].iter().collect();
+            let check: PathBuf = components[skip..fixed.max(skip)].iter().collect();
+            if check.as_os_str().is_empty() {
+                break;
+            }
+            let mut places = self.bases.iter().map(|base| base.shown.join(&check)).filter(|place| place.exists());
+            if let Some(place) = places.next() {
+                let unique = places.next().is_none();
+                let base = place.ancestors().nth(check.components().count())?.to_path_buf();
+                return unique.then(|| base.join(suffix));
+            }
+        }
+        None
+    }
+}
+
+/// Whether a path component holds a character that begins a pattern.
+#[must_use]
+pub fn has_glob(component: &[u8]) -> bool {
+    component.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
+
+fn io_error(error: io::Error) -> LoadError {
+    if error.kind() == io::ErrorKind::NotFound { LoadError::Missing } else { LoadError::Io(error) }
+}
+
+fn read(bases: &[Base], real: &Path, server: Server) -> Result<Loaded, LoadError> {
+    let meta = fs::metadata(real).map_err(io_error)?;
+    if !meta.is_file() {
+        return Err(LoadError::NotAFile);
+    }
+    if meta.len() > Sources::MAX_BYTES {
+        return Err(LoadError::TooLarge);
+    }
+    let bytes = fs::read(real).map_err(io_error)?;
+    let tree = parse(server, &bytes);
+    Ok(Loaded { real: real.to_path_buf(), shown: shown(bases, real), bytes, tree })
+}
+
+/// The path as the user would name it: below the base as it was given.
+fn shown(bases: &[Base], real: &Path) -> PathBuf {
+    let base = bases.iter().find(|base| real.starts_with(&base.real));
+    match base.and_then(|base| Some((base, real.strip_prefix(&base.real).ok()?))) {
+        Some((base, rest)) if base.shown == Path::new(".") => rest.to_path_buf(),
+        Some((base, rest)) => base.shown.join(rest),
+        None => real.to_path_buf(),
+    }
+}
+
+fn parse(server: Server, bytes: &[u8]) -> Tree {
+    match server {
+        Server::Nginx => nginx::parse(bytes),
+        Server::Apache => apache::parse(bytes),
+    }
+}
