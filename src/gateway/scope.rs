@@ -96,7 +96,7 @@ pub struct Scope {
 /// All levels of a gateway.
 #[derive(Debug, Default)]
 pub struct Scopes {
-    scopes: Vec<Scope>,
+    levels: Vec<Scope>,
     runs: Vec<Range<u32>>,
     entries: Vec<Entry>,
 }
@@ -180,8 +180,8 @@ impl Scopes {
 
     /// Opens a level inside `parent`; what is written on it is given when it is closed, so that levels inside it can be added first.
     pub fn open(&mut self, parent: Option<ScopeId>, span: Span) -> ScopeId {
-        let id = ScopeId(index(self.scopes.len()));
-        self.scopes.push(Scope { parent, span, open: None, own: 0..0 });
+        let id = ScopeId(index(self.levels.len()));
+        self.levels.push(Scope { parent, span, open: None, own: 0..0 });
         id
     }
 
@@ -190,7 +190,7 @@ impl Scopes {
         builder.flush(self);
         let start = index(self.runs.len());
         self.runs.append(&mut builder.runs);
-        let scope = &mut self.scopes[id.0 as usize];
+        let scope = &mut self.levels[id.0 as usize];
         scope.own = start..index(self.runs.len());
         scope.open = builder.open;
     }
@@ -198,7 +198,7 @@ impl Scopes {
     /// The level that `id` names.
     #[must_use]
     pub fn get(&self, id: ScopeId) -> &Scope {
-        &self.scopes[id.0 as usize]
+        &self.levels[id.0 as usize]
     }
 
     /// The level `id` and those around it, innermost first.

@@ -10,7 +10,7 @@ use crate::source::Span;
 /// A reverse proxy whose configuration we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Server {
-    /// nginx, and what reads its language: OpenResty, Tengine, freenginx.
+    /// nginx, and what reads its language: `OpenResty`, Tengine, freenginx.
     Nginx,
     /// Apache httpd.
     Apache,

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::gateway::Server;
 use crate::source::{Source, SourceId, Sources};
-use crate::tree::Tree;
+use crate::tree::{Tree, is_template};
 use crate::{apache, nginx};
 
 /// Why a file could not be had.
@@ -97,7 +97,7 @@ impl Store {
 
     /// Adds a source that is not read from disk: standard input, or a test's text.
     pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, server: Server) -> SourceId {
-        let tree = parse(server, &bytes);
+        let tree = parse(server, &path, &bytes);
         self.insert(Loaded { real: path.clone(), shown: path, bytes, tree }, server)
     }
 
@@ -222,7 +222,7 @@ fn read(bases: &[Base], real: &Path, server: Server) -> Result<Loaded, LoadError
         return Err(LoadError::TooLarge);
     }
     let bytes = fs::read(real).map_err(io_error)?;
-    let tree = parse(server, &bytes);
+    let tree = parse(server, real, &bytes);
     Ok(Loaded { real: real.to_path_buf(), shown: shown(bases, real), bytes, tree })
 }
 
@@ -236,9 +236,10 @@ fn shown(bases: &[Base], real: &Path) -> PathBuf {
     }
 }
 
-fn parse(server: Server, bytes: &[u8]) -> Tree {
+fn parse(server: Server, path: &Path, bytes: &[u8]) -> Tree {
+    let holes = is_template(path, bytes);
     match server {
-        Server::Nginx => nginx::parse(bytes),
-        Server::Apache => apache::parse(bytes),
+        Server::Nginx => nginx::parse(bytes, holes),
+        Server::Apache => apache::parse(bytes, holes),
     }
 }

@@ -4,8 +4,10 @@
 //! bytes. Directives stand in pre-order and know where their subtree ends, so a walk is a loop and depth costs no stack.
 
 mod builder;
+mod hole;
 
 pub use builder::Builder;
+pub use hole::{HoleKind, hole_at, is_template};
 
 /// Names one token of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

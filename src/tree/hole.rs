@@ -1,0 +1,114 @@
+//! Template holes: text that another program replaces before the server reads the file.
+//!
+//! Jinja, Go and Mustache `{{ … }}` and `{% … %}`, ERB and EPP `<% … %>`, envsubst's `${NAME}`, autoconf's `@NAME@`.
+
+use std::path::Path;
+
+use memchr::memmem;
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_until, take_while};
+use nom::character::complete::satisfy;
+use nom::combinator::{recognize, value};
+use nom::{IResult, Parser};
+
+/// What a template hole can become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoleKind {
+    /// Text: part of a word, or whole directives.
+    Text,
+    /// Nothing by itself: a condition, a loop, a comment.
+    Control,
+}
+
+/// A hole longer than this many bytes is not taken for one: its end belongs to something else.
+const LONGEST: usize = 16 * 1024;
+
+/// Whether a file is a template, by its name or visibly: it has a pair of template brackets.
+#[must_use]
+pub fn is_template(path: &Path, bytes: &[u8]) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    const ENDINGS: [&str; 10] = [".j2", ".jinja", ".jinja2", ".erb", ".epp", ".tmpl", ".tpl", ".template", ".in", ".mustache"];
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
+        || name.contains(".conf.")
+        || [("{%", "%}"), ("<%", "%>"), ("{{ ", " }}"), ("{{", "}}")].iter().any(|&(open, close)| holds_pair(bytes, open, close))
+}
+
+/// Whether `open` and then `close` stand on one line.
+fn holds_pair(bytes: &[u8], open: &str, close: &str) -> bool {
+    memmem::find_iter(bytes, open).any(|at| {
+        let line_end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
+        memmem::find(&bytes[at..line_end], close.as_bytes()).is_some()
+    })
+}
+
+/// The hole that begins at `at`, with one past its last byte.
+#[must_use]
+pub fn hole_at(bytes: &[u8], at: usize) -> Option<(HoleKind, usize)> {
+    // Most bytes begin no hole; do not set up a parser for them.
+    if !matches!(bytes.get(at), Some(b'{' | b'<' | b'$' | b'@')) {
+        return None;
+    }
+    let rest = &bytes[at..bytes.len().min(at + LONGEST)];
+    let (after, kind) = hole(rest).ok()?;
+    Some((kind, at + rest.len() - after.len()))
+}
+
+fn hole(input: &[u8]) -> IResult<&[u8], HoleKind> {
+    alt((
+        value(HoleKind::Text, (tag("{{"), take_until("}}"), tag("}}"), take_while(|byte| byte == b'}'))),
+        control_tag,
+        value(HoleKind::Control, (tag("{#"), take_until("#}"), tag("#}"))),
+        value(HoleKind::Text, (tag("<%="), take_until("%>"), tag("%>"))),
+        value(HoleKind::Control, (tag("<%"), take_until("%>"), tag("%>"))),
+        value(HoleKind::Text, (tag("${"), upper_name, tag("}"))),
+        value(HoleKind::Text, (tag("@"), upper_name, tag("@"))),
+    ))
+    .parse(input)
+}
+
+/// `{% … %}`; one that includes another template may become anything.
+fn control_tag(input: &[u8]) -> IResult<&[u8], HoleKind> {
+    let (rest, (_, inside, _)) = (tag("{%"), take_until("%}"), tag("%}")).parse(input)?;
+    let word = inside.trim_ascii_start();
+    let word = word.strip_prefix(b"-").unwrap_or(word).trim_ascii_start();
+    let brings_text = [b"include".as_slice(), b"block", b"call"].iter().any(|keyword| word.starts_with(keyword));
+    Ok((rest, if brings_text { HoleKind::Text } else { HoleKind::Control }))
+}
+
+fn upper_name(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    recognize((
+        satisfy(|first| first.is_ascii_uppercase() || first == '_'),
+        take_while(|byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'),
+    ))
+    .parse(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(text: &str) -> Option<HoleKind> {
+        hole_at(text.as_bytes(), 0).filter(|&(_, end)| end == text.len()).map(|(kind, _)| kind)
+    }
+
+    #[test]
+    fn holes_of_every_kind_are_seen() {
+        for text in ["{{ port }}", "{{ {'a': {}}}}", "<%= @port %>", "${NGINX_PORT}", "@PREFIX@", "{% include 'x' %}"] {
+            assert_eq!(whole(text), Some(HoleKind::Text), "{text}");
+        }
+        for text in ["{% if ssl %}", "{%- endif -%}", "{# note #}", "<% if @ssl -%>", "<%# note %>"] {
+            assert_eq!(whole(text), Some(HoleKind::Control), "{text}");
+        }
+        for text in ["${http_host}", "$host", "{ x }", "@backend", "<Location />", "{{ open"] {
+            assert_eq!(whole(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_template_is_known_by_name_or_by_sight() {
+        assert!(is_template(Path::new("nginx.conf.j2"), b""));
+        assert!(is_template(Path::new("default.conf.template"), b""));
+        assert!(is_template(Path::new("nginx.conf"), b"listen {{ port }};"));
+        assert!(!is_template(Path::new("nginx.conf"), b"http { server { } }"));
+    }
+}
