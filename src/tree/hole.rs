@@ -23,11 +23,13 @@ pub enum HoleKind {
 /// A hole longer than this many bytes is not taken for one: its end belongs to something else.
 const LONGEST: usize = 16 * 1024;
 
+/// What template files are called, after the name of what they become.
+const ENDINGS: [&str; 10] = [".j2", ".jinja", ".jinja2", ".erb", ".epp", ".tmpl", ".tpl", ".template", ".in", ".mustache"];
+
 /// Whether a file is a template, by its name or visibly: it has a pair of template brackets.
 #[must_use]
 pub fn is_template(path: &Path, bytes: &[u8]) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    const ENDINGS: [&str; 10] = [".j2", ".jinja", ".jinja2", ".erb", ".epp", ".tmpl", ".tpl", ".template", ".in", ".mustache"];
     ENDINGS.iter().any(|ending| name.ends_with(ending))
         || name.contains(".conf.")
         || [("{%", "%}"), ("<%", "%>"), ("{{ ", " }}"), ("{{", "}}")].iter().any(|&(open, close)| holds_pair(bytes, open, close))

@@ -1,0 +1,178 @@
+//! Every fact, once: its name, subject, type, meaning, and how it is read off the gateway and the probes.
+//!
+//! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
+
+mod value;
+
+pub use value::{Evidence, Reading, Value};
+
+use crate::gateway::{Gateway, RouteId, SiteId, UpstreamId};
+use crate::source::Sources;
+
+/// What a fact is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// A route of a site.
+    Route,
+    /// A named group of backends.
+    Upstream,
+    /// A site.
+    Site,
+    /// One directive that something was noted about.
+    Directive,
+    /// A whole configuration.
+    Gateway,
+}
+
+/// The type of a fact's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A text.
+    Text,
+    /// A list of texts; a header's value is the list of its comma-separated tokens.
+    List,
+    /// A duration, in milliseconds inside the program; written `60s`, `1h`.
+    Duration,
+    /// A whole number.
+    Number,
+    /// True or false.
+    Flag,
+    /// A version.
+    Version,
+}
+
+/// One thing that facts can be read of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Item {
+    /// A route.
+    Route(RouteId),
+    /// A group of backends.
+    Upstream(UpstreamId),
+    /// A site.
+    Site(SiteId),
+    /// The directive of the n-th remark of the gateway.
+    Directive(usize),
+    /// The whole configuration.
+    Gateway,
+}
+
+/// What facts are read of: one gateway, its sources, and what the user declared.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The files.
+    pub sources: &'a Sources,
+    /// The model.
+    pub gateway: &'a Gateway,
+    /// What the user's configuration declares.
+    pub declared: &'a Declared,
+}
+
+/// What the user's configuration declares about the world; see `proxylint.toml`.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// Path patterns (`/live/*`) of routes that are meant for WebSockets.
+    pub websocket_routes: Vec<String>,
+}
+
+/// A fact's definition; the table of them is what `proxylint facts` prints.
+pub struct Definition {
+    /// Its name; a final `<name>` stands for any text, such as a header's name.
+    pub name: &'static str,
+    /// What it is about.
+    pub subject: Subject,
+    /// The type of its value.
+    pub kind: Type,
+    /// What it means, in one or two sentences, units included.
+    pub meaning: &'static str,
+    /// Reads it; the text is what stands for `<name>`.
+    read: fn(&Reader<'_>, &str) -> Reading,
+}
+
+/// A fact as a rule names it: `handshake.request_header.upgrade`.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// Its definition.
+    pub definition: &'static Definition,
+    /// What stands for `<name>`, or nothing.
+    pub parameter: String,
+}
+
+/// No fact has this name.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown fact `{name}`{}", .suggestion.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default())]
+pub struct UnknownFact {
+    /// The name.
+    pub name: String,
+    /// The nearest name that there is.
+    pub suggestion: Option<&'static str>,
+}
+
+impl Fact {
+    /// The fact that `name` names.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn named(name: &str) -> Result<Self, UnknownFact> {
+        let found = FACTS.iter().find_map(|definition| {
+            let parameter = match definition.name.strip_suffix("<name>") {
+                Some(prefix) => name.strip_prefix(prefix).filter(|rest| !rest.is_empty())?,
+                None => (definition.name == name).then_some("")?,
+            };
+            Some(Self { definition, parameter: parameter.to_owned() })
+        });
+        found.ok_or_else(|| {
+            let distance = |definition: &&Definition| strsim::damerau_levenshtein(definition.name, name);
+            let near = FACTS.iter().min_by_key(distance).filter(|near| distance(near) <= 1 + name.len() / 4);
+            UnknownFact { name: name.to_owned(), suggestion: near.map(|near| near.name) }
+        })
+    }
+
+    /// Reads the fact of the reader's item.
+    #[must_use]
+    pub fn read(&self, reader: &Reader<'_>) -> Reading {
+        (self.definition.read)(reader, &self.parameter)
+    }
+}
+
+/// Reads the facts of one item; what several facts need is worked out once.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    /// What is read.
+    pub view: View<'a>,
+    /// The item.
+    pub item: Item,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of the facts of `item`.
+    #[must_use]
+    pub fn new(view: View<'a>, item: Item) -> Self {
+        Self { view, item }
+    }
+}
+
+impl View<'_> {
+    /// Every item that is a `subject`, in order.
+    #[must_use]
+    pub fn items(&self, subject: Subject) -> Vec<Item> {
+        let gateway = self.gateway;
+        let count = |length: usize| 0..u32::try_from(length).unwrap_or(u32::MAX);
+        match subject {
+            Subject::Route => gateway.route_ids().map(Item::Route).collect(),
+            Subject::Upstream => count(gateway.upstreams.len()).map(|index| Item::Upstream(UpstreamId(index))).collect(),
+            Subject::Site => count(gateway.sites.len()).map(|index| Item::Site(SiteId(index))).collect(),
+            Subject::Directive => (0..gateway.remarks.len()).map(Item::Directive).collect(),
+            Subject::Gateway => vec![Item::Gateway],
+        }
+    }
+}
+
+/// All facts.
+pub static FACTS: &[Definition] = &[];
+
+impl std::fmt::Debug for Definition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
