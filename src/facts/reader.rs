@@ -7,7 +7,9 @@ use rustc_hash::FxHashSet;
 
 use super::{Declared, Item, Subject};
 use crate::gateway::{Gateway, Known, Matcher, Proxy, Route, RouteId, Site, SiteId, Target, Unknown, UpstreamId};
-use crate::handshake::{Environment, Patterns, Probe, Request, Sent, lost_headers, sample_path, sent_header};
+use crate::handshake::{
+    Environment, Patterns, Probe, Request, Selected, Sent, Shadows, lost_headers, sample_path, select, sent_header,
+};
 use crate::rules::Intent;
 use crate::source::{Sources, Span};
 
@@ -22,6 +24,8 @@ pub struct View<'a> {
     pub declared: &'a Declared,
     /// The compiled patterns of the model.
     pub patterns: Patterns,
+    /// Which routes are shadowed, indexed when first asked for.
+    shadows: OnceLock<Shadows>,
     /// The sites with a route that sends `Upgrade`, worked out when first asked for.
     upgrading_sites: OnceLock<FxHashSet<SiteId>>,
 }
@@ -30,7 +34,14 @@ impl<'a> View<'a> {
     /// A view of `gateway`.
     #[must_use]
     pub fn new(sources: &'a Sources, gateway: &'a Gateway, declared: &'a Declared) -> Self {
-        Self { sources, gateway, declared, patterns: Patterns::default(), upgrading_sites: OnceLock::new() }
+        Self {
+            sources,
+            gateway,
+            declared,
+            patterns: Patterns::default(),
+            shadows: OnceLock::new(),
+            upgrading_sites: OnceLock::new(),
+        }
     }
 
     /// Every item that is a `subject`, in order.
@@ -144,6 +155,18 @@ impl<'a> Reader<'a> {
             Some((_, route)) => lost_headers(self.view.gateway, route),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// What becomes of a request of `probe` to the own path of `route`.
+    pub(super) fn selected(&self, probe: Probe, route: &Route, proxy: &Proxy) -> Known<Selected> {
+        let request = self.request(probe, route);
+        select(&self.environment(route, proxy, &request), route.site)
+    }
+
+    /// The route that takes every request of the route `id`.
+    pub(super) fn shadowed_by(&self, id: RouteId) -> Option<RouteId> {
+        let gateway = self.view.gateway;
+        self.view.shadows.get_or_init(|| Shadows::new(gateway)).of(gateway, id)
     }
 
     /// Whether any route of `site` sends `Upgrade` in a handshake.

@@ -1,8 +1,11 @@
 //! The facts of routes.
 
-use super::{Evidence, Reader, Reading, Value, intent};
-use crate::gateway::{Assigned, Known, Origin, Property, Protocol, Proxy, Requirement, Route, Server, Target, Unknown, Version};
-use crate::handshake::{Limit, Probe, Sent, idle_limit, timeout};
+use super::{Evidence, Item, Reader, Reading, Value, intent};
+use crate::gateway::{
+    Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, Server, Target, Unknown,
+    Variable, Version,
+};
+use crate::handshake::{Limit, Probe, Selected, Sent, conditions_hold, holds, idle_limit, timeout};
 use crate::rules::Intent;
 use crate::source::Span;
 
@@ -242,14 +245,86 @@ pub(super) fn is_websocket_scheme(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| passed_on_at(proxy, Value::Flag(matches!(proxy.protocol, Protocol::Ws | Protocol::Wss))))
 }
 
-pub(super) fn taken(_: &Reader<'_>, _: &str) -> Reading {
-    Reading::new(Value::Flag(true))
+/// Whether the handshake to the route's own path comes to it. nginx chooses a location by path alone; httpd's order can be followed.
+pub(super) fn taken(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, _)) = reader.route() else { return Reading::new(Value::Absent) };
+    proxied(reader, |route, proxy| {
+        if reader.view.gateway.server == Server::Nginx || matches!(route.matcher, Matcher::Rewrite(_)) {
+            return Reading::new(Value::Flag(true));
+        }
+        let reading = |taken| Reading::new(Value::Flag(taken));
+        match reader.selected(Probe::Chrome, route, proxy) {
+            Err(why) => unknown(why, route.span),
+            Ok(Selected::Route(taker)) if taker == id => reading(true),
+            Ok(Selected::Route(taker)) => reading(false).at(reader.view.gateway.route(taker).span, "takes the handshake"),
+            Ok(Selected::Redirected(_, span)) => reading(false).at(span, "redirects the handshake"),
+            Ok(Selected::Answered(_, span)) => reading(false).at(span, "answers the handshake"),
+            Ok(Selected::Unproxied) => reading(false),
+        }
+    })
 }
 
-pub(super) fn shadowed_by(_: &Reader<'_>, _: &str) -> Reading {
-    Reading::new(Value::Absent)
+pub(super) fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, route)) = reader.route() else { return Reading::new(Value::Absent) };
+    let Some(shadowing) = reader.shadowed_by(id) else { return Reading::new(Value::Absent) };
+    let other = reader.view.gateway.route(shadowing);
+    let path = reader.route_path(other);
+    Reading::new(Value::Text(path)).at(route.span, "never asked").at(other.span, "takes every request of it")
 }
 
-pub(super) fn refused_clients(_: &Reader<'_>, _: &str) -> Reading {
-    Reading::new(Value::Absent)
+pub(super) fn shadowing_upgrades(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, _)) = reader.route() else { return Reading::new(Value::Absent) };
+    let Some(shadowing) = reader.shadowed_by(id) else { return Reading::new(Value::Absent) };
+    match Reader::new(reader.view, Item::Route(shadowing)).sent(Probe::Chrome, "upgrade") {
+        Ok(sent) => Reading::new(Value::Flag(!sent.values.is_empty())),
+        // What shadows it proxies nothing.
+        Err(_) => Reading::new(Value::Flag(false)),
+    }
+}
+
+pub(super) fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |route, proxy| {
+        let gateway = reader.view.gateway;
+        let Matcher::Rewrite(index) = route.matcher else { return Reading::new(Value::Absent) };
+        let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize) else { return Reading::new(Value::Absent) };
+        let clients = [
+            (Probe::Chrome, "Chrome"),
+            (Probe::Firefox, "Firefox"),
+            (Probe::OtherCase, "clients that write the headers in another case"),
+        ];
+        let mut refused = Vec::new();
+        let mut blamed: Option<&Condition> = None;
+        for (probe, client) in clients {
+            let request = reader.request(probe, route);
+            let environment = reader.environment(route, proxy, &request);
+            match conditions_hold(&environment, &rewrite.conditions) {
+                Err(why) => return unknown(why, route.span),
+                Ok(true) => {}
+                Ok(false) => {
+                    refused.push(client.to_owned());
+                    let culprit = rewrite.conditions.iter().find(|condition| holds(&environment, condition) == Ok(false));
+                    blamed = blamed.or(culprit);
+                }
+            }
+        }
+        // A rule that lets no handshake in is about something else, unless a condition on a handshake's own headers is why.
+        match blamed {
+            Some(condition) if refused.len() < clients.len() || asks_for_handshake(reader, condition) => {
+                Reading::new(Value::List(refused))
+                    .at(condition.span, "keeps them out")
+                    .at(rewrite.span, "the rule that they do not get to")
+            }
+            _ => Reading::new(Value::Absent),
+        }
+    })
+}
+
+/// Whether a condition demands something of `Upgrade` or `Connection`.
+fn asks_for_handshake(reader: &Reader<'_>, condition: &Condition) -> bool {
+    let gateway = reader.view.gateway;
+    let is_handshake = |part: &Part| match part {
+        Part::Variable(Variable::RequestHeader(name)) => matches!(gateway.texts.get(*name), b"upgrade" | b"connection"),
+        _ => false,
+    };
+    !condition.negated && gateway.symbolics.get(condition.subject).iter().any(is_handshake)
 }

@@ -102,6 +102,13 @@ pub static FACTS: &[Definition] = &[
         "The earlier mapping that takes every request of this one; absent where there is none.",
     ),
     fact(
+        "shadowing_upgrades",
+        Route,
+        Flag,
+        route::shadowing_upgrades,
+        "Whether the mapping that shadows this one lets a handshake through itself; absent where nothing shadows it.",
+    ),
+    fact(
         "worker_of",
         Route,
         Text,

@@ -4,10 +4,14 @@ mod evaluate;
 mod idle;
 mod pattern;
 mod request;
+mod select;
 mod send;
+mod shadow;
 
 pub use evaluate::Environment;
 pub use idle::{Limit, idle_limit, timeout};
 pub use pattern::{Patterns, sample_path};
 pub use request::{Probe, Request};
+pub use select::{Selected, conditions_hold, holds, select};
 pub use send::{Sent, lost_headers, sent_header};
+pub use shadow::Shadows;
