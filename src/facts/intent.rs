@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Evidence, Reader};
 use crate::gateway::{Assigned, Matcher, Part, Property, Protocol, Proxy, Route, SignalKind, Variable};
-use crate::handshake::Probe;
+use crate::handshake::{Probe, wildcard_match};
 use crate::rules::Intent;
 
 /// The hints of `rules/intent.toml`.
@@ -37,7 +37,7 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
         return (Intent::Declared, evidence);
     }
     let path = reader.route_path(route);
-    if reader.view.declared.websocket_routes.iter().any(|pattern| glob(pattern.as_bytes(), path.as_bytes())) {
+    if reader.view.declared.websocket_routes.iter().any(|pattern| wildcard_match(pattern.as_bytes(), path.as_bytes())) {
         return (Intent::Declared, Vec::new());
     }
     let segments = segments(reader, route, &path);
@@ -151,28 +151,9 @@ fn segments(reader: &Reader<'_>, route: &Route, path: &str) -> Vec<String> {
 /// Whether the segments of `hint` stand in a row among `segments`.
 fn contains(segments: &[String], hint: &str) -> bool {
     let wanted: Vec<&str> = hint.split('/').collect();
-    segments.windows(wanted.len()).any(|row| row.iter().zip(&wanted).all(|(own, want)| glob(want.as_bytes(), own.as_bytes())))
-}
-
-/// Whether `text` matches `pattern`, in which `*` stands for any text.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        if pattern.get(p) == Some(&b'*') {
-            star = Some((p, t));
-            p += 1;
-        } else if pattern.get(p) == text.get(t) {
-            p += 1;
-            t += 1;
-        } else if let Some((at, from)) = star {
-            p = at + 1;
-            t = from + 1;
-            star = Some((at, from + 1));
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|&byte| byte == b'*')
+    segments
+        .windows(wanted.len())
+        .any(|row| row.iter().zip(&wanted).all(|(own, want)| wildcard_match(want.as_bytes(), own.as_bytes())))
 }
 
 #[cfg(test)]

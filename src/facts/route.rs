@@ -2,8 +2,8 @@
 
 use super::{Evidence, Item, Reader, Reading, Value, intent};
 use crate::gateway::{
-    Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, Server, Target, Unknown,
-    Variable, Version,
+    Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, Server, Setting, Target,
+    Unknown, Variable, Version,
 };
 use crate::handshake::{Limit, Probe, Selected, Sent, conditions_hold, holds, idle_limit, timeout};
 use crate::rules::Intent;
@@ -190,10 +190,23 @@ pub(super) fn timeout_connect(reader: &Reader<'_>, _: &str) -> Reading {
 
 pub(super) fn timeout_idle(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| match idle_limit(reader.view.gateway, route, proxy) {
+        Ok(Limit::After(Setting { value, origin: Origin::Default })) if let Some(line) = let_through_around(reader, route) => {
+            Reading::new(Value::Duration(value)).at(line, "WebSockets are let through here, and nothing sets a timeout")
+        }
         Ok(Limit::After(setting)) => origin_at(setting.origin, proxy, Value::Duration(setting.value), "set here"),
         Ok(Limit::Never) => Reading::new(Value::Absent),
         Err(why) => unknown(why, proxy.span),
     })
+}
+
+/// The line that lets WebSockets through for many routes at once, on a level around `route`: the one place to mend them all.
+fn let_through_around(reader: &Reader<'_>, route: &Route) -> Option<Span> {
+    let own = |entry: &crate::gateway::Entry| entry.property == Property::RequestHeader;
+    if reader.view.gateway.scopes.own(route.scope).any(own) {
+        return None;
+    }
+    let sent = reader.sent(Probe::Chrome, "upgrade").ok()?;
+    sent.spans.first().copied().filter(|_| !sent.values.is_empty())
 }
 
 /// What the target needs and is not loaded.

@@ -7,6 +7,8 @@ mod request;
 mod select;
 mod send;
 mod shadow;
+mod site;
+mod walk;
 
 pub use evaluate::Environment;
 pub use idle::{Limit, idle_limit, timeout};
@@ -15,3 +17,6 @@ pub use request::{Probe, Request};
 pub use select::{Selected, conditions_hold, holds, select};
 pub use send::{Sent, lost_headers, sent_header};
 pub use shadow::Shadows;
+pub(crate) use site::wildcard_match;
+pub use site::{Chosen, Socket, choose};
+pub use walk::{Because, UpstreamRequest, Verdict, Walk};

@@ -41,6 +41,15 @@ impl Patterns {
         Ok(captures.map(owned))
     }
 
+    /// Whether a pattern that is not interned matches; for names, of which each is tried rarely.
+    ///
+    /// # Errors
+    /// Where the pattern cannot be compiled or decided within the limits.
+    pub fn is_match(&self, pattern: &str, text: &str) -> Result<bool, Undecided> {
+        let regex = compile(pattern.as_bytes(), true).ok_or(Undecided)?;
+        regex.is_match(text).map_err(|_| Undecided)
+    }
+
     fn regex(&self, texts: &Texts, pattern: TextId, ignore_case: bool) -> Option<Arc<Regex>> {
         let key = (pattern, ignore_case);
         if let Some(regex) = self.compiled.read().ok()?.get(&key) {
