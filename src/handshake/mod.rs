@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod idle;
+mod locations;
 mod pattern;
 mod request;
 mod select;
@@ -12,6 +13,7 @@ mod walk;
 
 pub use evaluate::Environment;
 pub use idle::{Limit, idle_limit, timeout};
+pub use locations::{Found, find_location};
 pub use pattern::{Patterns, sample_path};
 pub use request::{Probe, Request};
 pub use select::{Selected, conditions_hold, holds, select};
