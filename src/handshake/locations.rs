@@ -69,7 +69,7 @@ pub fn find_location(environment: &Environment<'_>, site: SiteId, path: &str) ->
 }
 
 /// The locations directly below `parent`, or directly in the site, in file order.
-fn level<'a>(gateway: &'a Gateway, site: SiteId, parent: Option<RouteId>) -> impl Iterator<Item = (RouteId, &'a Route)> {
+fn level(gateway: &Gateway, site: SiteId, parent: Option<RouteId>) -> impl Iterator<Item = (RouteId, &Route)> {
     let routes = gateway.site(site).route_ids().map(|id| (id, gateway.route(id)));
     routes.filter(move |(_, route)| route.parent == parent)
 }
