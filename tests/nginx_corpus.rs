@@ -94,10 +94,13 @@ fn real_servers_refuse_where_we_do_and_for_the_same_reason() {
         let case = path.parent().unwrap();
         let expected: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         for outcome in expected.as_object().unwrap().values() {
-            let messages: Vec<&str> = outcome["config"].as_array().into_iter().flatten().filter_map(|line| line.as_str()).collect();
+            let messages: Vec<&str> =
+                outcome["config"].as_array().into_iter().flatten().filter_map(|line| line.as_str()).collect();
             // Lua blocks are read by the module alone; without it, nginx knows only that it does not know the directive.
             let fatal = messages.iter().find(|message| message.contains("[emerg]"));
-            if let Some((reason, file, line)) = fatal.filter(|message| is_structural(message)).and_then(|message| located(message)) {
+            if let Some((reason, file, line)) =
+                fatal.filter(|message| is_structural(message)).and_then(|message| located(message))
+            {
                 refused += 1;
                 let bytes = fs::read(case.join(file)).unwrap();
                 let errors = syntax_errors(&parsed(&case.join(file), &bytes), &bytes);

@@ -53,10 +53,8 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
                 continue;
             }
             Some(b'?') => Some(p + 1),
-            Some(b'[') => bracket(&pattern[p..], name[n]).map_or_else(
-                || (name[n] == b'[').then_some(p + 1),
-                |(length, fits)| fits.then_some(p + length),
-            ),
+            Some(b'[') => bracket(&pattern[p..], name[n])
+                .map_or_else(|| (name[n] == b'[').then_some(p + 1), |(length, fits)| fits.then_some(p + length)),
             Some(b'\\') if p + 1 < pattern.len() => (pattern[p + 1] == name[n]).then_some(p + 2),
             Some(&byte) => (byte == name[n]).then_some(p + 1),
             None => None,
@@ -88,7 +86,8 @@ fn bracket(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
         if low == b']' && at > first {
             return Some((at + 1, fits != negated));
         }
-        let range = (pattern.get(at + 1) == Some(&b'-')).then(|| pattern.get(at + 2).copied()).flatten().filter(|&high| high != b']');
+        let range =
+            (pattern.get(at + 1) == Some(&b'-')).then(|| pattern.get(at + 2).copied()).flatten().filter(|&high| high != b']');
         fits |= range.map_or(low == byte, |high| (low..=high).contains(&byte));
         at += if range.is_some() { 3 } else { 1 };
     }
@@ -114,9 +113,15 @@ mod tests {
         ] {
             assert!(matches(pattern.as_bytes(), name.as_bytes()), "{pattern} {name}");
         }
-        for (pattern, name) in
-            [("*.conf", ".conf"), ("*.conf", "a.conf.bak"), ("*", ".hidden"), ("[a-c]", "d"), ("?", ""), ("{a,b}", "a"), ("[!b]*", "beta")]
-        {
+        for (pattern, name) in [
+            ("*.conf", ".conf"),
+            ("*.conf", "a.conf.bak"),
+            ("*", ".hidden"),
+            ("[a-c]", "d"),
+            ("?", ""),
+            ("{a,b}", "a"),
+            ("[!b]*", "beta"),
+        ] {
             assert!(!matches(pattern.as_bytes(), name.as_bytes()), "{pattern} {name}");
         }
     }

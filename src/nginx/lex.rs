@@ -87,10 +87,11 @@ fn pieces<'a>(
         value(Piece::Text, dollar),
         value(Piece::Text, move |input| no_hole(input, holes, in_quotes)),
     ));
-    fold_many0(piece, || Word { holed: false, closed: true }, |word, piece| Word {
-        holed: word.holed || matches!(piece, Piece::Hole),
-        ..word
-    })
+    fold_many0(
+        piece,
+        || Word { holed: false, closed: true },
+        |word, piece| Word { holed: word.holed || matches!(piece, Piece::Hole), ..word },
+    )
     .parse(input)
 }
 

@@ -50,8 +50,8 @@ pub(super) fn block(bytes: &[u8], start: usize) -> Block {
             }
             quote @ (b'"' | b'\'') => string_end(bytes, found, quote),
             _ => match comment_or_bracket(bytes, found) {
-                Some(Ok(end)) if end - found > BUFFER && bytes[found..].starts_with(b"[")
-                    || end_of_long_comment(bytes, found, end) =>
+                Some(Ok(end))
+                    if end - found > BUFFER && bytes[found..].starts_with(b"[") || end_of_long_comment(bytes, found, end) =>
                 {
                     fault.get_or_insert((Fault::LongBracket, found));
                     end

@@ -3,9 +3,13 @@
 pub mod directives;
 mod glob;
 mod lex;
+mod lower;
 mod lua;
 mod parse;
+mod resolve;
 pub mod values;
 pub mod words;
 
+pub use lower::lower;
 pub use parse::parse;
+pub use resolve::{Include, Resolved, resolve};

@@ -126,15 +126,12 @@ impl Parser<'_> {
         }
         // The quote was meant to close on its line: there at its pair, or before the `;`.
         let line = lex::line(&self.bytes[start..], LONGEST_LINE);
-        match lex::quoted(line, self.holes) {
-            Ok((left, Word { holed, closed: true })) => {
-                let end = start + line.len() - left.len();
-                self.word(if holed { TokenKind::Holed } else { TokenKind::Quoted }, end);
-            }
-            _ => {
-                let end = start + memchr::memchr2(b';', b'\r', line).unwrap_or(line.len());
-                self.word(TokenKind::Word, end);
-            }
+        if let Ok((left, Word { holed, closed: true })) = lex::quoted(line, self.holes) {
+            let end = start + line.len() - left.len();
+            self.word(if holed { TokenKind::Holed } else { TokenKind::Quoted }, end);
+        } else {
+            let end = start + memchr::memchr2(b';', b'\r', line).unwrap_or(line.len());
+            self.word(TokenKind::Word, end);
         }
     }
 
@@ -216,9 +213,7 @@ impl Parser<'_> {
         let block = lua::block(self.bytes, start);
         if let Some((fault, at)) = block.fault {
             let message = match fault {
-                lua::Fault::EndOfFile => {
-                    "unexpected end of file, expecting terminating characters for lua code block".to_owned()
-                }
+                lua::Fault::EndOfFile => "unexpected end of file, expecting terminating characters for lua code block".to_owned(),
                 lua::Fault::TooLong => "too long lua code block, probably missing terminating characters".to_owned(),
                 lua::Fault::LongBracket => {
                     "Lua code block missing the closing long bracket, the inlined Lua code may be too long".to_owned()
@@ -401,7 +396,10 @@ mod tests {
         assert_eq!(errors("a b\n"), ["2: unexpected end of file, expecting \";\" or \"}\""]);
         assert_eq!(errors("a \"b\"c;\n"), ["1: unexpected \"c\""]);
         assert_eq!(errors("a \"b;\nc d;"), ["2: unexpected end of file, expecting \";\" or \"}\""]);
-        assert_eq!(errors("http {\n proxy_pass x\n location / { }\n}"), ["3: directive \"proxy_pass\" is not terminated by \";\""]);
+        assert_eq!(
+            errors("http {\n proxy_pass x\n location / { }\n}"),
+            ["3: directive \"proxy_pass\" is not terminated by \";\""]
+        );
         assert_eq!(errors("server {\n location /;\n}"), ["2: directive \"location\" has no opening \"{\""]);
         assert_eq!(errors("map a b {\n x {\n }\n}"), ["2: unexpected \"{\""]);
     }
@@ -431,9 +429,10 @@ mod tests {
     fn lua_is_left_alone() {
         let text = "content_by_lua_block\n{ x = '}' -- }\n }\na b;";
         assert_eq!(outline(text, false), "content_by_lua_block{lua}a|b;");
-        assert_eq!(errors("access_by_lua_block { {\n"), [
-            "1: unexpected end of file, expecting terminating characters for lua code block"
-        ]);
+        assert_eq!(
+            errors("access_by_lua_block { {\n"),
+            ["1: unexpected end of file, expecting terminating characters for lua code block"]
+        );
         assert_eq!(errors("server { content_by_lua_block { };\n}"), ["1: unexpected \";\""]);
     }
 

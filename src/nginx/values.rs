@@ -1,8 +1,8 @@
 //! The grammars of single values: durations, flags, ports.
 
 use nom::branch::alt;
-use nom::character::complete::{char, digit0, digit1, space0};
 use nom::bytes::complete::tag;
+use nom::character::complete::{char, digit0, digit1, space0};
 use nom::combinator::{all_consuming, map_res, value};
 use nom::multi::fold_many0;
 use nom::{IResult, Parser};
@@ -62,20 +62,24 @@ fn terms(input: &[u8], resolution: Resolution) -> IResult<&[u8], Option<Millis>,
     // (the total, the last unit seen); `None` once the server would refuse.
     let start = Some((0u64, None::<Unit>));
     let term = (digit0, unit, space0_only);
-    let (rest, total) = fold_many0(term, || start, |sum, (digits, unit, ())| {
-        let (total, last) = sum?;
-        let descends = match (last, unit) {
-            (Some(last), Unit::Blank) => last < Unit::Second,
-            (Some(last), unit) => last < unit,
-            (None, _) => true,
-        };
-        let known = match resolution {
-            Resolution::Milliseconds => unit > Unit::Month,
-            Resolution::Seconds => unit != Unit::Millisecond,
-        };
-        let added = number(digits)?.checked_mul(unit.milliseconds())?;
-        if descends && known { Some((total.checked_add(added)?, Some(unit))) } else { None }
-    })
+    let (rest, total) = fold_many0(
+        term,
+        || start,
+        |sum, (digits, unit, ())| {
+            let (total, last) = sum?;
+            let descends = match (last, unit) {
+                (Some(last), Unit::Blank) => last < Unit::Second,
+                (Some(last), unit) => last < unit,
+                (None, _) => true,
+            };
+            let known = match resolution {
+                Resolution::Milliseconds => unit > Unit::Month,
+                Resolution::Seconds => unit != Unit::Millisecond,
+            };
+            let added = number(digits)?.checked_mul(unit.milliseconds())?;
+            if descends && known { Some((total.checked_add(added)?, Some(unit))) } else { None }
+        },
+    )
     .parse(input)?;
     let (rest, digits) = digit0(rest)?;
     let millis = total.and_then(|(total, _)| {
@@ -173,8 +177,27 @@ mod tests {
     #[test]
     fn durations_that_nginx_refuses() {
         for text in [
-            "1.5h", "-1", "+60", "1y", "1M", "1m1h", "1h1h", "3600S", "1H", "60 s", " 60s", "1min", "60sec", "off", "s", "", "$t",
-            "0x10", "9223372036854775808ms", "99999999999999999999", "1h\t30m",
+            "1.5h",
+            "-1",
+            "+60",
+            "1y",
+            "1M",
+            "1m1h",
+            "1h1h",
+            "3600S",
+            "1H",
+            "60 s",
+            " 60s",
+            "1min",
+            "60sec",
+            "off",
+            "s",
+            "",
+            "$t",
+            "0x10",
+            "9223372036854775808ms",
+            "99999999999999999999",
+            "1h\t30m",
         ] {
             assert_eq!(millis(text), None, "{text}");
         }

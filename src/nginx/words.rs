@@ -91,7 +91,8 @@ impl<'a> Iterator for Pieces<'a> {
         let closed = open == 0 || name.get(length) == Some(&b'}');
         let name = &name[..length];
         self.at = if closed { start + 1 + length + 2 * open } else { self.value.len() };
-        if !closed && !(length == 0 && after.len() == 1) {
+        let ends_with_bracket = after == b"{";
+        if !closed && !ends_with_bracket {
             return Some(Err(VariableError::NotClosed(String::from_utf8_lossy(name).into_owned())));
         }
         if length == 0 {
