@@ -6,9 +6,24 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use proxylint::nginx::parse;
+use proxylint::gateway::{Gateway, RemarkKind, Server};
+use proxylint::nginx::{lower, parse, resolve};
+use proxylint::project::{Root, Store};
 use proxylint::source::LineIndex;
 use proxylint::tree::{Tree, is_template};
+
+/// Reads the file as the root of a configuration and lowers it.
+fn lowered(path: &Path) -> (Store, Gateway) {
+    let base = path.parent().unwrap().to_path_buf();
+    let mut store = Store::default();
+    store.add_base(&base).unwrap();
+    let source = store.load(&[path.to_path_buf()], Server::Nginx).remove(0).unwrap();
+    let is_main = memchr::memmem::find(store.sources.get(source).bytes(), b"http").is_some();
+    let root = Root { server: Server::Nginx, source, base, is_main };
+    let resolved = resolve(&mut store, &root);
+    let gateway = lower(&store, &root, &resolved, None);
+    (store, gateway)
+}
 
 /// Parses as a check does, and insists that the tokens give the bytes back.
 fn parsed(path: &Path, bytes: &[u8]) -> Tree {
@@ -118,6 +133,52 @@ fn real_servers_refuse_where_we_do_and_for_the_same_reason() {
         }
     }
     assert!(refused > 40 && started > 1000, "refused {refused}, started {started}");
+}
+
+#[test]
+fn what_nginx_accepts_is_lowered_without_complaint() {
+    let Some(corpus) = common::shared("corpus") else { return };
+    let verdicts = fs::read_to_string(corpus.join("verdicts-nginx.tsv")).unwrap();
+    let mut routes = 0;
+    for row in verdicts.lines().filter(|row| row.contains("\taccept")) {
+        let path = row.split('\t').next().unwrap();
+        let (_store, gateway) = lowered(&corpus.join(path));
+        routes += gateway.routes.len();
+        // An absolute include may find another file in the corpus than it found on the machine where nginx ran.
+        let faults = gateway.remarks.iter().filter(|remark| {
+            remark.span.source == gateway.root && !matches!(remark.kind, RemarkKind::IncludeMissing { inside: false, .. })
+        });
+        let faults: Vec<_> = faults.map(|remark| &remark.kind).collect();
+        assert!(faults.is_empty(), "{path}: {faults:?}");
+    }
+    assert!(routes > 1000, "{routes}");
+}
+
+#[test]
+fn real_servers_miss_the_variables_that_we_miss() {
+    let Some(cases) = common::shared("ground-truth/nginx") else { return };
+    let mut compared = 0;
+    for path in common::files(&cases).iter().filter(|path| path.ends_with("expected.json")) {
+        let case = path.parent().unwrap();
+        let expected: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        let (store, gateway) = lowered(&case.join("nginx.conf"));
+        // The variables of `stream` are not looked at.
+        if memchr::memmem::find(store.sources.get(gateway.root).bytes(), b"stream").is_some() {
+            continue;
+        }
+        let missed = gateway.remarks.iter().any(|remark| matches!(remark.kind, RemarkKind::UndefinedVariable { .. }));
+        let refused = gateway.remarks.iter().any(|remark| matches!(remark.kind, RemarkKind::Syntax { .. }));
+        for (version, outcome) in expected.as_object().unwrap() {
+            let messages = outcome["config"].to_string();
+            if messages.contains("variable\\\"") || messages.contains("\\\" variable\"") {
+                compared += 1;
+                assert!(missed || refused, "{} on {version}: {messages}", case.display());
+            } else if outcome["outcome"] != "start-error" && !messages.contains("[emerg]") {
+                assert!(!missed && !refused, "{} on {version}: {:?}", case.display(), gateway.remarks);
+            }
+        }
+    }
+    assert!(compared > 0, "no case with an unknown variable");
 }
 
 proptest! {
