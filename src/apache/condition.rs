@@ -91,7 +91,6 @@ pub(super) fn if_version(words: &[Vec<u8>], version: Option<Version>) -> Outcome
             Some(version) => test(version).map_or(Outcome::Assumed, Outcome::of),
             None => match (test(Version::new(2, 4, 1)), test(Version::new(2, 4, 999))) {
                 (Some(oldest), Some(newest)) if oldest == newest => Outcome::of(oldest),
-                (_, Some(true)) => Outcome::Assumed,
                 (_, Some(false)) => Outcome::False,
                 _ => Outcome::Assumed,
             },

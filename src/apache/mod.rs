@@ -5,6 +5,7 @@ mod expand;
 mod fnmatch;
 mod include;
 mod lex;
+mod lower;
 mod macros;
 mod parse;
 mod resolve;
@@ -12,5 +13,6 @@ mod statement;
 mod values;
 mod words;
 
+pub use lower::lower;
 pub use parse::parse;
 pub use resolve::{Resolved, resolve, resolve_for};
