@@ -61,13 +61,14 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
 }
 
 /// The routes of the main server, which come first, and of `site` (`merge_proxy_config`, `mod_proxy.c`).
-fn lists<'a>(
-    gateway: &'a Gateway,
+fn lists(
+    gateway: &Gateway,
     site: SiteId,
-    list: impl Fn(&'a Site) -> &'a Vec<RouteId>,
-) -> impl DoubleEndedIterator<Item = RouteId> + 'a {
-    let main = gateway.sites.first().filter(|main| main.is_main && site != SiteId(0)).map(&list);
-    main.into_iter().flatten().chain(list(gateway.site(site))).copied()
+    list: fn(&Site) -> &std::ops::Range<u32>,
+) -> impl DoubleEndedIterator<Item = RouteId> + use<> {
+    let main = gateway.sites.first().filter(|main| main.is_main && site != SiteId(0));
+    let main = main.map_or(0..0, |main| list(main).clone());
+    main.chain(list(gateway.site(site)).clone()).map(RouteId)
 }
 
 /// Whether the route's matcher takes `path`.

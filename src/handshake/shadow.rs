@@ -1,6 +1,6 @@
 //! Which mapping never gets a request because another takes them all; by an index of paths, not pairwise.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::gateway::{Gateway, Matcher, RouteId, SiteId, TextId};
 
@@ -9,7 +9,6 @@ use crate::gateway::{Gateway, Matcher, RouteId, SiteId, TextId};
 pub struct Shadows {
     first_mapping: FxHashMap<(SiteId, TextId), RouteId>,
     last_section: FxHashMap<(SiteId, TextId), RouteId>,
-    sections: FxHashSet<RouteId>,
 }
 
 impl Shadows {
@@ -22,13 +21,12 @@ impl Shadows {
             _ => None,
         };
         for (site, index) in gateway.sites.iter().zip(0..) {
-            for &id in &site.mappings {
+            for id in site.mappings.clone().map(RouteId) {
                 if let Some(path) = path(id) {
                     shadows.first_mapping.entry((SiteId(index), path)).or_insert(id);
                 }
             }
-            shadows.sections.extend(&site.sections);
-            for &id in &site.sections {
+            for id in site.sections.clone().map(RouteId) {
                 if let Some(path) = path(id) {
                     shadows.last_section.insert((SiteId(index), path), id);
                 }
@@ -43,7 +41,7 @@ impl Shadows {
         let route = gateway.route(id);
         let Matcher::Segments(path) = route.matcher else { return None };
         let site = route.site;
-        let is_section = self.sections.contains(&id);
+        let is_section = gateway.site(site).sections.contains(&id.0);
         let main = gateway.sites.first().filter(|main| main.is_main && site != SiteId(0)).map(|_| SiteId(0));
         let mut found = None;
         for prefix in covering(gateway.texts.get(path)) {

@@ -248,6 +248,8 @@ impl Lowerer<'_> {
             scope,
             rewrites: Vec::new(),
             routes: routes..routes,
+            sections: 0..0,
+            mappings: 0..0,
         });
         id
     }
