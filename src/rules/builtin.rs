@@ -39,6 +39,7 @@ pub fn builtin() -> &'static [Rule] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::page::Page;
 
     #[test]
     fn every_page_of_the_folder_is_built_in() {
@@ -56,6 +57,52 @@ mod tests {
         for (rule, (path, _)) in builtin().iter().zip(PAGES) {
             assert_eq!(format!("rules/{}.md", rule.name()), *path);
             assert!(rule.summary().ends_with('.'), "{path}: {}", rule.summary());
+            assert!(rule.safety().is_some(), "{path}: says nothing of its fix");
+        }
+    }
+
+    #[test]
+    fn every_page_has_good_and_bad_examples_for_each_of_its_servers() {
+        for rule in builtin() {
+            assert!(!rule.servers().is_empty(), "{}", rule.name());
+            for server in rule.servers() {
+                for good in [true, false] {
+                    let found = rule.examples().iter().any(|example| example.server == server && example.good == good);
+                    assert!(found, "{}: no example for {} that is good: {good}", rule.name(), server.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_index_lists_every_rule_with_its_servers_and_level() {
+        let index = include_str!("../../rules/README.md");
+        for rule in builtin() {
+            let servers: Vec<&str> = rule.servers().iter().map(|server| server.name()).collect();
+            let row = format!("| [{0}]({0}.md) | {1} | {2} |", rule.name(), servers.join(", "), rule.level());
+            assert!(index.contains(&row), "the index lacks: {row}");
+        }
+    }
+
+    /// Every text of a rule that a finding shows.
+    fn texts(value: &toml::Value) -> Vec<&str> {
+        match value {
+            toml::Value::String(text) => vec![text],
+            toml::Value::Table(table) => table.values().flat_map(texts).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn texts_begin_in_lower_case_and_end_without_a_full_stop() {
+        for (path, page) in PAGES {
+            let block = &page[Page::parse(page).unwrap().block];
+            let block: toml::Table = toml::from_str(block).unwrap();
+            for text in ["message", "label", "labels", "help"].iter().filter_map(|key| block.get(*key)).flat_map(texts) {
+                assert!(!text.starts_with(char::is_uppercase), "{path}: {text}");
+                assert!(!text.ends_with(['.', '!', ' ']), "{path}: {text}");
+                assert_eq!(text.matches('`').count() % 2, 0, "{path}: {text}");
+            }
         }
     }
 }

@@ -23,7 +23,8 @@ impl Case<'_> {
     /// What the rule says of the item whose facts `read` gives; `place` is where the item itself stands.
     pub(super) fn judge<'r>(&self, read: &impl Fn(Slot) -> &'r Reading, place: impl FnOnce() -> Span) -> Option<Finding> {
         let Self { rule, parameters, .. } = *self;
-        if rule.when.evaluate(read, parameters) != Truth::True {
+        let conditions = rule.applies.iter().chain([&rule.when]);
+        if !conditions.map(|condition| condition.evaluate(read, parameters)).all(|truth| truth == Truth::True) {
             return None;
         }
         let mut grounds = Vec::new();
@@ -114,6 +115,7 @@ mod tests {
         level = "error"
         level_if_version_unset = "warning"
         levels = [{ when = { fact = "partial", is = true }, level = "note" }]
+        where = { fact = "server", is = "nginx" }
         when.all = [{ fact = "sent", absent = true }, { fact = "idle", shorter_than = "{min}" }]
         message = "closed after {idle}, not {min}."
         blame = "idle"
@@ -127,6 +129,7 @@ mod tests {
             "sent" | "next" => Ok((Subject::Route, Type::List)),
             "idle" => Ok((Subject::Route, Type::Duration)),
             "partial" => Ok((Subject::Gateway, Type::Flag)),
+            "server" => Ok((Subject::Gateway, Type::Text)),
             _ => Err(UnknownFact { name: name.to_owned(), suggestion: None }),
         }
     }
@@ -137,7 +140,7 @@ mod tests {
 
     /// Judges [`BLOCK`] over facts changed by `change`, at `intent`.
     fn judge(intent: Intent, change: impl Fn(&str, &mut Reading)) -> Option<Finding> {
-        let rule = compile(Form::parse(BLOCK).unwrap(), &kinds).unwrap();
+        let rule = compile(&Form::parse(BLOCK).unwrap(), &kinds).unwrap();
         let readings: Vec<Reading> = rule
             .facts
             .iter()
@@ -145,6 +148,7 @@ mod tests {
                 let mut reading = match name.as_str() {
                     "sent" => Reading::new(Value::Absent).at(span(10), "its own note").at(span(20), "again"),
                     "idle" => Reading::new(Value::Duration(Millis(60_000))).at(span(20), "set here"),
+                    "server" => Reading::new(Value::Text("nginx".to_owned())).at(span(40), "no evidence"),
                     "partial" => Reading::new(Value::Flag(false)),
                     _ => Reading::new(Value::Absent),
                 };
@@ -192,6 +196,16 @@ mod tests {
             }
         };
         assert!(judge(Intent::Declared, unknown).is_none());
+    }
+
+    #[test]
+    fn a_rule_is_silent_where_it_does_not_apply() {
+        let other = |name: &str, reading: &mut Reading| {
+            if name == "server" {
+                reading.value = Ok(Value::Text("apache".to_owned()));
+            }
+        };
+        assert!(judge(Intent::Declared, other).is_none());
     }
 
     #[test]

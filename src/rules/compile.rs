@@ -13,6 +13,9 @@ use super::value;
 use crate::facts::{Subject, Type, UnknownFact, Value};
 use crate::gateway::Server;
 
+/// What a fact of this name is about, and its type.
+type Kinds<'a> = dyn Fn(&str) -> Result<(Subject, Type), UnknownFact> + 'a;
+
 /// A rule's block, compiled. Slots index `facts`.
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -24,6 +27,8 @@ pub(super) struct Compiled {
     /// The first whose condition holds replaces `grade`.
     pub(super) grades: Vec<(Condition, Grade)>,
     pub(super) in_every_version: bool,
+    /// Which items the rule is for.
+    pub(super) applies: Option<Condition>,
     pub(super) when: Condition,
     pub(super) message: Template,
     pub(super) blame: Option<Slot>,
@@ -66,12 +71,13 @@ pub(super) struct Parameter {
 }
 
 /// Compiles `form`; `kind` knows every fact's subject and type.
-pub(super) fn compile(form: Form, kind: &dyn Fn(&str) -> Result<(Subject, Type), UnknownFact>) -> Result<Compiled, Fault> {
+pub(super) fn compile(form: &Form, kind: &Kinds<'_>) -> Result<Compiled, Fault> {
     let parameters = form.parameters.iter().map(|(name, text)| (name, text, None)).collect();
     let mut compiler = Compiler { kind, subject: form.subject, facts: Vec::new(), parameters };
     if let Some(about) = form.about.as_ref().filter(|_| form.subject != Subject::Route) {
         return Err(Fault::at(about.span(), Problem::NoIntent));
     }
+    let applies = form.applies.as_ref().map(|form| compiler.condition(form)).transpose()?;
     let when = compiler.condition(&form.when)?;
     let mut grades = Vec::new();
     for level in &form.levels {
@@ -95,20 +101,21 @@ pub(super) fn compile(form: Form, kind: &dyn Fn(&str) -> Result<(Subject, Type),
         grade_if_version_unset: form.level_if_version_unset,
         grades,
         in_every_version: form.in_every_version,
+        applies,
         when,
         message,
         blame: blame.map(|(slot, _)| Slot(slot)),
         label,
         labels,
         help,
-        safety: form.fix.map(|fix| fix.safety),
+        safety: form.fix.as_ref().map(|fix| fix.safety),
         parameters,
         facts: compiler.facts,
     })
 }
 
 struct Compiler<'a> {
-    kind: &'a dyn Fn(&str) -> Result<(Subject, Type), UnknownFact>,
+    kind: &'a Kinds<'a>,
     subject: Subject,
     facts: Vec<String>,
     /// Name, default as written, and the type that its uses give it.
@@ -204,13 +211,10 @@ impl Compiler<'_> {
         if let Some(name) = text.and_then(|text| text.strip_prefix('{')?.strip_suffix('}')) {
             return self.parameter(name, kind, value.span()).map(Operand::Parameter);
         }
-        match value::from_toml(value.get_ref(), kind) {
-            Some(value) => Ok(Operand::Value(value)),
-            None => {
-                let written = text.map_or_else(|| value.get_ref().to_string(), str::to_owned);
-                Err(Fault::at(value.span(), Problem::WrongValue { value: written, kind }))
-            }
-        }
+        value::from_toml(value.get_ref(), kind).map(Operand::Value).ok_or_else(|| {
+            let written = text.map_or_else(|| value.get_ref().to_string(), str::to_owned);
+            Fault::at(value.span(), Problem::WrongValue { value: written, kind })
+        })
     }
 
     /// The parameter `name`, which a value of type `kind` is wanted of.
@@ -299,7 +303,7 @@ mod tests {
     fn compiled(rest: &str) -> Result<Compiled, (String, String)> {
         let block = format!("subject = \"route\"\nlevel = \"error\"\nmessage = \"m\"\n{rest}\n");
         Form::parse(&block)
-            .and_then(|form| compile(form, &kinds))
+            .and_then(|form| compile(&form, &kinds))
             .map_err(|fault| (block[fault.span].to_owned(), fault.problem.to_string()))
     }
 
@@ -351,7 +355,7 @@ mod tests {
     #[test]
     fn only_routes_have_an_intent() {
         let block = "subject = \"site\"\nabout = \"websocket\"\nlevel = \"note\"\nmessage = \"m\"\nwhen = { fact = \"tls\", is = true }\n";
-        let fault = Form::parse(block).and_then(|form| compile(form, &kinds)).unwrap_err();
+        let fault = Form::parse(block).and_then(|form| compile(&form, &kinds)).unwrap_err();
         assert_eq!(&block[fault.span], "\"websocket\"");
     }
 }

@@ -31,7 +31,10 @@ pub(super) struct Form {
     /// Whether the defect outlives every default it is read from, so that no version is named.
     #[serde(default)]
     pub(super) in_every_version: bool,
-    /// When to speak.
+    /// Which items the rule is for; its facts are no evidence.
+    #[serde(rename = "where")]
+    pub(super) applies: Option<Spanned<ConditionForm>>,
+    /// What is wrong; its facts are the evidence.
     pub(super) when: Spanned<ConditionForm>,
     /// What is wrong and what happens because of it.
     pub(super) message: Text,
@@ -128,6 +131,7 @@ const KEYS: &[&str] = &[
     "level_if_version_unset",
     "levels",
     "in_every_version",
+    "where",
     "when",
     "message",
     "blame",

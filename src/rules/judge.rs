@@ -1,14 +1,14 @@
 //! Judging: every rule over every item it is about.
 
 use std::cell::OnceCell;
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::case::Case;
 use super::condition::Slot;
-use super::finding::{Finding, Intent, Level};
+use super::finding::{Finding, Intent};
 use super::options::Options;
 use super::rule::Rule;
 use crate::facts::{Fact, Item, Reader, Reading, Subject, Value, View};
@@ -29,14 +29,17 @@ pub fn judge(rules: &[Rule], view: View<'_>, options: &Options) -> Vec<Finding> 
         }
     }
     // A snippet that many sites include is one place: said once, at the worst level.
-    findings.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
+    findings.sort_unstable_by(order);
     findings.dedup_by(|one, other| (one.span, &one.rule, &one.message) == (other.span, &other.rule, &other.message));
     findings
 }
 
-/// The order of findings: total, so that it does not depend on who found what first.
-fn key(finding: &Finding) -> (Span, &str, &str, Reverse<Level>, &[(Span, String)]) {
-    (finding.span, &finding.rule, &finding.message, Reverse(finding.level), &finding.labels)
+/// The order of findings. It is total, so that it does not depend on who found what first.
+fn order(one: &Finding, other: &Finding) -> Ordering {
+    (one.span, &one.rule, &one.message)
+        .cmp(&(other.span, &other.rule, &other.message))
+        .then_with(|| other.level.cmp(&one.level))
+        .then_with(|| (&one.labels, &one.label, &one.help).cmp(&(&other.labels, &other.label, &other.help)))
 }
 
 /// The rules about one subject, with every fact that any of them uses named once.

@@ -71,3 +71,33 @@ impl Options {
         parameters.map(|parameter| value(&parameter.name).unwrap_or_else(|| parameter.default.clone())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::Millis;
+    use crate::rules::builtin;
+
+    fn rule() -> &'static Rule {
+        builtin().iter().find(|rule| rule.name() == "read-timeout-short").unwrap()
+    }
+
+    #[test]
+    fn a_parameter_keeps_its_default_until_it_is_set() {
+        let mut options = Options::default();
+        assert_eq!(options.parameters(rule()), [Value::Duration(Millis(3_600_000))]);
+        options.set(rule(), "min", "10m").unwrap();
+        assert_eq!(options.parameters(rule()), [Value::Duration(Millis(600_000))]);
+    }
+
+    #[test]
+    fn what_cannot_be_set_is_said() {
+        let mut options = Options::default();
+        let error = |result: Result<(), ParameterError>| result.unwrap_err().to_string();
+        assert_eq!(error(options.set(rule(), "mim", "10m")), "`read-timeout-short` has no parameter `mim`: did you mean `min`?");
+        assert_eq!(
+            error(options.set(rule(), "min", "soon")),
+            "`soon` is no value for `min` of `read-timeout-short`, which is now 1 h"
+        );
+    }
+}

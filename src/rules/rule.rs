@@ -37,7 +37,7 @@ impl Rule {
 
     fn compile(block: &str) -> Result<(Compiled, Vec<Fact>), Fault> {
         let kind = |name: &str| Fact::named(name).map(|fact| (fact.definition.subject, fact.definition.kind));
-        let compiled = compile(Form::parse(block)?, &kind)?;
+        let compiled = compile(&Form::parse(block)?, &kind)?;
         // Every name was found once already.
         let facts = compiled.facts.iter().map(|name| Fact::named(name)).collect::<Result<_, _>>();
         Ok((compiled, facts.map_err(|unknown| Fault::at(0..block.len(), unknown))?))
@@ -67,10 +67,12 @@ impl Rule {
         self.compiled.subject
     }
 
-    /// Its level where a WebSocket is declared and nothing lowers it.
+    /// Its level at its worst: where a WebSocket is declared and nothing lowers it.
     #[must_use]
     pub fn level(&self) -> Level {
-        self.compiled.grade.shown(true).unwrap_or(Level::Note)
+        let grades = self.compiled.grades.iter().map(|(_, grade)| *grade);
+        let worst = grades.fold(self.compiled.grade, Ord::max);
+        worst.shown(true).unwrap_or(Level::Note)
     }
 
     /// Whether it judges only routes meant for WebSockets.
