@@ -1,6 +1,7 @@
 //! Every rule's page is held to its examples: a bad one raises exactly that rule at its level, a good one nothing.
 
-mod common;
+#[path = "common/lint.rs"]
+mod lint;
 
 use std::fmt::Write as _;
 
@@ -17,7 +18,7 @@ fn examples_raise_what_their_pages_say() {
     let mut wrong = String::new();
     for rule in builtin() {
         for example in rule.examples() {
-            let found = common::lint(&example.files, example.server, example.version);
+            let found = lint::lint(&example.files, example.server, example.version);
             let names: Vec<String> = found.iter().map(|(_, finding)| format!("{}[{}]", finding.level, finding.rule)).collect();
             let wanted = wanted(rule, example);
             if names != wanted {
@@ -35,7 +36,7 @@ fn examples_raise_what_their_pages_say() {
 fn findings_are_in_lower_case_and_say_what_to_write() {
     for rule in builtin() {
         for example in rule.examples() {
-            for (place, finding) in common::lint(&example.files, example.server, example.version) {
+            for (place, finding) in lint::lint(&example.files, example.server, example.version) {
                 let message = &finding.message;
                 assert!(!message.starts_with(char::is_uppercase), "{place}: {message}");
                 assert!(!message.ends_with('.') && !message.contains('\n'), "{place}: {message}");

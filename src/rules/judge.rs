@@ -7,11 +7,12 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::case::Case;
-use super::condition::Slot;
+use super::condition::{Slot, Truth};
 use super::finding::{Finding, Intent};
 use super::options::Options;
 use super::rule::Rule;
 use crate::facts::{Fact, Item, Reader, Reading, Subject, Value, View};
+use crate::gateway::Unknown;
 use crate::source::Span;
 
 /// Items judged in one go. Enough that a thread's cells are worth their making; a small gateway is judged where it stands.
@@ -28,10 +29,14 @@ pub fn judge(rules: &[Rule], view: View<'_>, options: &Options) -> Vec<Finding> 
             findings.par_extend(items.par_chunks(CHUNK).flat_map_iter(|items| bench.judge(items)));
         }
     }
-    // A snippet that many sites include is one place: said once, at the worst level.
+    settle(&mut findings);
+    findings
+}
+
+/// Puts findings in order, and says once, at the worst level, what many sites that include one snippet have in common.
+fn settle(findings: &mut Vec<Finding>) {
     findings.sort_unstable_by(order);
     findings.dedup_by(|one, other| (one.span, &one.rule, &one.message) == (other.span, &other.rule, &other.message));
-    findings
 }
 
 /// The order of findings. It is total, so that it does not depend on who found what first.
@@ -50,6 +55,8 @@ struct Bench<'a> {
     facts: Vec<&'a Fact>,
     /// The fact `intent`, where a rule asks for it.
     intent: Option<Fact>,
+    /// Whether there is nothing to say of an item that carries no WebSockets.
+    all_gated: bool,
 }
 
 /// A rule on the bench.
@@ -70,15 +77,15 @@ impl<'a> Bench<'a> {
                 facts.len() - 1
             })
         };
-        let rules = rules.iter().filter(|rule| rule.subject() == subject);
+        let rules = rules.iter().filter(|rule| rule.subject() == subject && may_apply(rule, view, options));
         let seat = |rule: &'a Rule| {
             let facts = rule.facts.iter().map(&mut index).collect();
             Seat { rule, parameters: options.parameters(rule), facts }
         };
         let rules: Vec<Seat<'_>> = rules.map(seat).collect();
-        let gated = rules.iter().any(|seat| seat.rule.is_about_websockets());
-        let intent = if gated { Fact::named("intent").ok() } else { None };
-        Self { view, pedantic: options.pedantic, rules, facts, intent }
+        let gated = rules.iter().filter(|seat| seat.rule.is_about_websockets()).count();
+        let intent = if gated > 0 { Fact::named("intent").ok() } else { None };
+        Self { view, pedantic: options.pedantic, all_gated: gated == rules.len(), rules, facts, intent }
     }
 
     /// Judges `items`. Each fact of an item is read once, when a rule first asks for it.
@@ -90,6 +97,9 @@ impl<'a> Bench<'a> {
             let hint = self.intent.as_ref().map(|fact| fact.read(&reader));
             let intent = hint.as_ref().map_or(Intent::None, intent_of);
             let carries_websockets = intent > Intent::Possible || (intent == Intent::Possible && self.pedantic);
+            if self.all_gated && !carries_websockets {
+                continue;
+            }
             for (cell, fact) in cells.iter_mut().zip(&self.facts) {
                 // What is true of the whole configuration stays true from item to item.
                 if fact.definition.subject != Subject::Gateway {
@@ -120,6 +130,18 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// Whether the rule is for anything in this configuration, as far as what is true of all of it says: a rule for another server is not.
+fn may_apply(rule: &Rule, view: View<'_>, options: &Options) -> bool {
+    let Some(applies) = &rule.compiled.applies else { return true };
+    let reader = Reader::new(view, Item::Gateway);
+    let read = |fact: &Fact| match fact.definition.subject {
+        Subject::Gateway => fact.read(&reader),
+        _ => Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None },
+    };
+    let readings: Vec<Reading> = rule.facts.iter().map(read).collect();
+    applies.evaluate(&|slot: Slot| &readings[slot.0], &options.parameters(rule)) != Truth::False
+}
+
 /// The intent that a reading of the fact `intent` gives; what is unknown is none.
 fn intent_of(reading: &Reading) -> Intent {
     match &reading.value {
@@ -137,5 +159,46 @@ fn place_of(view: View<'_>, item: Item) -> Span {
         Item::Site(id) => gateway.site(id).span,
         Item::Directive(index) => gateway.remarks[index].span,
         Item::Gateway => Span::new(gateway.root, 0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Level;
+    use crate::source::SourceId;
+
+    fn finding(start: u32, rule: &str, level: Level, message: &str) -> Finding {
+        Finding {
+            rule: rule.to_owned(),
+            level,
+            intent: None,
+            message: message.to_owned(),
+            span: Span::new(SourceId(0), start, start + 1),
+            label: String::new(),
+            labels: Vec::new(),
+            help: None,
+        }
+    }
+
+    #[test]
+    fn findings_stand_by_place_then_rule_and_the_same_is_said_once_at_its_worst() {
+        let mut findings = vec![
+            finding(9, "a", Level::Note, "m"),
+            finding(3, "b", Level::Warning, "m"),
+            finding(3, "b", Level::Error, "m"),
+            finding(3, "b", Level::Note, "other"),
+            finding(3, "a", Level::Note, "m"),
+        ];
+        let wanted = [&findings[4], &findings[2], &findings[3], &findings[0]].map(Clone::clone);
+        settle(&mut findings);
+        assert_eq!(findings, wanted);
+    }
+
+    #[test]
+    fn an_intent_that_is_not_known_is_none() {
+        let unknown = Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None };
+        assert_eq!(intent_of(&unknown), Intent::None);
+        assert_eq!(intent_of(&Reading::new(Value::Text("inferred".to_owned()))), Intent::Inferred);
     }
 }

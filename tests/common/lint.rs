@@ -1,4 +1,6 @@
-//! What the integration tests share.
+//! Lints a configuration that a test holds in its hands: the whole flow, over files in a folder of its own.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,8 +12,7 @@ use proxylint::rules::{Finding, Options, builtin, judge};
 use proxylint::{apache, nginx};
 
 /// What is found in a configuration of these files (path and text), the main one first, with the place of each finding in words.
-#[allow(dead_code, reason = "each test file uses what it needs")]
-pub fn lint(files: &[(String, String)], server: Server, version: Option<Version>) -> Vec<(String, Finding)> {
+pub(crate) fn lint(files: &[(String, String)], server: Server, version: Option<Version>) -> Vec<(String, Finding)> {
     let folder = tempfile::tempdir().unwrap();
     let paths: Vec<PathBuf> = files.iter().map(|(path, _)| folder.path().join(path)).collect();
     for (path, (_, text)) in paths.iter().zip(files) {
