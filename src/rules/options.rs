@@ -43,23 +43,23 @@ pub enum ParameterError {
 }
 
 impl Options {
-    /// Sets the parameter `name` of `rule`, e.g. `min` to `10m`.
+    /// Sets the parameter `name` of `rule`, e.g. `min` to `"10m"`.
     ///
     /// # Errors
     /// Where the rule has no such parameter, or it cannot have this value.
-    pub fn set(&mut self, rule: &Rule, name: &str, text: &str) -> Result<(), ParameterError> {
+    pub fn set(&mut self, rule: &Rule, name: &str, value: &toml::Value) -> Result<(), ParameterError> {
         let known = &rule.compiled.parameters;
         let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
             let suggestion = nearest(name, known.iter().map(|parameter| parameter.name.as_str())).map(str::to_owned);
             return Err(ParameterError::Unknown { rule: rule.name().to_owned(), name: name.to_owned(), suggestion });
         };
-        let value = value::parse(text, parameter.kind).ok_or_else(|| ParameterError::Value {
+        let typed = value::from_toml(value, parameter.kind).ok_or_else(|| ParameterError::Value {
             rule: rule.name().to_owned(),
             name: name.to_owned(),
-            value: text.to_owned(),
+            value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
             default: parameter.default.to_string(),
         })?;
-        self.parameters.entry(rule.name().to_owned()).or_default().insert(name.to_owned(), value);
+        self.parameters.entry(rule.name().to_owned()).or_default().insert(name.to_owned(), typed);
         Ok(())
     }
 
@@ -86,7 +86,7 @@ mod tests {
     fn a_parameter_keeps_its_default_until_it_is_set() {
         let mut options = Options::default();
         assert_eq!(options.parameters(rule()), [Value::Duration(Millis(3_600_000))]);
-        options.set(rule(), "min", "10m").unwrap();
+        options.set(rule(), "min", &"10m".into()).unwrap();
         assert_eq!(options.parameters(rule()), [Value::Duration(Millis(600_000))]);
     }
 
@@ -94,10 +94,14 @@ mod tests {
     fn what_cannot_be_set_is_said() {
         let mut options = Options::default();
         let error = |result: Result<(), ParameterError>| result.unwrap_err().to_string();
-        assert_eq!(error(options.set(rule(), "mim", "10m")), "`read-timeout-short` has no parameter `mim`: did you mean `min`?");
         assert_eq!(
-            error(options.set(rule(), "min", "soon")),
+            error(options.set(rule(), "mim", &"10m".into())),
+            "`read-timeout-short` has no parameter `mim`: did you mean `min`?"
+        );
+        assert_eq!(
+            error(options.set(rule(), "min", &"soon".into())),
             "`soon` is no value for `min` of `read-timeout-short`, which is now 1 h"
         );
+        assert!(options.set(rule(), "min", &3600.into()).is_err());
     }
 }
