@@ -3,6 +3,7 @@
 pub mod apache;
 pub mod facts;
 pub mod gateway;
+pub mod handshake;
 pub mod nginx;
 pub mod project;
 pub mod rules;

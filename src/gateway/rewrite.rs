@@ -39,8 +39,8 @@ pub enum Action {
     Answer(u16),
 }
 
-/// A condition of a rewrite rule: httpd's `RewriteCond`.
-#[derive(Debug)]
+/// A condition of a rewrite rule: httpd's `RewriteCond`, nginx's `if` around it.
+#[derive(Clone, Copy, Debug)]
 pub struct Condition {
     /// The directive.
     pub span: Span,

@@ -24,6 +24,10 @@ pub struct Site {
     pub rewrites: Vec<Rewrite>,
     /// Its routes, as a range of ids.
     pub routes: std::ops::Range<u32>,
+    /// Of its routes those of httpd's sections that proxy: tried before the mappings, and the last that matches counts.
+    pub sections: Vec<RouteId>,
+    /// Of its routes httpd's `ProxyPass` and `ProxyPassMatch` outside sections: the first that matches counts, the main server's first.
+    pub mappings: Vec<RouteId>,
 }
 
 impl Site {
