@@ -11,7 +11,7 @@ use crate::gateway::{Server, Version};
 const LONGEST: u64 = 64 * 1024;
 
 /// The version that a Dockerfile in `directory` or the one above names, both inside the given paths.
-pub fn version_beside(store: &mut Store, server: Server, directory: &Path) -> Option<Version> {
+pub(super) fn version_beside(store: &mut Store, server: Server, directory: &Path) -> Option<Version> {
     let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     [Some(here), here.parent()].into_iter().flatten().find_map(|directory| {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
@@ -39,7 +39,7 @@ fn from_dockerfile(server: Server, text: &str) -> Option<Version> {
         let is_from = words.next()?.eq_ignore_ascii_case("from");
         is_from.then(|| words.find(|word| !word.starts_with("--"))).flatten()
     });
-    images.filter_map(|image| from_image(server, image)).last()
+    images.filter_map(|image| from_image(server, image)).next_back()
 }
 
 fn from_image(server: Server, image: &str) -> Option<Version> {

@@ -8,7 +8,6 @@ mod sniff;
 mod store;
 
 pub use discover::{Candidate, Given, Problem, discover};
-pub use image::version_beside;
 pub use language::{Resolved, resolve};
 pub use roots::{Reached, roots};
 pub use sniff::{is_candidate, server_of};

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
+use super::image::version_beside;
 use super::language::{Resolved, resolve};
 use super::{Candidate, Root, Store};
-use crate::gateway::Server;
+use crate::gateway::{Server, Version};
 use crate::source::SourceId;
 use crate::tree::Shape;
 
@@ -17,6 +18,8 @@ pub struct Reached {
     pub root: Root,
     /// What it includes.
     pub resolved: Resolved,
+    /// The version of the server that a Dockerfile beside it names.
+    pub version: Option<Version>,
     /// Which of the given paths it was found under, by index.
     pub given: usize,
 }
@@ -26,25 +29,26 @@ pub fn roots(store: &mut Store, candidates: &[Candidate]) -> Vec<Reached> {
     let (mains, rest): (Vec<Candidate>, Vec<Candidate>) =
         candidates.iter().partition(|candidate| is_main(store, candidate.source));
     let mut reached = Vec::new();
-    let mut bases = Bases::default();
-    let mains = mains.into_iter().map(|candidate| reach(store, &mut bases, candidate, true)).collect();
+    let mut directories = Directories::default();
+    let mains = mains.into_iter().map(|candidate| reach(store, &mut directories, candidate, true)).collect();
     keep_outermost(mains, &mut reached, store.sources.len());
     let seen = covered(&reached, store.sources.len());
     let fragments: Vec<Candidate> = rest.into_iter().filter(|candidate| !seen[candidate.source.index()]).collect();
-    let fragments = fragments.into_iter().map(|candidate| reach(store, &mut bases, candidate, false)).collect();
+    let fragments = fragments.into_iter().map(|candidate| reach(store, &mut directories, candidate, false)).collect();
     keep_outermost(fragments, &mut reached, store.sources.len());
     reached
 }
 
-fn reach(store: &mut Store, bases: &mut Bases, candidate: Candidate, is_main: bool) -> Reached {
+fn reach(store: &mut Store, directories: &mut Directories, candidate: Candidate, is_main: bool) -> Reached {
     let Candidate { source, given } = candidate;
     let server = store.server(source);
     let path = store.sources.get(source).path().to_path_buf();
-    let base = if is_main { main_base(server, &path) } else { bases.of_fragment(store, server, &path) };
+    let base = if is_main { main_base(server, &path) } else { directories.of_fragment(store, server, &path) };
     let root = Root { server, source, base, is_main };
     let syntax_only = path.file_name().is_some_and(|name| name == ".htaccess");
     let resolved = if syntax_only { Resolved::SyntaxOnly([source]) } else { resolve(store, &root) };
-    Reached { root, resolved, given }
+    let version = directories.version(store, server, path.parent().unwrap_or(Path::new("")));
+    Reached { root, resolved, version, given }
 }
 
 /// Adds to `kept` those of `all` that no other one includes. Of several that include each other, the first.
@@ -110,21 +114,30 @@ fn main_base(server: Server, path: &Path) -> PathBuf {
     }
 }
 
-/// Where the relative paths of fragments start; what was found for a directory is kept.
+/// What was found for the directories of roots: many roots share few.
 #[derive(Default)]
-struct Bases(FxHashMap<(Server, PathBuf), PathBuf>);
+struct Directories {
+    of_fragments: FxHashMap<(Server, PathBuf), PathBuf>,
+    versions: FxHashMap<(Server, PathBuf), Option<Version>>,
+}
 
-impl Bases {
-    /// The nearest directory around the fragment that looks like the place of a main file; else the fragment's own.
+impl Directories {
+    /// The version that a Dockerfile beside `directory` names.
+    fn version(&mut self, store: &mut Store, server: Server, directory: &Path) -> Option<Version> {
+        let key = (server, directory.to_path_buf());
+        *self.versions.entry(key).or_insert_with(|| version_beside(store, server, directory))
+    }
+
+    /// Where the relative paths of a fragment start: the nearest directory around the fragment that looks like the place of a main file; else the fragment's own.
     fn of_fragment(&mut self, store: &mut Store, server: Server, path: &Path) -> PathBuf {
         let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
         let key = (server, directory);
-        if let Some(base) = self.0.get(&key) {
+        if let Some(base) = self.of_fragments.get(&key) {
             return base.clone();
         }
         let directory = &key.1;
         let base = directory.ancestors().find(|&ancestor| is_home(store, server, ancestor)).unwrap_or(directory).to_path_buf();
-        self.0.insert(key, base.clone());
+        self.of_fragments.insert(key, base.clone());
         base
     }
 }

@@ -79,7 +79,9 @@ fn named(path: &Path) -> Option<(Server, Certainty)> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     let (server, certainty) = match () {
         () if name == ".htaccess" || starts_with_any(&name, &["httpd.conf", "apache2.conf"]) => (Server::Apache, Certainty::Sure),
-        () if name.starts_with("nginx.conf") || name.ends_with(".nginx") => (Server::Nginx, Certainty::Sure),
+        () if name.starts_with("nginx.conf") || path.extension().is_some_and(|ending| ending == "nginx") => {
+            (Server::Nginx, Certainty::Sure)
+        }
         () if holds(path, &["nginx", "openresty", "snippets", "sites-", "conf.d"]) => (Server::Nginx, Certainty::Hint),
         () => return None,
     };

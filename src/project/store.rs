@@ -69,7 +69,7 @@ struct Loaded {
 }
 
 /// How many bytes of a file are looked at to say whose language it is written in.
-const HEAD: u64 = 8 * 1024;
+const HEAD: usize = 8 * 1024;
 
 impl Store {
     /// Allows files below `directory` to be read.
@@ -263,12 +263,12 @@ fn io_error(error: io::Error) -> LoadError {
 
 fn read(bases: &[Base], real: &Path, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result<Loaded, LoadError> {
     let mut file = File::open(real).map_err(io_error)?;
-    let mut bytes = Vec::with_capacity(HEAD as usize);
-    (&mut file).take(HEAD).read_to_end(&mut bytes).map_err(io_error)?;
+    let mut bytes = Vec::with_capacity(HEAD);
+    (&mut file).take(HEAD as u64).read_to_end(&mut bytes).map_err(io_error)?;
     let server = decide(real, &bytes).ok_or(LoadError::Foreign)?;
-    if bytes.len() as u64 == HEAD {
+    if bytes.len() == HEAD {
         // It may have grown since its size was looked at.
-        file.take(Sources::MAX_BYTES + 1 - HEAD).read_to_end(&mut bytes).map_err(io_error)?;
+        file.take(Sources::MAX_BYTES + 1 - HEAD as u64).read_to_end(&mut bytes).map_err(io_error)?;
         if bytes.len() as u64 > Sources::MAX_BYTES {
             return Err(LoadError::TooLarge);
         }
