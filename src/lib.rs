@@ -1,11 +1,109 @@
 //! `proxylint` says, for every route of an nginx or Apache httpd configuration, whether a WebSocket survives this hop.
+//!
+//! [`check`] is the whole job: paths → sources → trees → roots with their includes → gateways → findings.
 
 pub mod apache;
+pub mod cli;
+pub mod config;
 pub mod facts;
 pub mod gateway;
 pub mod handshake;
 pub mod nginx;
 pub mod project;
+pub mod report;
+mod request;
 pub mod rules;
 pub mod source;
 pub mod tree;
+
+use rayon::prelude::*;
+
+use config::{ConfigError, Settings};
+use facts::View;
+use gateway::Gateway;
+use project::{Problem, Reached, Store};
+pub use request::Request;
+use rules::{Finding, Intent, Options};
+
+/// What was read: the files, the roots among them, and what kept files from being read.
+#[derive(Debug)]
+pub struct Project {
+    /// The files and their trees.
+    pub store: Store,
+    /// The roots, with what they include.
+    pub roots: Vec<Reached>,
+    /// The settings of each given path.
+    pub settings: Vec<Settings>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Checked {
+    /// What was read.
+    pub project: Project,
+    /// The findings, by path, place and rule.
+    pub findings: Vec<Finding>,
+    /// How many findings are left out because nothing but a weak hint says that their route is meant for WebSockets.
+    pub hidden: usize,
+    /// How many routes were looked at.
+    pub routes: usize,
+}
+
+/// Reads what the paths of `request` hold and follows its includes.
+///
+/// # Errors
+/// Where the settings cannot be used. What cannot be read is a [`Problem`] of the project.
+pub fn read(request: &Request) -> Result<Project, ConfigError> {
+    let settings = request.settings()?;
+    let mut store = Store::default();
+    store.path_map = request::path_map(&settings);
+    let (candidates, problems) = project::discover(&mut store, &request.given(&settings));
+    let roots = project::roots(&mut store, &candidates);
+    Ok(Project { store, roots, settings, problems })
+}
+
+/// Judges every route that the paths of `request` hold.
+///
+/// # Errors
+/// Where the settings cannot be used.
+pub fn check(request: &Request) -> Result<Checked, ConfigError> {
+    let project = read(request)?;
+    let options: Vec<Options> = project.settings.iter().map(request::options).collect::<Result<_, _>>()?;
+    let judged = project.roots.par_iter().map(|reached| {
+        let gateway = project.lower(reached);
+        let declared = &project.settings[reached.given].declared;
+        let view = View::new(&project.store.sources, &gateway, declared);
+        let mut findings = rules::judge(rules::builtin(), &view, &options[reached.given]);
+        findings.retain(|finding| project.settings[reached.given].applies(&finding.rule));
+        (gateway.routes.len(), findings)
+    });
+    let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
+    let routes = judged.iter().map(|(routes, _)| routes).sum();
+    let mut findings = project.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect());
+    let all = findings.len();
+    findings.retain(|finding| request.pedantic || finding.intent != Some(Intent::Possible));
+    Ok(Checked { hidden: all - findings.len(), project, findings, routes })
+}
+
+impl Project {
+    /// Models what the server does with a root.
+    #[must_use]
+    pub fn lower(&self, reached: &Reached) -> Gateway {
+        let version = self.settings[reached.given].version(reached.root.server).or(reached.version);
+        reached.resolved.lower(&self.store, &reached.root, version)
+    }
+
+    /// Sorts findings by path, place and rule; what several roots say of a file they share is said once.
+    fn in_order(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        let mut by_path: Vec<_> = self.store.sources.iter().map(|(id, source)| (source.path(), id)).collect();
+        by_path.sort_unstable();
+        let mut rank = vec![0; by_path.len()];
+        by_path.iter().enumerate().for_each(|(place, (_, id))| rank[id.index()] = place);
+        let place = |finding: &Finding| (rank[finding.span.source.index()], finding.span.start, finding.span.end);
+        findings.sort_by(|a, b| (place(a), &a.rule, &a.message).cmp(&(place(b), &b.rule, &b.message)));
+        findings.dedup_by(|a, b| (a.span, &a.rule, &a.message) == (b.span, &b.rule, &b.message));
+        findings
+    }
+}

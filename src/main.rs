@@ -1,3 +1,5 @@
 //! The `proxylint` program: the exit code, and nothing else.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    proxylint::cli::run()
+}

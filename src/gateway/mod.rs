@@ -17,7 +17,7 @@ pub use remark::{Remark, RemarkKind};
 pub use rewrite::{Action, Condition, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, Signal, SignalKind, Target};
 pub use scope::{Assigned, Entry, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId, Scopes, Setting};
-pub use server::{Modules, Server, Version};
+pub use server::{Modules, NotAVersion, Server, Version};
 pub use site::{Listen, Name, Site, SiteId};
 pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
 pub use text::{TextId, Texts};

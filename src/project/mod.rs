@@ -1,7 +1,16 @@
 //! From paths to sources, and which of them are roots: discovery, dialects, reading.
 
+mod discover;
+mod image;
+mod language;
+mod roots;
+mod sniff;
 mod store;
 
+pub use discover::{Candidate, Given, Problem, discover};
+pub use language::{Resolved, resolve};
+pub use roots::{Reached, roots};
+pub use sniff::{is_candidate, server_of};
 pub use store::{Base, LoadError, Store, has_glob};
 
 use std::path::PathBuf;

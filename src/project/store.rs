@@ -1,16 +1,16 @@
 //! The files of a run: each read and parsed once, by whatever name it is reached, and nothing outside the given roots.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::language;
 use crate::gateway::Server;
 use crate::source::{Source, SourceId, Sources};
-use crate::tree::{Tree, is_template};
-use crate::{apache, nginx};
+use crate::tree::Tree;
 
 /// Why a file could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,9 @@ pub enum LoadError {
     /// Not a regular file: a directory, device, socket …
     #[error("not a regular file")]
     NotAFile,
+    /// Written in no language we know.
+    #[error("does not look like nginx or Apache httpd configuration")]
+    Foreign,
     /// Larger than [`Sources::MAX_BYTES`].
     #[error("larger than {} MiB", Sources::MAX_BYTES / 1024 / 1024)]
     TooLarge,
@@ -61,8 +64,12 @@ struct Loaded {
     real: PathBuf,
     shown: PathBuf,
     bytes: Vec<u8>,
+    server: Server,
     tree: Tree,
 }
+
+/// How many bytes of a file are looked at to say whose language it is written in.
+const HEAD: usize = 8 * 1024;
 
 impl Store {
     /// Allows files below `directory` to be read.
@@ -75,6 +82,25 @@ impl Store {
             self.bases.push(Base { shown: directory.to_path_buf(), real });
         }
         Ok(())
+    }
+
+    /// Allows the file `path` and those beside it to be read; where it is a symbolic link, those beside its target too.
+    ///
+    /// # Errors
+    /// Where the file cannot be resolved.
+    pub fn add_file_base(&mut self, path: &Path) -> io::Result<()> {
+        let real = fs::canonicalize(path)?;
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.add_base(directory)?;
+        match real.parent() {
+            Some(beside) if !self.is_inside(&real) => self.add_base(beside),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `real`, which has no symbolic links in it, lies inside a base.
+    fn is_inside(&self, real: &Path) -> bool {
+        self.bases.iter().any(|base| real.starts_with(&base.real))
     }
 
     /// The directories below which files may be read.
@@ -97,12 +123,12 @@ impl Store {
 
     /// Adds a source that is not read from disk: standard input, or a test's text.
     pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, server: Server) -> SourceId {
-        let tree = parse(server, &path, &bytes);
-        self.insert(Loaded { real: path.clone(), shown: path, bytes, tree }, server)
+        let tree = language::parse(server, &path, &bytes);
+        self.insert(Loaded { real: path.clone(), shown: path, bytes, server, tree })
     }
 
-    fn insert(&mut self, loaded: Loaded, server: Server) -> SourceId {
-        let Loaded { real, shown, bytes, tree } = loaded;
+    fn insert(&mut self, loaded: Loaded) -> SourceId {
+        let Loaded { real, shown, bytes, server, tree } = loaded;
         let id = self.sources.add(Source::new(shown, bytes));
         self.trees.push(tree);
         self.servers.push(server);
@@ -114,16 +140,26 @@ impl Store {
     ///
     /// A file that was read before in the other server's language keeps it.
     pub fn load(&mut self, paths: &[PathBuf], server: Server) -> Vec<Result<SourceId, LoadError>> {
+        self.load_where(paths, &|_, _| Some(server))
+    }
+
+    /// The same for files whose language is not known yet: `decide` says it by the path without symbolic links and the first
+    /// bytes. A file for which it says none is [`LoadError::Foreign`], and no more of it is read.
+    pub fn load_where(
+        &mut self,
+        paths: &[PathBuf],
+        decide: &(dyn Fn(&Path, &[u8]) -> Option<Server> + Sync),
+    ) -> Vec<Result<SourceId, LoadError>> {
         let real: Vec<Result<PathBuf, LoadError>> = paths.iter().map(|path| self.real(path)).collect();
         let mut wanted: Vec<&PathBuf> = real.iter().flatten().filter(|path| !self.ids.contains_key(*path)).collect();
         wanted.sort_unstable();
         wanted.dedup();
         let results: Vec<(&PathBuf, Result<Loaded, LoadError>)> =
-            wanted.into_par_iter().map(|path| (path, read(&self.bases, path, server))).collect();
+            wanted.into_par_iter().map(|path| (path, read(&self.bases, path, decide))).collect();
         let mut failed = FxHashMap::default();
         for (path, result) in results {
             match result {
-                Ok(loaded) => drop(self.insert(loaded, server)),
+                Ok(loaded) => drop(self.insert(loaded)),
                 Err(error) => drop(failed.insert(path.clone(), error)),
             }
         }
@@ -142,12 +178,24 @@ impl Store {
         };
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
         let real = self.real_directory(directory).map_err(io_error)?.join(name);
-        let real = match fs::symlink_metadata(&real) {
-            Ok(meta) if meta.is_symlink() => fs::canonicalize(&real).map_err(io_error)?,
-            Ok(_) => real,
-            Err(error) => return Err(io_error(error)),
+        let mut meta = fs::symlink_metadata(&real).map_err(io_error)?;
+        let real = if meta.is_symlink() {
+            let target = fs::canonicalize(&real).map_err(io_error)?;
+            meta = fs::metadata(&target).map_err(io_error)?;
+            target
+        } else {
+            real
         };
-        if self.bases.iter().any(|base| real.starts_with(&base.real)) { Ok(real) } else { Err(LoadError::Outside) }
+        if !self.is_inside(&real) {
+            Err(LoadError::Outside)
+        } else if !meta.is_file() {
+            // Known before the file is opened: to open a pipe would wait for its writer.
+            Err(LoadError::NotAFile)
+        } else if meta.len() > Sources::MAX_BYTES {
+            Err(LoadError::TooLarge)
+        } else {
+            Ok(real)
+        }
     }
 
     fn real_directory(&mut self, directory: &Path) -> io::Result<PathBuf> {
@@ -162,7 +210,7 @@ impl Store {
     /// The entries of a directory inside a base, sorted by name as bytes; `None` where it cannot be listed or lies outside.
     pub fn list(&mut self, directory: &Path) -> Option<&[PathBuf]> {
         let real = self.real_directory(directory).ok()?;
-        if !self.bases.iter().any(|base| real.starts_with(&base.real)) {
+        if !self.is_inside(&real) {
             return None;
         }
         if !self.listings.contains_key(directory) {
@@ -213,17 +261,22 @@ fn io_error(error: io::Error) -> LoadError {
     if error.kind() == io::ErrorKind::NotFound { LoadError::Missing } else { LoadError::Io(error) }
 }
 
-fn read(bases: &[Base], real: &Path, server: Server) -> Result<Loaded, LoadError> {
-    let meta = fs::metadata(real).map_err(io_error)?;
-    if !meta.is_file() {
-        return Err(LoadError::NotAFile);
+fn read(bases: &[Base], real: &Path, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result<Loaded, LoadError> {
+    let mut file = File::open(real).map_err(io_error)?;
+    let mut bytes = Vec::with_capacity(HEAD);
+    (&mut file).take(HEAD as u64).read_to_end(&mut bytes).map_err(io_error)?;
+    let server = decide(real, &bytes).ok_or(LoadError::Foreign)?;
+    if bytes.len() == HEAD {
+        // It may have grown since its size was looked at.
+        file.take(Sources::MAX_BYTES + 1 - HEAD as u64).read_to_end(&mut bytes).map_err(io_error)?;
+        if bytes.len() as u64 > Sources::MAX_BYTES {
+            return Err(LoadError::TooLarge);
+        }
     }
-    if meta.len() > Sources::MAX_BYTES {
-        return Err(LoadError::TooLarge);
-    }
-    let bytes = fs::read(real).map_err(io_error)?;
-    let tree = parse(server, real, &bytes);
-    Ok(Loaded { real: real.to_path_buf(), shown: shown(bases, real), bytes, tree })
+    // Kept for the whole run: without the room left over from reading.
+    bytes.shrink_to_fit();
+    let tree = language::parse(server, real, &bytes);
+    Ok(Loaded { real: real.to_path_buf(), shown: shown(bases, real), bytes, server, tree })
 }
 
 /// The path as the user would name it: below the base as it was given.
@@ -233,13 +286,5 @@ fn shown(bases: &[Base], real: &Path) -> PathBuf {
         Some((base, rest)) if base.shown == Path::new(".") => rest.to_path_buf(),
         Some((base, rest)) => base.shown.join(rest),
         None => real.to_path_buf(),
-    }
-}
-
-fn parse(server: Server, path: &Path, bytes: &[u8]) -> Tree {
-    let holes = is_template(path, bytes);
-    match server {
-        Server::Nginx => nginx::parse(bytes, holes),
-        Server::Apache => apache::parse(bytes, holes),
     }
 }

@@ -1,0 +1,99 @@
+//! `proxylint check`: the main job.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::terminal::Terminal;
+use super::{Failure, Outcome, Settings};
+use crate::rules::Level;
+use crate::{Checked, report};
+
+/// Judge every route of the configuration in files and directories
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Files and directories
+    #[arg(default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = Format::Full, value_name = "FORMAT")]
+    output_format: Format,
+    /// Apply only this rule; may be given several times, or several with commas
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    select: Vec<String>,
+    /// Do not apply this rule; may be given several times, or several with commas
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// The lowest level that makes the exit status 1
+    #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "LEVEL")]
+    fail_on: FailOn,
+    /// Also judge routes of which only a weak hint says that they are meant for WebSockets
+    #[arg(long)]
+    pedantic: bool,
+    /// Count the findings by rule instead of showing them
+    #[arg(long)]
+    statistics: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Excerpts with labels and help
+    Full,
+    /// One line a finding
+    Concise,
+    /// For programs
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FailOn {
+    /// What breaks
+    Error,
+    /// What may well break
+    Warning,
+    /// Anything
+    Note,
+}
+
+impl From<FailOn> for Level {
+    fn from(level: FailOn) -> Self {
+        match level {
+            FailOn::Error => Self::Error,
+            FailOn::Warning => Self::Warning,
+            FailOn::Note => Self::Note,
+        }
+    }
+}
+
+pub(super) fn run(args: CheckArgs, terminal: &mut Terminal) -> Result<Outcome, Failure> {
+    let mut request = args.settings.into_request()?;
+    request.paths = args.paths;
+    request.select = args.select;
+    request.ignore = args.ignore;
+    request.pedantic = args.pedantic;
+    let checked = crate::check(&request)?;
+    checked.project.problems.iter().for_each(|problem| terminal.problem(problem));
+    write(&checked, args.output_format, args.statistics, terminal)?;
+    let fails = checked.findings.iter().any(|finding| finding.level >= args.fail_on.into());
+    Ok(match () {
+        () if !checked.project.problems.is_empty() => Outcome::Incomplete,
+        () if fails => Outcome::Findings,
+        () => Outcome::Clean,
+    })
+}
+
+fn write(checked: &Checked, format: Format, statistics: bool, terminal: &mut Terminal) -> std::io::Result<()> {
+    use std::io::Write;
+    let (out, look) = (&mut terminal.out, terminal.look);
+    match format {
+        Format::Json => return report::json(out, checked),
+        // Where nothing could be read there is nothing to sum up: what is wrong was said.
+        _ if checked.project.store.sources.is_empty() => return Ok(()),
+        _ if statistics => report::statistics(out, checked)?,
+        Format::Full => report::full(out, checked, look)?,
+        Format::Concise => report::concise(out, checked, look)?,
+    }
+    writeln!(out, "{}", report::summary(checked))
+}

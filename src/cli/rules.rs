@@ -1,0 +1,78 @@
+//! `proxylint rules`: the rules there are.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::terminal::Terminal;
+use super::{Failure, Outcome};
+use crate::facts::Subject;
+use crate::gateway::Server;
+use crate::report::page;
+use crate::rules::{self, Level};
+
+/// List the rules
+#[derive(Debug, Args)]
+pub(super) struct RulesArgs {
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    output_format: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// A table
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    level: Level,
+    subject: &'static str,
+    servers: Vec<&'static str>,
+    summary: &'a str,
+    url: String,
+}
+
+pub(super) fn run(args: &RulesArgs, terminal: &mut Terminal) -> Result<Outcome, Failure> {
+    let mut rows: Vec<Row<'_>> = rules::builtin().iter().map(row).collect();
+    rows.sort_by_key(|row| row.name);
+    match args.output_format {
+        Format::Json => {
+            serde_json::to_writer(&mut terminal.out, &rows).map_err(std::io::Error::from)?;
+            terminal.out.write_all(b"\n")?;
+        }
+        Format::Text => {
+            let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+            for Row { name, level, servers, summary, .. } in rows {
+                writeln!(terminal.out, "{name:width$}  {:7}  {:13}  {summary}", level.to_string(), servers.join(" "))?;
+            }
+        }
+    }
+    Ok(Outcome::Clean)
+}
+
+fn row(rule: &rules::Rule) -> Row<'_> {
+    Row {
+        name: rule.name(),
+        level: rule.level(),
+        subject: subject(rule.subject()),
+        servers: rule.servers().into_iter().map(Server::name).collect(),
+        summary: rule.summary(),
+        url: page(rule.name()),
+    }
+}
+
+pub(super) fn subject(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Route => "route",
+        Subject::Upstream => "upstream",
+        Subject::Site => "site",
+        Subject::Directive => "directive",
+        Subject::Gateway => "gateway",
+    }
+}

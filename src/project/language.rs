@@ -1,0 +1,67 @@
+//! The switch between the servers: the one place that names them all. Each offers the same three steps.
+
+use std::path::Path;
+
+use super::{Root, Store};
+use crate::gateway::{Gateway, RemarkKind, Server, Version};
+use crate::source::{SourceId, Span};
+use crate::tree::{Tree, is_template};
+use crate::{apache, nginx};
+
+/// Parses a file in the language of `server`.
+#[must_use]
+pub(super) fn parse(server: Server, path: &Path, bytes: &[u8]) -> Tree {
+    let holes = is_template(path, bytes);
+    match server {
+        Server::Nginx => nginx::parse(bytes, holes),
+        Server::Apache => apache::parse(bytes, holes),
+    }
+}
+
+/// A root with what it includes.
+#[derive(Debug)]
+pub enum Resolved {
+    /// Of nginx.
+    Nginx(nginx::Resolved),
+    /// Of Apache httpd.
+    Apache(apache::Resolved),
+    /// A file of which the syntax alone is judged: what a `.htaccess` means depends on the directory the server finds it in.
+    SyntaxOnly([SourceId; 1]),
+}
+
+/// Follows the includes of `root`.
+pub fn resolve(store: &mut Store, root: &Root) -> Resolved {
+    match root.server {
+        Server::Nginx => Resolved::Nginx(nginx::resolve(store, root)),
+        Server::Apache => Resolved::Apache(apache::resolve(store, root)),
+    }
+}
+
+impl Resolved {
+    /// Every source reached, the root first.
+    #[must_use]
+    pub fn sources(&self) -> &[SourceId] {
+        match self {
+            Self::Nginx(resolved) => &resolved.sources,
+            Self::Apache(resolved) => &resolved.sources,
+            Self::SyntaxOnly(source) => source,
+        }
+    }
+
+    /// Models what the server does with the configuration.
+    #[must_use]
+    pub fn lower(&self, store: &Store, root: &Root, version: Option<Version>) -> Gateway {
+        match self {
+            Self::Nginx(resolved) => nginx::lower(store, root, resolved, version),
+            Self::Apache(resolved) => apache::lower(store, root, resolved, version),
+            Self::SyntaxOnly([source]) => {
+                let mut gateway = Gateway::new(root.server, version, *source);
+                for error in store.tree(*source).errors() {
+                    let span = Span::new(*source, error.start, error.end);
+                    gateway.remark(span, RemarkKind::Syntax { reason: error.message.clone() });
+                }
+                gateway
+            }
+        }
+    }
+}

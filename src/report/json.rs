@@ -1,0 +1,124 @@
+//! `json`: everything, for programs. The form is versioned and stable.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::fingerprint;
+use crate::Checked;
+use crate::project::Store;
+use crate::rules::{Finding, Intent, Level};
+use crate::source::Span;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    findings: Vec<JsonFinding<'a>>,
+    summary: JsonSummary,
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    rule: &'a str,
+    level: Level,
+    intent: Option<Intent>,
+    message: &'a str,
+    path: String,
+    span: JsonSpan,
+    labels: Vec<JsonLabel<'a>>,
+    fixes: [(); 0],
+    url: String,
+    fingerprint: String,
+}
+
+/// Lines and columns from 1, columns in code points, bytes from 0; the end is the place after the last character.
+#[derive(Serialize)]
+struct JsonSpan {
+    start: JsonPosition,
+    end: JsonPosition,
+}
+
+#[derive(Serialize)]
+struct JsonPosition {
+    line: u32,
+    column: u32,
+    byte: u32,
+}
+
+/// A place that explains the finding; the first is the finding's own.
+#[derive(Serialize)]
+struct JsonLabel<'a> {
+    path: String,
+    span: JsonSpan,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonSummary {
+    files: usize,
+    routes: usize,
+    findings: usize,
+    fixable: usize,
+    suppressed: usize,
+}
+
+/// Writes the findings and the summary as one JSON document.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn json(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
+    let store = &checked.project.store;
+    let document = Document {
+        version: 1,
+        findings: checked.findings.iter().map(|finding| of_finding(store, finding)).collect(),
+        summary: JsonSummary {
+            files: store.sources.len(),
+            routes: checked.routes,
+            findings: checked.findings.len(),
+            fixable: 0,
+            suppressed: 0,
+        },
+    };
+    serde_json::to_writer(&mut *out, &document)?;
+    out.write_all(b"\n")
+}
+
+/// Where the page of a rule is.
+#[must_use]
+pub fn page(rule: &str) -> String {
+    match env!("CARGO_PKG_REPOSITORY") {
+        "" => format!("rules/{rule}.md"),
+        repository => format!("{repository}/blob/v{}/rules/{rule}.md", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+fn of_finding<'a>(store: &Store, finding: &'a Finding) -> JsonFinding<'a> {
+    JsonFinding {
+        rule: &finding.rule,
+        level: finding.level,
+        intent: finding.intent,
+        message: &finding.message,
+        path: path(store, finding.span),
+        span: of_span(store, finding.span),
+        labels: std::iter::once((&finding.span, &finding.label))
+            .chain(finding.labels.iter().map(|(span, label)| (span, label)))
+            .filter(|(_, label)| !label.is_empty())
+            .map(|(&span, message)| JsonLabel { path: path(store, span), span: of_span(store, span), message })
+            .collect(),
+        fixes: [],
+        url: page(&finding.rule),
+        fingerprint: fingerprint(store, finding),
+    }
+}
+
+fn path(store: &Store, span: Span) -> String {
+    store.sources.get(span.source).path().to_string_lossy().into_owned()
+}
+
+fn of_span(store: &Store, span: Span) -> JsonSpan {
+    let position = |byte: u32| {
+        let at = store.sources.get(span.source).position(byte);
+        JsonPosition { line: at.line, column: at.column, byte }
+    };
+    JsonSpan { start: position(span.start), end: position(span.end) }
+}
