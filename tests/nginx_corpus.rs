@@ -1,7 +1,10 @@
 //! The nginx parser over real configurations, and beside the verdicts of real servers.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -61,22 +64,33 @@ fn located(message: &str) -> Option<(&str, &str, u32)> {
 #[test]
 fn every_corpus_file_is_covered_by_its_tokens() {
     let Some(corpus) = common::shared("corpus") else { return };
-    let mut with_errors = Vec::new();
+    let mut with_errors: BTreeMap<String, usize> = BTreeMap::new();
     let files = common::files(&corpus);
     for path in &files {
         let bytes = fs::read(path).unwrap();
         // Apache's files and all: any bytes must come back.
         let tree = parsed(path, &bytes);
         assert_covers(&parse(&bytes, true), &bytes);
-        if path.starts_with(corpus.join("nginx")) && !tree.errors().is_empty() {
-            with_errors.push((path, syntax_errors(&tree, &bytes)));
+        if let Ok(inside) = path.strip_prefix(corpus.join("nginx"))
+            && !tree.errors().is_empty()
+        {
+            let project = inside.iter().next().unwrap().to_string_lossy().into_owned();
+            *with_errors.entry(project).or_default() += 1;
         }
     }
     assert!(files.len() > 4000, "the corpus is there, but almost empty");
-    println!("nginx files with syntax errors: {}", with_errors.len());
-    for (path, errors) in with_errors {
-        println!("{} {:?}", path.strip_prefix(&corpus).unwrap().display(), errors[0]);
-    }
+    // 91 of them are excerpts of documentation with `...` among the directives, the others prose, data, files without their last
+    // `;` or `}`, symbolic links checked out as text, and fixtures that are broken on purpose.
+    let expected = [
+        ("binwiederhier+ntfy", 1),
+        ("certbot+certbot", 4),
+        ("debian-bookworm-core", 1),
+        ("go-gitea+gitea", 1),
+        ("haiwen+seafile-admin-docs", 4),
+        ("kubernetes+ingress-nginx", 2),
+        ("trimstray+nginx-admins-handbook", 92),
+    ];
+    assert_eq!(with_errors, BTreeMap::from(expected.map(|(project, count)| (project.to_owned(), count))));
 }
 
 #[test]
