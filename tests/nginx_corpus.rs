@@ -21,7 +21,8 @@ fn lowered(path: &Path) -> (Store, Gateway) {
     let mut store = Store::default();
     store.add_base(&base).unwrap();
     let source = store.load(&[path.to_path_buf()], Server::Nginx).remove(0).unwrap();
-    let is_main = memchr::memmem::find(store.sources.get(source).bytes(), b"http").is_some();
+    let (tree, bytes) = (store.tree(source), store.sources.get(source).bytes());
+    let is_main = tree.children(None).any(|id| tree.text(tree.directive(id).name, bytes) == b"http");
     let root = Root { server: Server::Nginx, source, base, is_main };
     let resolved = resolve(&mut store, &root);
     let gateway = lower(&store, &root, &resolved, None);
@@ -195,7 +196,44 @@ fn real_servers_miss_the_variables_that_we_miss() {
     assert!(compared > 0, "no case with an unknown variable");
 }
 
+#[test]
+fn every_corpus_file_is_lowered() {
+    let Some(corpus) = common::shared("corpus") else { return };
+    let mut routes = 0;
+    for folder in ["nginx", "templates"] {
+        for path in common::files(&corpus.join(folder)) {
+            routes += lowered(&path).1.routes.len();
+        }
+    }
+    assert!(routes > 3000, "{routes}");
+}
+
 proptest! {
+    #[test]
+    fn any_row_of_directives_is_lowered(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "http { ", "server { ", "location ", "location / { ", "if ($a = ", "if ( ) { ", "map $a $b { ", "upstream u { ",
+                "} ", "} ", "; ", "proxy_pass ", "http://", "$x", "${y", "listen 80; ", "listen [::]:; ", "server_name ~(?<n>x) $n; ",
+                "set $x $y; ", "include nginx.conf; ", "return ", "rewrite a ", "proxy_set_header ", "{{ x }} ", "{{ y }}\n",
+                "proxy_read_timeout 5s; ", "default ", "\\", "''", "unix:", "# websocket\n", "\n\n", "~*", "=", "@",
+            ]),
+            0..60,
+        ),
+    ) {
+        let mut store = Store::default();
+        let source = store.add("nginx.conf".into(), parts.concat().into_bytes(), Server::Nginx);
+        for is_main in [true, false] {
+            let root = Root { server: Server::Nginx, source, base: "/nonexistent".into(), is_main };
+            let resolved = resolve(&mut store, &root);
+            let gateway = lower(&store, &root, &resolved, None);
+            for route in gateway.route_ids() {
+                let site = gateway.site(gateway.route(route).site);
+                assert!(site.routes.contains(&route.0), "a route lies in its site's range");
+            }
+        }
+    }
+
     #[test]
     fn any_bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..400), holes in any::<bool>()) {
         assert_covers(&parse(&bytes, holes), &bytes);
