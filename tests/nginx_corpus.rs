@@ -1,7 +1,10 @@
 //! The nginx parser over real configurations, and beside the verdicts of real servers.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -18,7 +21,8 @@ fn lowered(path: &Path) -> (Store, Gateway) {
     let mut store = Store::default();
     store.add_base(&base).unwrap();
     let source = store.load(&[path.to_path_buf()], Server::Nginx).remove(0).unwrap();
-    let is_main = memchr::memmem::find(store.sources.get(source).bytes(), b"http").is_some();
+    let (tree, bytes) = (store.tree(source), store.sources.get(source).bytes());
+    let is_main = tree.children(None).any(|id| tree.text(tree.directive(id).name, bytes) == b"http");
     let root = Root { server: Server::Nginx, source, base, is_main };
     let resolved = resolve(&mut store, &root);
     let gateway = lower(&store, &root, &resolved, None);
@@ -61,22 +65,33 @@ fn located(message: &str) -> Option<(&str, &str, u32)> {
 #[test]
 fn every_corpus_file_is_covered_by_its_tokens() {
     let Some(corpus) = common::shared("corpus") else { return };
-    let mut with_errors = Vec::new();
+    let mut with_errors: BTreeMap<String, usize> = BTreeMap::new();
     let files = common::files(&corpus);
     for path in &files {
         let bytes = fs::read(path).unwrap();
         // Apache's files and all: any bytes must come back.
         let tree = parsed(path, &bytes);
         assert_covers(&parse(&bytes, true), &bytes);
-        if path.starts_with(corpus.join("nginx")) && !tree.errors().is_empty() {
-            with_errors.push((path, syntax_errors(&tree, &bytes)));
+        if let Ok(inside) = path.strip_prefix(corpus.join("nginx"))
+            && !tree.errors().is_empty()
+        {
+            let project = inside.iter().next().unwrap().to_string_lossy().into_owned();
+            *with_errors.entry(project).or_default() += 1;
         }
     }
     assert!(files.len() > 4000, "the corpus is there, but almost empty");
-    println!("nginx files with syntax errors: {}", with_errors.len());
-    for (path, errors) in with_errors {
-        println!("{} {:?}", path.strip_prefix(&corpus).unwrap().display(), errors[0]);
-    }
+    // 91 of them are excerpts of documentation with `...` among the directives, the others prose, data, files without their last
+    // `;` or `}`, symbolic links checked out as text, and fixtures that are broken on purpose.
+    let expected = [
+        ("binwiederhier+ntfy", 1),
+        ("certbot+certbot", 4),
+        ("debian-bookworm-core", 1),
+        ("go-gitea+gitea", 1),
+        ("haiwen+seafile-admin-docs", 4),
+        ("kubernetes+ingress-nginx", 2),
+        ("trimstray+nginx-admins-handbook", 92),
+    ];
+    assert_eq!(with_errors, BTreeMap::from(expected.map(|(project, count)| (project.to_owned(), count))));
 }
 
 #[test]
@@ -181,7 +196,44 @@ fn real_servers_miss_the_variables_that_we_miss() {
     assert!(compared > 0, "no case with an unknown variable");
 }
 
+#[test]
+fn every_corpus_file_is_lowered() {
+    let Some(corpus) = common::shared("corpus") else { return };
+    let mut routes = 0;
+    for folder in ["nginx", "templates"] {
+        for path in common::files(&corpus.join(folder)) {
+            routes += lowered(&path).1.routes.len();
+        }
+    }
+    assert!(routes > 3000, "{routes}");
+}
+
 proptest! {
+    #[test]
+    fn any_row_of_directives_is_lowered(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "http { ", "server { ", "location ", "location / { ", "if ($a = ", "if ( ) { ", "map $a $b { ", "upstream u { ",
+                "} ", "} ", "; ", "proxy_pass ", "http://", "$x", "${y", "listen 80; ", "listen [::]:; ", "server_name ~(?<n>x) $n; ",
+                "set $x $y; ", "include nginx.conf; ", "return ", "rewrite a ", "proxy_set_header ", "{{ x }} ", "{{ y }}\n",
+                "proxy_read_timeout 5s; ", "default ", "\\", "''", "unix:", "# websocket\n", "\n\n", "~*", "=", "@",
+            ]),
+            0..60,
+        ),
+    ) {
+        let mut store = Store::default();
+        let source = store.add("nginx.conf".into(), parts.concat().into_bytes(), Server::Nginx);
+        for is_main in [true, false] {
+            let root = Root { server: Server::Nginx, source, base: "/nonexistent".into(), is_main };
+            let resolved = resolve(&mut store, &root);
+            let gateway = lower(&store, &root, &resolved, None);
+            for route in gateway.route_ids() {
+                let site = gateway.site(gateway.route(route).site);
+                assert!(site.routes.contains(&route.0), "a route lies in its site's range");
+            }
+        }
+    }
+
     #[test]
     fn any_bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..400), holes in any::<bool>()) {
         assert_covers(&parse(&bytes, holes), &bytes);

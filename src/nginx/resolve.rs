@@ -134,7 +134,7 @@ impl Resolver<'_> {
         for (id, directive) in (0u32..).map(DirectiveId).zip(tree.directives()) {
             match tree.text(directive.name, bytes) {
                 b"stream" | b"mail" if directive.parent.is_none() && directive.shape == Shape::Block => {
-                    other_until = directive.after
+                    other_until = directive.after;
                 }
                 b"include" if directive.shape == Shape::Simple => {
                     let mut words = tree.words(id);

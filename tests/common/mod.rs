@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The folder `name` of the shared data: beside the repository, or where `PROXYLINT_SHARED` says. Where it is not there, says
 /// that the test is skipped.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let base = std::env::var_os("PROXYLINT_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);

@@ -214,6 +214,9 @@ impl Lowerer<'_> {
             }
         }
         gateway.remarks.append(&mut names::check(&self.names, self.store, self.resolved));
+        gateway.routes.shrink_to_fit();
+        gateway.sites.shrink_to_fit();
+        gateway.upstreams.shrink_to_fit();
         // A file that is included twice is remarked upon once.
         gateway.remarks.sort_by_key(|remark| remark.span);
         gateway.remarks.dedup();

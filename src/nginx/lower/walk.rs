@@ -443,12 +443,14 @@ impl<'a> Lowerer<'a> {
         }
         match level.context {
             Context::Map(map) => self.close_map(*map),
+            Context::Upstream(id) => self.gateway.upstreams[id.0 as usize].members.shrink_to_fit(),
             Context::Server(site) => {
                 let end = u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX);
                 let site = &mut self.gateway.sites[site.0 as usize];
                 site.routes.end = end;
                 site.listens.shrink_to_fit();
                 site.names.shrink_to_fit();
+                site.rewrites.shrink_to_fit();
             }
             // An `if` that passes nothing on is no route of its own. It is the last one: no location stands in it.
             Context::Location(route) if route.0 as usize + 1 == self.gateway.routes.len() => {
