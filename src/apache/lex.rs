@@ -4,7 +4,7 @@
 //! which httpd removes before it looks at anything else, so it may stand between words, within them and within quotes.
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_while1};
+use nom::bytes::complete::{tag, take_while, take_while1};
 use nom::combinator::{recognize, value, verify};
 use nom::error::ErrorKind;
 use nom::multi::many0_count;
@@ -24,6 +24,12 @@ pub(super) fn continuation(input: &[u8]) -> IResult<&[u8], &[u8]> {
 
 /// Blanks and continuations before a word; perhaps none.
 pub(super) fn blanks(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    // Most calls find one run of blanks, or none; only a backslash can make it more.
+    let (rest, _) = take_while(is_blank).parse(input)?;
+    if rest.first() != Some(&b'\\') {
+        let length = input.len() - rest.len();
+        return Ok((rest, &input[..length]));
+    }
     recognize(many0_count(alt((take_while1(is_blank), continuation)))).parse(input)
 }
 
@@ -60,10 +66,25 @@ fn past_continuations(input: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// The bytes at which a bare word may end: blanks, and the backslash of a continuation.
+const ENDS_BARE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = matches!(byte, 0x09..=0x0d | 0x20 | 0x5c);
+        byte += 1;
+    }
+    table
+};
+
 fn bare(input: &[u8], holes: bool) -> (usize, TokenKind) {
     let mut kind = TokenKind::Word;
     let mut at = 0;
     while let Some(&byte) = input.get(at) {
+        if !holes && !ENDS_BARE[usize::from(byte)] {
+            at += 1;
+            continue;
+        }
         if is_blank(byte) {
             break;
         }

@@ -60,6 +60,19 @@ pub(super) struct Word<'a> {
     pub(super) unknown: Option<Unknown>,
 }
 
+impl Statement {
+    /// What to underline: name and words as written, the hole, or what hides lines.
+    pub(super) fn span(&self, store: &Store) -> Span {
+        let tree = store.tree(self.source);
+        let range = match self.kind {
+            Kind::Hole => tree.range(TokenId(self.directive.0)),
+            Kind::Unseen(end) => self.directive.0..end,
+            _ => tree.head(self.directive),
+        };
+        Span::new(self.source, range.start, range.end)
+    }
+}
+
 impl Resolved {
     fn expanded(&self, statement: &Statement) -> Option<&Expanded> {
         statement.expanded.and_then(|at| self.expanded.get(at as usize))
@@ -67,18 +80,16 @@ impl Resolved {
 
     /// The name of a directive or section, as written.
     pub(super) fn name<'a>(&'a self, store: &'a Store, statement: &Statement) -> Cow<'a, [u8]> {
-        match self.expanded(statement) {
-            Some(expanded) => Cow::Borrowed(&expanded.name),
-            None => {
-                let tree = store.tree(statement.source);
-                value(tree.text(tree.directive(statement.directive).name, store.sources.get(statement.source).bytes()))
-            }
+        if let Some(expanded) = self.expanded(statement) {
+            return Cow::Borrowed(&expanded.name);
         }
+        let tree = store.tree(statement.source);
+        value(tree.text(tree.directive(statement.directive).name, store.sources.get(statement.source).bytes()))
     }
 
     /// What follows the name, for directives that cut it in their own way; and why it cannot be known, where that is so.
     pub(super) fn arguments<'a>(&'a self, store: &'a Store, statement: &Statement) -> (Cow<'a, [u8]>, Option<Unknown>) {
-        let span = self.head(store, statement);
+        let span = statement.span(store);
         let tree = store.tree(statement.source);
         let name_end = tree.range(tree.directive(statement.directive).name).end;
         let text = match self.expanded(statement) {
@@ -98,7 +109,7 @@ impl Resolved {
     pub(super) fn words<'a>(&'a self, store: &'a Store, statement: &Statement) -> Vec<Word<'a>> {
         let mut words = Vec::new();
         if let Some(expanded) = self.expanded(statement) {
-            let span = self.head(store, statement);
+            let span = statement.span(store);
             let mut rest = expanded.arguments.as_slice();
             while let Some(value) = next_word(&mut rest) {
                 let unknown = has_reference(&value).then_some(Unknown::UndefinedVariable(span));
@@ -119,17 +130,6 @@ impl Resolved {
             words.push(Word { value, span, unknown });
         }
         words
-    }
-
-    /// What to underline: name and words as written, the hole, or what hides lines.
-    pub(super) fn head(&self, store: &Store, statement: &Statement) -> Span {
-        let tree = store.tree(statement.source);
-        let range = match statement.kind {
-            Kind::Hole => tree.range(TokenId(statement.directive.0)),
-            Kind::Unseen(end) => statement.directive.0..end,
-            _ => tree.head(statement.directive),
-        };
-        Span::new(statement.source, range.start, range.end)
     }
 
     /// The `Use` line that brought this one, where a macro did.

@@ -68,7 +68,7 @@ impl Lowerer<'_> {
             None if pattern => Matcher::Pattern { pattern: text, ignore_case: false },
             None => Matcher::Segments(text),
         };
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let at = self.current();
         let destination = self.destination(at, span, url, parameters, pattern);
         let scope = self.servers[at.0].scope;
@@ -86,7 +86,7 @@ impl Lowerer<'_> {
     ) -> Option<Destination> {
         let words = self.resolved.words(self.store, statement);
         let (url, parameters) = words.split_first()?;
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let at = self.current();
         Some(self.destination(at, span, url, parameters, is_match || path.is_pattern))
     }

@@ -56,8 +56,8 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
             Kind::Begin => lowerer.begin(statement),
             Kind::End => lowerer.end(statement),
             Kind::Line => lowerer.line(statement),
-            Kind::Hole => lowerer.unseen(Unknown::TemplateHole(resolved.head(store, statement))),
-            Kind::Unseen(_) => lowerer.unseen(Unknown::MissingInclude(resolved.head(store, statement))),
+            Kind::Hole => lowerer.unseen(Unknown::TemplateHole(statement.span(store))),
+            Kind::Unseen(_) => lowerer.unseen(Unknown::MissingInclude(statement.span(store))),
         }
     }
     lowerer.finish()
@@ -153,7 +153,7 @@ impl Lowerer<'_> {
             b"rewriteoptions" => self.rewrite_options(statement),
             b"balancermember" => {
                 let words = self.resolved.words(self.store, statement);
-                self.balancer_member(self.server, None, &words, self.resolved.head(self.store, statement));
+                self.balancer_member(self.server, None, &words, statement.span(self.store));
             }
             b"proxyset" => self.proxy_set(statement),
             b"redirect" | b"redirectmatch" | b"redirectpermanent" | b"redirecttemp" => self.redirect(name, statement),

@@ -12,7 +12,7 @@ use crate::source::Span;
 impl Lowerer<'_> {
     /// `RewriteCond string pattern [flags]`.
     pub(super) fn rewrite_cond(&mut self, statement: &Statement) {
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let (line, unseen) = self.resolved.arguments(self.store, statement);
         let Some(arguments) = rewrite_arguments(&line) else { return };
         let flags = arguments.flags.and_then(flags).unwrap_or_default();
@@ -44,17 +44,16 @@ impl Lowerer<'_> {
                 let text = if text == b"\"\"" { b"" } else { text };
                 Ok(Test::Equals { text: self.gateway.texts.intern(text), ignore_case })
             }
-            // Comparisons by order or number.
-            [b'<' | b'>', ..] => Err(Unknown::Unmodelled(span)),
             [b'-', b'd' | b'f' | b's' | b'l' | b'h' | b'L' | b'F' | b'U' | b'x'] => Err(Unknown::Environment),
-            [b'-', b'e' | b'n' | b'g' | b'l', b'q' | b'e' | b't'] => Err(Unknown::Unmodelled(span)),
+            // Comparisons by order or number.
+            [b'<' | b'>', ..] | [b'-', b'e' | b'n' | b'g' | b'l', b'q' | b'e' | b't'] => Err(Unknown::Unmodelled(span)),
             _ => Ok(Test::Pattern { pattern: self.gateway.texts.intern(pattern), ignore_case }),
         }
     }
 
     /// `RewriteRule pattern substitution [flags]`.
     pub(super) fn rewrite_rule(&mut self, statement: &Statement) {
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let (text, unseen) = self.resolved.arguments(self.store, statement);
         let at = self.server;
         let conditions = std::mem::take(&mut self.servers[at.0].rewriting.conditions);

@@ -31,11 +31,11 @@ pub(super) enum Backend {
     Balancer(UpstreamId),
 }
 
-/// The paths of a `<Location>`, as mod_proxy takes them.
+/// The paths of a `<Location>`, as `mod_proxy` takes them.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::apache) struct SectionPath {
     matcher: Matcher,
-    /// Whether mod_proxy takes it for a pattern.
+    /// Whether `mod_proxy` takes it for a pattern.
     pub(super) is_pattern: bool,
 }
 
@@ -89,7 +89,7 @@ impl Lowerer<'_> {
     }
 
     fn virtual_host(&mut self, statement: &Statement) {
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let main = self.servers[0].scope;
         let scope = self.gateway.scopes.open(Some(main), span);
         let mut server = Server::new(span, scope);
@@ -101,7 +101,7 @@ impl Lowerer<'_> {
     }
 
     /// The paths that `ProxyPass` in this section takes, which are not always those that the section takes: its argument is a pattern
-    /// to mod_proxy only if it holds one of `* ? [`, else a path (`add_pass`: `apr_fnmatch_test`).
+    /// to `mod_proxy` only if it holds one of `* ? [`, else a path (`add_pass`: `apr_fnmatch_test`).
     fn location(&mut self, statement: &Statement, is_match: bool) -> Section {
         let words = self.resolved.words(self.store, statement);
         let tilde = !is_match && words.first().is_some_and(|word| *word.value == *b"~");
@@ -117,7 +117,7 @@ impl Lowerer<'_> {
         };
         Section::Location(Box::new(Location {
             path: SectionPath { matcher, is_pattern: globbed },
-            span: self.resolved.head(self.store, statement),
+            span: statement.span(self.store),
             settings: ScopeBuilder::default(),
             destination: None,
             handler: None,
@@ -144,7 +144,7 @@ impl Lowerer<'_> {
                 }
             }
             b"rewriterule" => {
-                let span = self.resolved.head(self.store, statement);
+                let span = statement.span(self.store);
                 if let Some(Section::Location(location)) = self.sections.last_mut() {
                     location.rewrite = Some(span);
                 }
@@ -158,7 +158,7 @@ impl Lowerer<'_> {
         let words = self.resolved.words(self.store, statement);
         let word = words.first()?;
         let url = word.value.strip_prefix(b"proxy:")?;
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         Some(self.rewrite_destination(span, url, word.unknown))
     }
 
@@ -192,7 +192,7 @@ impl Lowerer<'_> {
         let words = self.resolved.words(self.store, statement);
         let (url, parameters) = words.split_first()?;
         let at = self.current();
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let parts = proxy_url(&url.value).filter(|_| url.unknown.is_none())?;
         if parts.protocol() == Protocol::Balancer {
             let name = self.gateway.texts.intern_lower(parts.authority);
@@ -210,7 +210,7 @@ impl Lowerer<'_> {
         let words = self.resolved.words(self.store, statement);
         match (name, backend) {
             (b"balancermember", Backend::Balancer(id)) => {
-                let span = self.resolved.head(self.store, statement);
+                let span = statement.span(self.store);
                 self.balancer_member(self.current(), Some(id), &words, span);
             }
             (b"proxyset", Backend::Worker(worker)) => self.set_parameters(worker, &words),
@@ -256,7 +256,7 @@ impl Lowerer<'_> {
         };
         if proxies {
             let at = self.current();
-            let span = self.resolved.head(self.store, statement);
+            let span = statement.span(self.store);
             let why = Unknown::Unmodelled(span);
             let scope = self.servers[at.0].scope;
             let mapping = Mapping::plain(at.site(), Matcher::Unknown(why), span, Target::Unknown(why), scope);

@@ -35,7 +35,7 @@ impl Lowerer<'_> {
     }
 
     fn duration(&mut self, statement: &Statement, property: Property, name: &str) -> Option<Entry> {
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let words = self.resolved.words(self.store, statement);
         let word = words.first()?;
         let assigned = match word.unknown {
@@ -46,7 +46,7 @@ impl Lowerer<'_> {
     }
 
     fn flag(&mut self, statement: &Statement, property: Property) -> Option<Entry> {
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let words = self.resolved.words(self.store, statement);
         let word = words.first()?;
         let assigned = match word.unknown {
@@ -58,7 +58,7 @@ impl Lowerer<'_> {
 
     /// `RequestHeader [early] action name value`; what is not a plain `set` or `unset` has a value that we do not follow.
     fn request_header(&mut self, statement: &Statement) -> Option<Entry> {
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let words = self.resolved.words(self.store, statement);
         let [action, name, rest @ ..] = words.as_slice() else { return None };
         let value = match (action.value.to_ascii_lowercase().as_slice(), rest) {
@@ -95,7 +95,7 @@ impl Lowerer<'_> {
     pub(super) fn listen(&mut self, statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
         let Some(word) = words.first() else { return };
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let listen = self.socket(&word.value, word.unknown.is_some(), span);
         let tls = words.get(1).is_some_and(|protocol| protocol.value.eq_ignore_ascii_case(b"https"));
         self.servers[0].listens.push(Listen { tls, ..listen });
@@ -129,7 +129,7 @@ impl Lowerer<'_> {
             words = rest;
         }
         let Some(path) = words.first() else { return };
-        let span = self.resolved.head(self.store, statement);
+        let span = statement.span(self.store);
         let text = self.gateway.texts.intern(&path.value);
         let matcher = match path.unknown {
             Some(why) => Matcher::Unknown(why),

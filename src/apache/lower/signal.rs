@@ -70,9 +70,8 @@ fn comment(span: Span, bytes: &[u8]) -> Option<Signal> {
     let kind = match said.strip_prefix(b"proxylint:").map(<[u8]>::trim_ascii) {
         Some(mark) if mark.starts_with(b"websocket") => SignalKind::Declared,
         Some(mark) if mark.starts_with(b"no-websocket") => SignalKind::Denied,
-        Some(_) => return None,
         None if WORDS.iter().any(|word| memchr::memmem::find(said, word).is_some()) => SignalKind::Comment,
-        None => return None,
+        _ => return None,
     };
     Some(Signal { kind, span })
 }

@@ -60,7 +60,7 @@ pub(super) struct Rewriting {
     pub(super) rules: Vec<(Rewrite, Option<Mapping>)>,
     /// Conditions that wait for their rule.
     pub(super) conditions: Vec<crate::gateway::Condition>,
-    /// Whether the server has any directive of mod_rewrite.
+    /// Whether the server has any directive of `mod_rewrite`.
     pub(super) present: bool,
     /// `RewriteOptions`.
     pub(super) options: RewriteOptions,
@@ -80,7 +80,7 @@ pub(super) struct RewriteOptions {
 impl Rewriting {
     /// Where the main server's rules go: before (`true`) or after the own ones; `None`: they do not apply.
     ///
-    /// A virtual host without any directive of mod_rewrite has no configuration of its own to merge into (`config_server_merge`).
+    /// A virtual host without any directive of `mod_rewrite` has no configuration of its own to merge into (`config_server_merge`).
     pub(super) fn inherits(&self, main: &Self) -> Option<bool> {
         if !self.present {
             return None;

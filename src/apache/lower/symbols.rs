@@ -1,4 +1,4 @@
-//! Texts with variables in them: `%{REQUEST_URI}`, `$1`, `%1` of mod_rewrite, `$1` of `ProxyPassMatch`.
+//! Texts with variables in them: `%{REQUEST_URI}`, `$1`, `%1` of `mod_rewrite`, `$1` of `ProxyPassMatch`.
 
 use crate::gateway::{Definition, Gateway, Map, MapEntry, MapKey, Part, SymbolicId, Unknown, Variable};
 use crate::source::Span;
@@ -7,7 +7,7 @@ use crate::source::Span;
 struct Parts<'g> {
     gateway: &'g mut Gateway,
     text: Vec<u8>,
-    parts: Vec<Part>,
+    done: Vec<Part>,
 }
 
 impl Parts<'_> {
@@ -15,22 +15,22 @@ impl Parts<'_> {
         if !self.text.is_empty() {
             let text = self.gateway.texts.intern(&self.text);
             self.text.clear();
-            self.parts.push(Part::Text(text));
+            self.done.push(Part::Text(text));
         }
-        self.parts.push(part);
+        self.done.push(part);
     }
 
     fn finish(mut self) -> SymbolicId {
         if !self.text.is_empty() {
             let text = self.gateway.texts.intern(&self.text);
-            self.parts.push(Part::Text(text));
+            self.done.push(Part::Text(text));
         }
-        self.gateway.symbolics.intern(&self.parts)
+        self.gateway.symbolics.intern(&self.done)
     }
 }
 
 fn parts(gateway: &mut Gateway) -> Parts<'_> {
-    Parts { gateway, text: Vec::new(), parts: Vec::new() }
+    Parts { gateway, text: Vec::new(), done: Vec::new() }
 }
 
 /// A text without variables.
@@ -51,16 +51,13 @@ pub(super) fn match_url(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
     let mut at = 0;
     let mut captures = false;
     while let Some(&byte) = text.get(at) {
-        match (byte, text.get(at + 1)) {
-            (b'$', Some(digit @ b'0'..=b'9')) => {
-                parts.part(Part::Variable(Variable::Capture(digit - b'0')));
-                captures = true;
-                at += 2;
-            }
-            _ => {
-                parts.text.push(byte);
-                at += 1;
-            }
+        if let (b'$', Some(digit @ b'0'..=b'9')) = (byte, text.get(at + 1)) {
+            parts.part(Part::Variable(Variable::Capture(digit - b'0')));
+            captures = true;
+            at += 2;
+        } else {
+            parts.text.push(byte);
+            at += 1;
         }
     }
     if !captures {
@@ -69,7 +66,7 @@ pub(super) fn match_url(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
     parts.finish()
 }
 
-/// A string of mod_rewrite: `do_expand` (`mod_rewrite.c`).
+/// A string of `mod_rewrite`: `do_expand` (`mod_rewrite.c`).
 pub(super) fn rewrite_string(gateway: &mut Gateway, text: &[u8], span: Span) -> SymbolicId {
     let mut parts = parts(gateway);
     let mut at = 0;
@@ -113,7 +110,7 @@ pub(super) fn rewrite_string(gateway: &mut Gateway, text: &[u8], span: Span) -> 
     parts.finish()
 }
 
-/// The headers that mod_rewrite knows as `HTTP_…` (`lookup_variable`); every other such name is empty.
+/// The headers that `mod_rewrite` knows as `HTTP_…` (`lookup_variable`); every other such name is empty.
 const HEADER_VARIABLES: [(&str, &str); 7] = [
     ("HTTP_USER_AGENT", "user-agent"),
     ("HTTP_REFERER", "referer"),
