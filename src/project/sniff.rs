@@ -155,7 +155,7 @@ impl Votes {
             }
         } else if rest.starts_with(b"=") || is_one_of(name, FOREIGN_WORDS) {
             self.foreign += 1;
-        } else if is_one_of(name, APACHE_WORDS) {
+        } else if is_one_of(name, APACHE_WORDS) || is_of_apache_family(name) {
             self.apache += 1;
         } else if NGINX_MULTILINE.contains(&name) {
             self.nginx += 1;
@@ -198,6 +198,12 @@ fn line_end(line: &[u8]) -> Option<u8> {
 
 fn is_one_of(name: &[u8], list: &[&[u8]]) -> bool {
     list.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a name is of a module whose directives all begin alike, as `SSLVerifyClient` and `SessionCookieName` do.
+fn is_of_apache_family(name: &[u8]) -> bool {
+    let families: [&[u8]; 8] = [b"SSL", b"Session", b"LDAP", b"Cache", b"H2", b"MD", b"ProxyHTML", b"ProxyFCGI"];
+    families.iter().any(|family| name.strip_prefix(*family).is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_uppercase)))
 }
 
 /// Blocks that tell nginx apart.
@@ -301,7 +307,8 @@ const NGINX_WORDS: &[&[u8]] = &[
 ];
 
 /// Directives whose words often go on over several lines.
-const NGINX_MULTILINE: &[&[u8]] = &[b"log_format", b"gzip_types", b"server_name", b"add_header", b"ssl_ciphers"];
+const NGINX_MULTILINE: &[&[u8]] =
+    &[b"more_set_headers", b"valid_referers", b"log_format", b"gzip_types", b"server_name", b"add_header", b"ssl_ciphers"];
 
 /// Sections that tell httpd apart.
 const APACHE_SECTIONS: &[&[u8]] = &[

@@ -7,6 +7,8 @@ mod fingerprint;
 mod full;
 mod json;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 

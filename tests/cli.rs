@@ -1,0 +1,216 @@
+//! The program as its users run it: exit codes, output formats, what goes to standard error, hostile input.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// A directory with these files.
+fn tree(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = directory.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    directory
+}
+
+/// The program in `directory`, free of what this environment sets.
+fn proxylint(directory: &Path) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("proxylint"));
+    command.current_dir(directory).env_remove("NO_COLOR").env_remove("COLUMNS").env_remove("RAYON_NUM_THREADS");
+    command
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(directory: &Path, arguments: &[&str]) -> Ran {
+    let output = proxylint(directory).args(arguments).output().unwrap();
+    Ran {
+        code: output.status.code().expect("no signal ends the program"),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+const NGINX: &str = "events { }\nhttp {\n    server {\n        listen 8080;\n        root /srv/www;\n    }\n}\n";
+
+#[test]
+fn configuration_without_fault_is_clean() {
+    let directory = tree(&[("nginx.conf", NGINX), ("README.md", "nginx")]);
+    let ran = run(directory.path(), &["check"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.starts_with("no findings in 1 file, "), "{}", ran.out);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn json_is_one_versioned_document() {
+    let directory = tree(&[("nginx.conf", NGINX)]);
+    let ran = run(directory.path(), &["check", "--output-format", "json", "."]);
+    let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(document["version"], 1);
+    assert_eq!(document["findings"], serde_json::json!([]));
+    let summary = document["summary"].as_object().unwrap();
+    assert_eq!(summary["files"], 1);
+    let keys: Vec<&str> = summary.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["files", "findings", "fixable", "routes", "suppressed"]);
+}
+
+#[test]
+fn a_path_that_does_not_exist_is_said() {
+    let directory = tree(&[("nginx.conf", NGINX)]);
+    let ran = run(directory.path(), &["check", "ngnix.conf"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("`ngnix.conf` does not exist") && ran.err.contains("help: "), "{}", ran.err);
+}
+
+#[test]
+fn a_folder_with_no_configuration_in_it_is_said() {
+    let directory = tree(&[("postgresql.conf", "port = 5432\n")]);
+    let ran = run(directory.path(), &["check"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("no nginx or Apache httpd configuration in `.`"), "{}", ran.err);
+}
+
+#[test]
+fn a_file_of_another_program_given_by_name_is_said() {
+    let directory = tree(&[("postgresql.conf", "port = 5432\n")]);
+    let ran = run(directory.path(), &["check", "postgresql.conf"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("`postgresql.conf` does not look like nginx or Apache httpd configuration"), "{}", ran.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_unreadable_file_is_said_and_the_others_are_judged() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tree(&[("nginx.conf", NGINX), ("other/nginx.conf", NGINX)]);
+    let secret = directory.path().join("other/nginx.conf");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    if fs::read(&secret).is_ok() {
+        println!("skipped: this user may read every file");
+        return;
+    }
+    let ran = run(directory.path(), &["check"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("cannot read `./other/nginx.conf`"), "{}", ran.err);
+    assert!(ran.out.contains(" in 1 file, "), "{}", ran.out);
+}
+
+#[test]
+fn wrong_usage_is_exit_2_and_help_is_exit_0() {
+    let directory = tree(&[("nginx.conf", NGINX)]);
+    assert_eq!(run(directory.path(), &["check", "--no-such-option"]).code, 2);
+    assert_eq!(run(directory.path(), &["check", "--nginx-version", "latest"]).code, 2);
+    assert_eq!(run(directory.path(), &[]).code, 2);
+    let help = run(directory.path(), &["check", "--help"]);
+    assert_eq!(help.code, 0);
+    assert!(help.out.contains("--fail-on"));
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_shown_at_their_place() {
+    let directory = tree(&[("nginx.conf", NGINX), ("proxylint.toml", "[nginx]\nversoin = \"1.24\"\n")]);
+    let ran = run(directory.path(), &["check"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("unknown key `versoin`"), "{}", ran.err);
+    assert!(ran.err.contains("proxylint.toml:2:1"), "{}", ran.err);
+    assert!(ran.err.contains("did you mean `version`?"), "{}", ran.err);
+    assert_eq!(run(directory.path(), &["check", "--isolated"]).code, 0);
+}
+
+#[test]
+fn an_unknown_rule_is_refused() {
+    let directory = tree(&[("nginx.conf", NGINX)]);
+    for arguments in [["explain", "no-such-rule-at-all"].as_slice(), &["check", "--select", "no-such-rule-at-all"]] {
+        let ran = run(directory.path(), arguments);
+        assert_eq!(ran.code, 2);
+        assert!(ran.err.contains("there is no rule `no-such-rule-at-all`"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn rules_and_facts_are_listed() {
+    let directory = tree(&[]);
+    let ran = run(directory.path(), &["rules", "--output-format", "json"]);
+    assert_eq!(ran.code, 0);
+    assert!(serde_json::from_str::<serde_json::Value>(&ran.out).unwrap().is_array());
+    assert_eq!(run(directory.path(), &["rules"]).code, 0);
+    assert_eq!(run(directory.path(), &["facts"]).code, 0);
+    assert_eq!(run(directory.path(), &["facts", "nowhere"]).code, 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let directory = tree(&[("nginx.conf", NGINX)]);
+    for arguments in [["check", "--help"], ["check", "."]] {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("proxylint"));
+        command.args(arguments).current_dir(directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert_eq!(output.status.code(), Some(0));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn hostile_names_do_not_steer_the_terminal() {
+    let directory = tree(&[]);
+    let name = "a\x1b[31m\u{202e}.conf";
+    fs::write(directory.path().join(name), "port = 5432\n").unwrap();
+    let ran = run(directory.path(), &["check", name]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("`a\\x1b[31m\\u{202e}.conf`"), "{}", ran.err);
+    assert!(!ran.err.contains('\x1b'));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_loop_of_links_does_not_hang() {
+    let directory = tree(&[("nginx.conf", NGINX)]);
+    std::os::unix::fs::symlink(".", directory.path().join("loop")).unwrap();
+    std::os::unix::fs::symlink("self.conf", directory.path().join("self.conf")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(directory.path().join("pipe.conf")).status();
+    let ran = run(directory.path(), &["check"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains(" in 1 file, "), "{}", ran.out);
+    if made.is_ok_and(|status| status.success()) {
+        let ran = run(directory.path(), &["check", "pipe.conf"]);
+        assert_eq!(ran.code, 2);
+        assert!(ran.err.contains("not a regular file"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_unless_asked_for() {
+    let directory = tree(&[("postgresql.conf", "port = 5432\n")]);
+    assert!(!run(directory.path(), &["check"]).err.contains('\x1b'));
+    assert!(run(directory.path(), &["check", "--color", "always"]).err.contains('\x1b'));
+    assert!(!run(directory.path(), &["check", "--color", "never"]).err.contains('\x1b'));
+}
+
+#[test]
+fn output_does_not_depend_on_the_number_of_threads() {
+    let site = |site| format!("server {{ listen {site}; location /ws {{ proxy_pass http://b; }} }}\n");
+    let files: Vec<(String, String)> = (1..200).map(|number| (format!("sites/{number}.conf"), site(number))).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let directory = tree(&files);
+    let with = |threads: &str| {
+        let mut command = proxylint(directory.path());
+        command.env("RAYON_NUM_THREADS", threads).args(["check", "--output-format", "json"]).output().unwrap().stdout
+    };
+    let one = with("1");
+    assert!(!one.is_empty());
+    assert_eq!(one, with("2"));
+}
