@@ -20,7 +20,7 @@ const CHUNK: usize = 512;
 
 /// What `rules` say of everything in `view`, by place and then by rule.
 #[must_use]
-pub fn judge(rules: &[Rule], view: View<'_>, options: &Options) -> Vec<Finding> {
+pub fn judge(rules: &[Rule], view: &View<'_>, options: &Options) -> Vec<Finding> {
     let mut findings = Vec::new();
     for subject in [Subject::Route, Subject::Upstream, Subject::Site, Subject::Directive, Subject::Gateway] {
         let bench = Bench::new(rules, subject, view, options);
@@ -49,7 +49,7 @@ fn order(one: &Finding, other: &Finding) -> Ordering {
 
 /// The rules about one subject, with every fact that any of them uses named once.
 struct Bench<'a> {
-    view: View<'a>,
+    view: &'a View<'a>,
     pedantic: bool,
     rules: Vec<Seat<'a>>,
     facts: Vec<&'a Fact>,
@@ -68,7 +68,7 @@ struct Seat<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(rules: &'a [Rule], subject: Subject, view: View<'a>, options: &Options) -> Self {
+    fn new(rules: &'a [Rule], subject: Subject, view: &'a View<'a>, options: &Options) -> Self {
         let mut facts: Vec<&Fact> = Vec::new();
         let mut known: FxHashMap<(&str, &str), usize> = FxHashMap::default();
         let mut index = |fact: &'a Fact| {
@@ -131,7 +131,7 @@ impl<'a> Bench<'a> {
 }
 
 /// Whether the rule is for anything in this configuration, as far as what is true of all of it says: a rule for another server is not.
-fn may_apply(rule: &Rule, view: View<'_>, options: &Options) -> bool {
+fn may_apply(rule: &Rule, view: &View<'_>, options: &Options) -> bool {
     let Some(applies) = &rule.compiled.applies else { return true };
     let reader = Reader::new(view, Item::Gateway);
     let read = |fact: &Fact| match fact.definition.subject {
@@ -151,7 +151,7 @@ fn intent_of(reading: &Reading) -> Intent {
 }
 
 /// The place of an item itself, for findings whose facts come from nowhere in particular.
-fn place_of(view: View<'_>, item: Item) -> Span {
+fn place_of(view: &View<'_>, item: Item) -> Span {
     let gateway = view.gateway;
     match item {
         Item::Route(id) => gateway.route(id).span,

@@ -33,11 +33,12 @@ pub(crate) fn lint(files: &[(String, String)], server: Server, version: Option<V
             apache::lower(&store, &root, &resolved, version)
         }
     };
-    let view = View { sources: &store.sources, gateway: &gateway, declared: &Declared::default() };
+    let declared = Declared::default();
+    let view = View::new(&store.sources, &gateway, &declared);
     let place = |finding: &Finding| {
         let source = store.sources.get(finding.span.source);
         let name = source.path().strip_prefix(folder.path()).unwrap_or(source.path());
         format!("{}:{}", name.display(), source.position(finding.span.start).line)
     };
-    judge(builtin(), view, &Options::default()).into_iter().map(|finding| (place(&finding), finding)).collect()
+    judge(builtin(), &view, &Options::default()).into_iter().map(|finding| (place(&finding), finding)).collect()
 }
