@@ -9,7 +9,7 @@ use std::path::Path;
 use corpus::Dialect;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use proxylint::gateway::{Gateway, Server};
+use proxylint::gateway::Server;
 use proxylint::project::{Root, Store};
 use proxylint::{apache, nginx};
 use tempfile::TempDir;
@@ -53,21 +53,6 @@ fn open(dialect: Dialect, deployment: &Deployment) -> (Store, Root) {
     let source = store.load(&[main], server(dialect)).remove(0).expect("the main file is there");
     let root = Root { server: server(dialect), source, base: deployment.path().to_path_buf(), is_main: true };
     (store, root)
-}
-
-fn lower_once(dialect: Dialect, deployment: &Deployment) -> (Store, Gateway) {
-    let (mut store, root) = open(dialect, deployment);
-    let gateway = match dialect {
-        Dialect::Nginx => {
-            let resolved = nginx::resolve(&mut store, &root);
-            nginx::lower(&store, &root, &resolved, None)
-        }
-        Dialect::Apache => {
-            let resolved = apache::resolve(&mut store, &root);
-            apache::lower(&store, &root, &resolved, None)
-        }
-    };
-    (store, gateway)
 }
 
 /// Bytes to trees, in memory, on one thread.
