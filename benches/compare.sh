@@ -4,7 +4,8 @@
 #
 #   benches/compare.sh [SITES…]      default: 2000 20000
 #
-# Times are the median of five runs after one to warm up: by hyperfine where it is installed, by a loop where it is not.
+# Times are the median of five runs after one to warm up: by hyperfine where it is installed, by a loop where it is not. What takes
+# longer than five seconds is run once, and given up after two minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -55,13 +56,19 @@ PYTHON
 
 # row NAME COMMAND: one line of the table. Sets `base` when it is the first.
 row() {
-    local time memory status=0
-    sh -c "$2" >/dev/null 2>"$work/errors" || status=$?
+    local time memory start status=0
+    start=$EPOCHREALTIME
+    timeout 120 sh -c "$2" >/dev/null 2>"$work/errors" || status=$?
+    time=$(awk -v from="$start" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.4f", to - from }')
+    if [ "$status" -eq 124 ]; then
+        printf '  %-12s given up after 120 s\n' "$1"
+        return
+    fi
     if [ "$status" -gt 1 ] || { [ "$1" != proxylint ] && [ "$1" != gixy ] && [ "$status" -ne 0 ]; }; then
         printf '  %-12s failed: %s\n' "$1" "$(tail -n 1 "$work/errors")"
         return
     fi
-    time=$(seconds "$2")
+    if awk -v time="$time" 'BEGIN { exit time > 5 }'; then time=$(seconds "$2"); fi
     memory=$(peak "$2")
     base=${base:-$time}
     awk -v name="$1" -v time="$time" -v base="$base" -v bytes="$bytes" -v memory="$memory" 'BEGIN {
