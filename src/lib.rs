@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod facts;
 pub mod gateway;
+pub mod handshake;
 pub mod nginx;
 pub mod project;
 pub mod report;
@@ -69,12 +70,12 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
 /// Where the settings cannot be used.
 pub fn check(request: &Request) -> Result<Checked, ConfigError> {
     let project = read(request)?;
-    let options: Vec<Options> = project.settings.iter().map(request::options).collect();
+    let options: Vec<Options> = project.settings.iter().map(request::options).collect::<Result<_, _>>()?;
     let judged = project.roots.par_iter().map(|reached| {
         let gateway = project.lower(reached);
         let declared = &project.settings[reached.given].declared;
-        let view = View { sources: &project.store.sources, gateway: &gateway, declared };
-        let mut findings = rules::judge(rules::builtin(), view, &options[reached.given]);
+        let view = View::new(&project.store.sources, &gateway, declared);
+        let mut findings = rules::judge(rules::builtin(), &view, &options[reached.given]);
         findings.retain(|finding| project.settings[reached.given].applies(&finding.rule));
         (gateway.routes.len(), findings)
     });

@@ -37,7 +37,7 @@ impl Request {
     /// # Errors
     /// Where a settings file or a single setting cannot be used.
     pub fn settings(&self) -> Result<Vec<Settings>, ConfigError> {
-        let rules: Vec<&str> = rules::builtin().iter().map(|rule| rule.name.as_str()).collect();
+        let rules: Vec<&str> = rules::builtin().iter().map(rules::Rule::name).collect();
         // Many paths share few files.
         let mut read: BTreeMap<Option<PathBuf>, Settings> = BTreeMap::new();
         let mut all = Vec::with_capacity(self.paths.len());
@@ -94,6 +94,16 @@ pub(crate) fn path_map(settings: &[Settings]) -> Vec<(PathBuf, PathBuf)> {
 }
 
 /// How to judge under `settings`. Weak hints are always judged, so that their number can be told.
-pub(crate) fn options(settings: &Settings) -> Options {
-    Options { pedantic: true, parameters: settings.parameters.clone() }
+///
+/// # Errors
+/// Where a rule has no such parameter, or it cannot have the value.
+pub(crate) fn options(settings: &Settings) -> Result<Options, ConfigError> {
+    let mut options = Options::default();
+    options.pedantic = true;
+    for rule in rules::builtin() {
+        for (name, value) in settings.parameters.get(rule.name()).into_iter().flatten() {
+            options.set(rule, name, value).map_err(|error| ConfigError::plain(&error.to_string()))?;
+        }
+    }
+    Ok(options)
 }

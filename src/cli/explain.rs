@@ -16,15 +16,15 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn run(args: &ExplainArgs, terminal: &mut Terminal) -> Result<Outcome, Failure> {
-    let Some(rule) = rules::builtin().iter().find(|rule| rule.name == args.rule) else {
-        let names: Vec<&str> = rules::builtin().iter().map(|rule| rule.name.as_str()).collect();
+    let Some(rule) = rules::builtin().iter().find(|rule| rule.name() == args.rule) else {
+        let names: Vec<&str> = rules::builtin().iter().map(rules::Rule::name).collect();
         return Err(Failure::new(format!("there is no rule `{}`", args.rule)).suggest(
             &args.rule,
             &names,
             "`proxylint rules` lists them",
         ));
     };
-    let text = readable(&rule.page, terminal.look.colour);
+    let text = readable(rule.page(), terminal.look.colour);
     terminal.out.write_all(text.as_bytes())?;
     Ok(Outcome::Clean)
 }

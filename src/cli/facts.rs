@@ -97,15 +97,14 @@ fn show(project: &Project, source: SourceId, line: u32, out: &mut dyn Write) -> 
     let mut shown = 0;
     for reached in project.roots.iter().filter(|reached| reached.resolved.sources().contains(&source)) {
         let gateway = project.lower(reached);
-        let view =
-            View { sources: &project.store.sources, gateway: &gateway, declared: &project.settings[reached.given].declared };
+        let view = View::new(&project.store.sources, &gateway, &project.settings[reached.given].declared);
         // The innermost block that has routes, and all routes of it: an included file may stand for several.
         let heads = around.iter().map(|head| routes_at(&gateway, *head)).find(|routes| !routes.is_empty());
         for route in heads.into_iter().flatten() {
             if shown > 0 {
                 writeln!(out)?;
             }
-            facts_of(project, view, route, out)?;
+            facts_of(project, &view, route, out)?;
             shown += 1;
         }
     }
@@ -139,7 +138,7 @@ fn routes_at(gateway: &Gateway, head: Span) -> Vec<RouteId> {
     gateway.route_ids().filter(|&id| inside(gateway.route(id).span)).collect()
 }
 
-fn facts_of(project: &Project, view: View<'_>, route: RouteId, out: &mut dyn Write) -> io::Result<()> {
+fn facts_of(project: &Project, view: &View<'_>, route: RouteId, out: &mut dyn Write) -> io::Result<()> {
     let span = view.gateway.route(route).span;
     writeln!(out, "{}  {}", place(project, span), printable(&String::from_utf8_lossy(project.store.sources.slice(span))))?;
     let reader = Reader::new(view, Item::Route(route));

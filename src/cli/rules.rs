@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::terminal::Terminal;
 use super::{Failure, Outcome};
 use crate::facts::Subject;
+use crate::gateway::Server;
 use crate::report::page;
 use crate::rules::{self, Level};
 
@@ -56,15 +57,13 @@ pub(super) fn run(args: &RulesArgs, terminal: &mut Terminal) -> Result<Outcome, 
 }
 
 fn row(rule: &rules::Rule) -> Row<'_> {
-    // The servers that a rule is for are those that its page has examples of.
-    let servers = ["nginx", "apache"].into_iter().filter(|server| rule.page.contains(&format!("\n```{server} ")));
     Row {
-        name: &rule.name,
-        level: rule.level,
-        subject: subject(rule.subject),
-        servers: servers.collect(),
-        summary: &rule.summary,
-        url: page(&rule.name),
+        name: rule.name(),
+        level: rule.level(),
+        subject: subject(rule.subject()),
+        servers: rule.servers().into_iter().map(Server::name).collect(),
+        summary: rule.summary(),
+        url: page(rule.name()),
     }
 }
 

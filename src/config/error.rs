@@ -45,7 +45,7 @@ impl ConfigError {
     }
 
     /// An error that is in no text.
-    pub(super) fn plain(message: &str) -> Self {
+    pub(crate) fn plain(message: &str) -> Self {
         Self { message: crate::report::printable(message).into_owned(), help: None, source_code: None, span: None }
     }
 

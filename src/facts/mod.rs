@@ -2,12 +2,18 @@
 //!
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
+mod intent;
+mod others;
+mod reader;
+mod route;
+mod table;
 mod value;
 
+pub use reader::{Reader, View};
+pub use table::FACTS;
 pub use value::{Evidence, Reading, Value};
 
-use crate::gateway::{Gateway, RouteId, SiteId, UpstreamId};
-use crate::source::Sources;
+use crate::gateway::{RouteId, SiteId, UpstreamId};
 
 /// What a fact is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
@@ -55,17 +61,6 @@ pub enum Item {
     Directive(usize),
     /// The whole configuration.
     Gateway,
-}
-
-/// What facts are read of: one gateway, its sources, and what the user declared.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    /// The files.
-    pub sources: &'a Sources,
-    /// The model.
-    pub gateway: &'a Gateway,
-    /// What the user's configuration declares.
-    pub declared: &'a Declared,
 }
 
 /// What the user's configuration declares about the world; see `proxylint.toml`.
@@ -134,42 +129,6 @@ impl Fact {
         (self.definition.read)(reader, &self.parameter)
     }
 }
-
-/// Reads the facts of one item; what several facts need is worked out once.
-#[derive(Debug)]
-pub struct Reader<'a> {
-    /// What is read.
-    pub view: View<'a>,
-    /// The item.
-    pub item: Item,
-}
-
-impl<'a> Reader<'a> {
-    /// A reader of the facts of `item`.
-    #[must_use]
-    pub fn new(view: View<'a>, item: Item) -> Self {
-        Self { view, item }
-    }
-}
-
-impl View<'_> {
-    /// Every item that is a `subject`, in order.
-    #[must_use]
-    pub fn items(&self, subject: Subject) -> Vec<Item> {
-        let gateway = self.gateway;
-        let count = |length: usize| 0..u32::try_from(length).unwrap_or(u32::MAX);
-        match subject {
-            Subject::Route => gateway.route_ids().map(Item::Route).collect(),
-            Subject::Upstream => count(gateway.upstreams.len()).map(|index| Item::Upstream(UpstreamId(index))).collect(),
-            Subject::Site => count(gateway.sites.len()).map(|index| Item::Site(SiteId(index))).collect(),
-            Subject::Directive => (0..gateway.remarks.len()).map(Item::Directive).collect(),
-            Subject::Gateway => vec![Item::Gateway],
-        }
-    }
-}
-
-/// All facts.
-pub static FACTS: &[Definition] = &[];
 
 impl std::fmt::Debug for Definition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -81,10 +81,12 @@ impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
         // One minute reads as 60 s: that is what logs and users say.
-        let unit = UNITS.iter().find(|&&(size, _)| self.0 >= 2 * size && self.0 % size == 0 || self.0 == size && size != 60_000);
+        let unit = UNITS
+            .iter()
+            .find(|&&(size, _)| self.0 >= 2 * size && self.0.is_multiple_of(size) || self.0 == size && size != 60_000);
         match unit {
             Some((size, name)) => write!(f, "{} {name}", self.0 / size),
-            None if self.0 % 1000 == 0 => write!(f, "{} s", self.0 / 1000),
+            None if self.0.is_multiple_of(1000) => write!(f, "{} s", self.0 / 1000),
             None => write!(f, "{} ms", self.0),
         }
     }

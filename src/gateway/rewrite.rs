@@ -4,7 +4,7 @@ use super::{Known, RouteId, SymbolicId, TextId, Unknown};
 use crate::source::Span;
 
 /// One rewrite rule with its conditions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rewrite {
     /// The directive: its name and words.
     pub span: Span,
@@ -40,7 +40,7 @@ pub enum Action {
 }
 
 /// A condition of a rewrite rule: httpd's `RewriteCond`.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Condition {
     /// The directive.
     pub span: Span,

@@ -8,7 +8,7 @@ use crate::source::Span;
 pub struct RouteId(pub u32);
 
 /// One place that answers or proxies requests: an nginx location; an httpd `ProxyPass`, `RewriteRule … [P]` or section that proxies.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// The site it belongs to.
     pub site: SiteId,

@@ -8,7 +8,8 @@ use rustc_hash::FxHashMap;
 use crate::source::Span;
 
 /// A reverse proxy whose configuration we read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Server {
     /// nginx, and what reads its language: `OpenResty`, Tengine, freenginx.
     Nginx,
@@ -23,6 +24,15 @@ impl Server {
         match self {
             Self::Nginx => "nginx",
             Self::Apache => "apache",
+        }
+    }
+
+    /// The program's own name, which its versions follow: `nginx 1.29.7`, `httpd 2.4.47`.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Apache => "httpd",
         }
     }
 }

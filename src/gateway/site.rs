@@ -22,8 +22,14 @@ pub struct Site {
     pub scope: ScopeId,
     /// Its rewrite rules, in the order in which they run before a route is chosen.
     pub rewrites: Vec<Rewrite>,
-    /// Its routes, as a range of ids.
+    /// Its routes, as a range of ids. In httpd: first `sections`, then `mappings`, then the targets of its rewrite rules.
     pub routes: std::ops::Range<u32>,
+    /// httpd: those routes that `<Location>` sections make, in file order. They are tried before `mappings`, and of those that match the last
+    /// one counts; the main server's sections come before the virtual host's own (`proxy_trans` and `location_walk`). Empty for nginx.
+    pub sections: std::ops::Range<u32>,
+    /// httpd: those routes that `ProxyPass` and, behind it, `Redirect` and handlers make, in the order in which they are tried: the first that
+    /// matches counts. The main server's mappings are tried before the virtual host's own (`merge_proxy_config`). Empty for nginx.
+    pub mappings: std::ops::Range<u32>,
 }
 
 impl Site {

@@ -24,6 +24,8 @@ pub enum Unknown {
     Runtime,
     /// The file system or the operating system decides, e.g. a default that is compiled in.
     Environment,
+    /// This directive does something that the model has no words for.
+    Unmodelled(Span),
     /// A pattern that our regular expressions cannot decide within their limits.
     Pattern(Span),
 }
@@ -39,6 +41,7 @@ impl Unknown {
             | Self::Fragment(span)
             | Self::Code(span)
             | Self::ForeignDirective(span)
+            | Self::Unmodelled(span)
             | Self::Pattern(span) => Some(span),
             Self::Runtime | Self::Environment => None,
         }
@@ -54,6 +57,7 @@ impl Unknown {
             Self::Fragment(_) => "what surrounds this fragment is not in the given tree",
             Self::Code(_) => "code in another language decides",
             Self::ForeignDirective(_) => "a third-party directive decides",
+            Self::Unmodelled(_) => "the directive does something that is not modelled",
             Self::Runtime => "it depends on the client or the moment",
             Self::Environment => "the machine that the server runs on decides",
             Self::Pattern(_) => "the pattern is beyond what can be decided here",

@@ -19,6 +19,16 @@ pub enum Level {
 }
 
 impl Level {
+    /// The name in messages, rules and options: `error`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
     /// The level one step lower; `None` below a note.
     #[must_use]
     pub fn lower(self) -> Option<Self> {
@@ -32,11 +42,7 @@ impl Level {
 
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -54,14 +60,22 @@ pub enum Intent {
     Declared,
 }
 
-impl fmt::Display for Intent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Intent {
+    /// The name in messages, rules and facts: `inferred`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::None => "none",
             Self::Possible => "possible",
             Self::Inferred => "inferred",
             Self::Declared => "declared",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

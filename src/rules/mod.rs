@@ -1,47 +1,29 @@
 //! Rules: judgements over facts, each one file in `rules/`; loaded, compiled and judged here.
+//!
+//! `page` takes a file apart, `form` reads its `toml` block, `compile` gives names slots and values types, and `judge` asks every
+//! rule about every item it is about. Nothing here knows a server: what a rule knows of servers, it knows through facts.
 
+mod builtin;
+mod case;
+mod compile;
+mod condition;
 mod finding;
+mod form;
+mod grade;
+mod judge;
+mod options;
+mod page;
+mod problem;
+mod rule;
+mod template;
+mod value;
 
-use std::collections::BTreeMap;
-
+pub use builtin::builtin;
 pub use finding::{Finding, Intent, Level};
-
-use crate::facts::{Subject, View};
-
-/// A rule.
-#[derive(Debug)]
-pub struct Rule {
-    /// Its name.
-    pub name: String,
-    /// The title of its page.
-    pub title: String,
-    /// How bad it is at declared intent.
-    pub level: Level,
-    /// What it is about.
-    pub subject: Subject,
-    /// Its page, as Markdown.
-    pub page: String,
-    /// The first sentence of its prose.
-    pub summary: String,
-}
-
-/// How to judge.
-#[derive(Debug, Default)]
-pub struct Options {
-    /// Whether weak hints are judged too.
-    pub pedantic: bool,
-    /// What parameters are set to, by rule and parameter.
-    pub parameters: BTreeMap<String, BTreeMap<String, toml::Value>>,
-}
-
-/// The rules that come with the program.
-#[must_use]
-pub fn builtin() -> &'static [Rule] {
-    &[]
-}
-
-/// Judges a gateway.
-#[must_use]
-pub fn judge(_rules: &[Rule], _view: View<'_>, _options: &Options) -> Vec<Finding> {
-    Vec::new()
-}
+pub use form::Safety;
+pub use judge::judge;
+pub use options::{Options, ParameterError};
+pub use page::Example;
+pub use problem::{Problem, RuleError};
+pub use rule::Rule;
+pub use value::parse_duration;

@@ -1,0 +1,166 @@
+//! Whether the sections that httpd decides while it reads are taken: `<IfModule>`, `<IfDefine>`, `<IfVersion>` and their kin.
+
+use std::cmp::Ordering;
+
+use super::expand::Defines;
+use crate::gateway::{Modules, Version};
+
+/// How a condition turns out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// It cannot be known; the section is read as if it held.
+    Assumed,
+}
+
+impl Outcome {
+    fn of(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+
+    /// The outcome behind a `!`. What is assumed to hold is assumed not to fail, lest both branches be taken.
+    fn negated(self) -> Self {
+        match self {
+            Self::True | Self::Assumed => Self::False,
+            Self::False => Self::True,
+        }
+    }
+}
+
+/// Splits off the `!` before a condition's argument.
+fn negation(argument: &[u8]) -> (bool, &[u8]) {
+    argument.strip_prefix(b"!").map_or((false, argument), |rest| (true, rest))
+}
+
+fn decide(argument: &[u8], test: impl FnOnce(&[u8]) -> Outcome) -> Outcome {
+    let (negated, argument) = negation(argument);
+    let outcome = test(argument);
+    if negated { outcome.negated() } else { outcome }
+}
+
+/// The modules that a distribution's httpd has built in: `httpd -l` of Debian; `core`, `http` and `so` are so everywhere.
+pub(super) const BUILT_IN: [&str; 8] = ["core", "so", "http", "unixd", "log_config", "logio", "version", "watchdog"];
+
+/// The module that `<IfModule>` asks for: by source file or by identifier; anything else is never loaded (`ap_find_linked_module`).
+pub(super) fn module_name(token: &str) -> Option<&str> {
+    if let Some(name) = token.strip_suffix("_module") {
+        return Some(name);
+    }
+    match token.strip_suffix(".c")? {
+        "core" => Some("core"),
+        "http_core" => Some("http"),
+        "prefork" => Some("mpm_prefork"),
+        "worker" => Some("mpm_worker"),
+        "event" => Some("mpm_event"),
+        "util_ldap" => Some("ldap"),
+        file => file.strip_prefix("mod_"),
+    }
+}
+
+/// `<IfModule>`. With `complete`, modules not loaded so far are absent.
+pub(super) fn if_module(argument: &[u8], modules: &Modules, complete: bool) -> Outcome {
+    decide(argument, |token| {
+        let Some(name) = str::from_utf8(token).ok().and_then(module_name) else { return Outcome::False };
+        if modules.loaded.contains_key(name) {
+            return Outcome::True;
+        }
+        // Whoever loads no processing module has one built in, and nothing says which.
+        let built_in = name.starts_with("mpm_") && !modules.loaded.keys().any(|name| name.starts_with("mpm_"));
+        if complete && !built_in { Outcome::False } else { Outcome::Assumed }
+    })
+}
+
+/// `<IfDefine>`: what no line defines counts as not defined, for hardly anyone starts httpd with `-D`.
+pub(super) fn if_define(argument: &[u8], defines: &Defines) -> Outcome {
+    decide(argument, |name| Outcome::of(defines.is_defined(name)))
+}
+
+/// `<IfVersion [[!]op] version>` (`mod_version.c`). Where the version is not known, a test that all of 2.4 passes or fails is decided.
+pub(super) fn if_version(words: &[Vec<u8>], version: Option<Version>) -> Outcome {
+    let (operator, wanted) = match words {
+        [operator, wanted, ..] => (operator.as_slice(), wanted.as_slice()),
+        [wanted] => (b"=".as_slice(), wanted.as_slice()),
+        [] => return Outcome::False,
+    };
+    decide(operator, |operator| {
+        let test = |version: Version| version_holds(operator, wanted, version);
+        match version {
+            Some(version) => test(version).map_or(Outcome::Assumed, Outcome::of),
+            None => match (test(Version::new(2, 4, 1)), test(Version::new(2, 4, 999))) {
+                (Some(oldest), Some(newest)) if oldest == newest => Outcome::of(oldest),
+                (_, Some(false)) => Outcome::False,
+                _ => Outcome::Assumed,
+            },
+        }
+    })
+}
+
+/// Compares as many numbers as are written. `None`: the comparison is a pattern or is not one.
+fn version_holds(operator: &[u8], wanted: &[u8], version: Version) -> Option<bool> {
+    let wanted = str::from_utf8(wanted).ok()?;
+    let mut order = Ordering::Equal;
+    for (part, have) in wanted.split('.').zip([version.major, version.minor, version.patch]) {
+        order = order.then(have.cmp(&part.parse().ok()?));
+    }
+    match operator {
+        b"" | b"=" | b"==" => Some(order.is_eq()),
+        b">" => Some(order.is_gt()),
+        b">=" => Some(order.is_ge()),
+        b"<" => Some(order.is_lt()),
+        b"<=" => Some(order.is_le()),
+        _ => None,
+    }
+}
+
+/// `<IfFile>`: `exists` is `None` where the path leads out of the given tree.
+pub(super) fn if_file(argument: &[u8], exists: impl FnOnce(&[u8]) -> Option<bool>) -> Outcome {
+    decide(argument, |path| exists(path).map_or(Outcome::Assumed, Outcome::of))
+}
+
+/// `<IfDirective>` and `<IfSection>`: which names httpd knows depends on its modules.
+pub(super) fn if_known(argument: &[u8]) -> Outcome {
+    decide(argument, |_| Outcome::Assumed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_named_by_file_or_identifier_only() {
+        let mut modules = Modules::default();
+        modules.loaded.insert("proxy".into(), None);
+        assert_eq!(if_module(b"mod_proxy.c", &modules, true), Outcome::True);
+        assert_eq!(if_module(b"proxy_module", &modules, true), Outcome::True);
+        assert_eq!(if_module(b"mod_proxy", &modules, true), Outcome::False);
+        assert_eq!(if_module(b"proxy", &modules, false), Outcome::False);
+        assert_eq!(if_module(b"!mod_ssl.c", &modules, true), Outcome::True);
+        assert_eq!(if_module(b"mod_ssl.c", &modules, false), Outcome::Assumed);
+        assert_eq!(if_module(b"!mod_ssl.c", &modules, false), Outcome::False);
+        assert_eq!(if_module(b"mpm_event_module", &modules, true), Outcome::Assumed);
+    }
+
+    #[test]
+    fn versions_that_all_of_two_four_share_are_decided() {
+        let test = |operator: &str, wanted: &str, version| if_version(&[operator.into(), wanted.into()], version);
+        assert_eq!(test(">=", "2.4", None), Outcome::True);
+        assert_eq!(test("<", "2.4", None), Outcome::False);
+        assert_eq!(test(">=", "2.4.47", None), Outcome::Assumed);
+        assert_eq!(test("<", "2.4.47", None), Outcome::False);
+        assert_eq!(test("<", "2.4.47", Some(Version::new(2, 4, 41))), Outcome::True);
+        assert_eq!(test("!<", "2.4.47", Some(Version::new(2, 4, 41))), Outcome::False);
+        assert_eq!(test("~", "^2.4", None), Outcome::Assumed);
+        assert_eq!(if_version(&[b"2.4".to_vec()], None), Outcome::True);
+    }
+
+    #[test]
+    fn what_nothing_defines_is_not_defined() {
+        let mut defines = Defines::default();
+        defines.define(b"SSL", None);
+        assert_eq!(if_define(b"SSL", &defines), Outcome::True);
+        assert_eq!(if_define(b"!ssl", &defines), Outcome::True);
+    }
+}

@@ -1,0 +1,96 @@
+//! From servers to sites: what can be settled only when every line is read.
+
+use rustc_hash::FxHashSet;
+
+use super::mapping::Mapping;
+use super::site::{Rewriting, Server};
+use super::{Lowerer, ServerIndex};
+use crate::gateway::{Action, Gateway, Matcher, Rewrite, RouteId, Site, TextId};
+
+impl Lowerer<'_> {
+    pub(super) fn finish(mut self) -> Gateway {
+        self.default_hosts();
+        let main = &self.servers[0].rewriting;
+        let inherits: Vec<Option<bool>> = self.servers.iter().map(|server| server.rewriting.inherits(main)).collect();
+        let wanted = inherits.iter().skip(1).any(Option::is_some);
+        let inherited = if wanted { main.rules.clone() } else { Vec::new() };
+        for (index, inherits) in inherits.into_iter().enumerate() {
+            let inherits = inherits.filter(|_| index > 0);
+            self.site(ServerIndex(index), inherits, &inherited);
+        }
+        for server in &mut self.servers {
+            self.gateway.scopes.close(server.scope, std::mem::take(&mut server.settings));
+        }
+        for worker in self.workers {
+            self.gateway.scopes.close(worker.scope, worker.settings);
+        }
+        self.gateway
+    }
+
+    /// The first virtual host of an address answers for names that none has.
+    fn default_hosts(&mut self) {
+        let mut seen: FxHashSet<(TextId, Option<u16>)> = FxHashSet::default();
+        for server in self.servers.iter_mut().skip(1) {
+            for listen in &mut server.listens {
+                listen.default = seen.insert((listen.address, listen.port));
+            }
+        }
+    }
+
+    fn routes(&self) -> u32 {
+        u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Adds a server as a site; `inherits`: it takes the main server's rules, before (`true`) or after its own.
+    fn site(&mut self, at: ServerIndex, inherits: Option<bool>, inherited: &[(Rewrite, Option<Mapping>)]) {
+        let server: &mut Server = &mut self.servers[at.0];
+        let sections = std::mem::take(&mut server.sections);
+        let mut mappings = std::mem::take(&mut server.mappings);
+        mappings.append(&mut server.behind);
+        let Rewriting { rules: mut own, .. } = std::mem::take(&mut server.rewriting);
+        match inherits {
+            Some(true) => own.splice(0..0, inherited.iter().cloned()).for_each(drop),
+            Some(false) => own.extend(inherited.iter().cloned()),
+            None => {}
+        }
+        let start = self.routes();
+        for mapping in sections {
+            self.add_route(at, mapping);
+        }
+        let sections_end = self.routes();
+        for mapping in mappings {
+            self.add_route(at, mapping);
+        }
+        let mappings_end = self.routes();
+        let mut rewrites = Vec::with_capacity(own.len());
+        for (index, (mut rule, mapping)) in (0u32..).zip(own) {
+            if let Some(mapping) = mapping {
+                rule.action = Action::Proxy(self.add_rewrite_route(at, index, mapping));
+            }
+            rewrites.push(rule);
+        }
+        let end = self.routes();
+        let server: &mut Server = &mut self.servers[at.0];
+        self.gateway.sites.push(Site {
+            span: server.span,
+            is_main: at.0 == 0,
+            names: std::mem::take(&mut server.names),
+            listens: std::mem::take(&mut server.listens),
+            scope: server.scope,
+            rewrites,
+            routes: start..end,
+            sections: start..sections_end,
+            mappings: sections_end..mappings_end,
+        });
+    }
+
+    /// The route of a rule, which may be handed down from the main server: it is then one of this site.
+    fn add_rewrite_route(&mut self, at: ServerIndex, index: u32, mut mapping: Mapping) -> RouteId {
+        mapping.route.matcher = Matcher::Rewrite(index);
+        if mapping.route.site != at.site() {
+            mapping.route.site = at.site();
+            mapping.route.scope = self.servers[at.0].scope;
+        }
+        self.add_route(at, mapping)
+    }
+}

@@ -1,0 +1,215 @@
+//! `ProxyPass` and its kin: one mapping of paths to a backend (`add_pass`, `mod_proxy.c`).
+
+use super::symbols::{self, literal};
+use super::worker::{self, WorkerId, WorkerUrl};
+use super::{Lowerer, SectionPath, ServerIndex};
+use crate::apache::statement::{Statement, Word};
+use crate::apache::values::{parameter, proxy_url};
+use crate::gateway::{Matcher, Protocol, Proxy, Route, RouteId, ScopeId, Signal, SiteId, Target, TextId, Unknown};
+use crate::source::Span;
+
+/// A route with what is settled once all lines are read.
+#[derive(Clone, Debug)]
+pub(super) struct Mapping {
+    /// The route; its worker and upstream are still to be filled in.
+    pub(super) route: Route,
+    /// The worker URL, for mappings to a single backend.
+    pub(super) worker: Option<WorkerUrl>,
+    /// The balancer's name.
+    pub(super) balancer: Option<TextId>,
+    /// The balancing method that the mapping asks for.
+    pub(super) method: Option<Vec<u8>>,
+}
+
+impl Mapping {
+    /// A mapping of what `matcher` takes to a destination.
+    pub(super) fn to(
+        destination: Destination,
+        site: SiteId,
+        matcher: Matcher,
+        span: Span,
+        scope: ScopeId,
+        signals: Vec<Signal>,
+    ) -> Self {
+        let Destination { target, worker, balancer, method } = destination;
+        let route = Route { site, parent: None, matcher, span, target, scope, signals, requires: Vec::new() };
+        Self { route, worker, balancer, method }
+    }
+
+    /// A mapping that does not proxy.
+    pub(super) fn plain(site: SiteId, matcher: Matcher, span: Span, target: Target, scope: ScopeId) -> Self {
+        let route = Route { site, parent: None, matcher, span, target, scope, signals: Vec::new(), requires: Vec::new() };
+        Self { route, worker: None, balancer: None, method: None }
+    }
+}
+
+/// The target of a mapping, as written.
+pub(super) struct Destination {
+    target: Target,
+    worker: Option<WorkerUrl>,
+    balancer: Option<TextId>,
+    method: Option<Vec<u8>>,
+}
+
+impl Lowerer<'_> {
+    /// `ProxyPass path url …` or `ProxyPassMatch pattern url …` outside of `<Location>`.
+    pub(super) fn proxy_pass(&mut self, statement: &Statement, is_match: bool) {
+        let words = self.resolved.words(self.store, statement);
+        let mut words = words.as_slice();
+        let tilde = words.first().is_some_and(|word| *word.value == *b"~");
+        if tilde {
+            words = &words[1..];
+        }
+        let [path, url, parameters @ ..] = words else { return };
+        let pattern = is_match || tilde;
+        let text = self.gateway.texts.intern(&path.value);
+        let matcher = match path.unknown {
+            Some(why) => Matcher::Unknown(why),
+            None if pattern => Matcher::Pattern { pattern: text, ignore_case: false },
+            None => Matcher::Segments(text),
+        };
+        let span = statement.span(self.store);
+        let at = self.current();
+        let destination = self.destination(at, span, url, parameters, pattern);
+        let scope = self.servers[at.0].scope;
+        let signals = self.signals_above(statement);
+        let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);
+        self.servers[at.0].mappings.push(mapping);
+    }
+
+    /// `ProxyPass url …` in `<Location path>`: what it leads to.
+    pub(super) fn section_destination(
+        &mut self,
+        statement: &Statement,
+        path: &SectionPath,
+        is_match: bool,
+    ) -> Option<Destination> {
+        let words = self.resolved.words(self.store, statement);
+        let (url, parameters) = words.split_first()?;
+        let span = statement.span(self.store);
+        let at = self.current();
+        Some(self.destination(at, span, url, parameters, is_match || path.is_pattern))
+    }
+
+    /// Reads a target and its parameters; makes its worker, unless one is there whose URL this one begins with.
+    fn destination(
+        &mut self,
+        at: ServerIndex,
+        span: Span,
+        url: &Word<'_>,
+        parameters: &[Word<'_>],
+        pattern: bool,
+    ) -> Destination {
+        let none = |target| Destination { target, worker: None, balancer: None, method: None };
+        if *url.value == *b"!" {
+            return none(Target::Excluded(span));
+        }
+        let Some(parts) = proxy_url(&url.value) else {
+            return none(Target::Unknown(url.unknown.unwrap_or(Unknown::Unmodelled(url.span))));
+        };
+        let symbol = match url.unknown {
+            Some(why) => symbols::unknown(&mut self.gateway, why),
+            None if pattern => symbols::match_url(&mut self.gateway, &url.value),
+            None => literal(&mut self.gateway, &url.value),
+        };
+        let known = |text: &[u8]| url.unknown.is_none() && !(pattern && text.contains(&b'$'));
+        let authority = known(parts.authority).then(|| self.gateway.texts.intern(parts.authority));
+        let path = known(parts.path).then(|| self.gateway.texts.intern(parts.path));
+        let protocol = parts.protocol();
+        let mut proxy =
+            Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, shares_worker_of: None };
+        if protocol == Protocol::Balancer {
+            let name = self.gateway.texts.intern_lower(parts.authority);
+            if !self.servers[0].balancers.contains_key(&name) {
+                self.balancer(at, name, span);
+            }
+            let method = self.balancer_parameters(at, name, parameters);
+            return Destination { target: Target::Proxy(proxy), worker: None, balancer: Some(name), method };
+        }
+        let key = if url.unknown.is_none() { WorkerUrl::new(&url.value) } else { None };
+        if let Some(worker) = key.as_ref().and_then(|key| self.servers[at.0].workers.find(key)) {
+            let ignored = parameters.iter().any(|word| parameter(&word.value).value.is_some());
+            proxy.shares_worker_of = ignored.then_some(self.workers[worker.0].span);
+            // What is ignored is still read, and read wrongly is still worth a word.
+            for word in parameters {
+                worker::setting(&mut self.gateway, &word.value, word.span, word.unknown);
+            }
+        } else {
+            let worker = self.new_worker(span);
+            proxy.worker = Some(self.workers[worker.0].scope);
+            self.set_parameters(worker, parameters);
+            if let Some(key) = &key {
+                self.servers[at.0].workers.insert(key, worker);
+            }
+        }
+        Destination { target: Target::Proxy(proxy), worker: key, balancer: None, method: None }
+    }
+
+    pub(super) fn new_worker(&mut self, span: Span) -> WorkerId {
+        let scope = self.gateway.scopes.open(None, span);
+        self.workers.push(worker::Worker { scope, settings: crate::gateway::ScopeBuilder::default(), span });
+        WorkerId(self.workers.len() - 1)
+    }
+
+    pub(super) fn set_parameters(&mut self, worker: WorkerId, parameters: &[Word<'_>]) {
+        for word in parameters {
+            if let Some(entry) = worker::setting(&mut self.gateway, &word.value, word.span, word.unknown) {
+                self.workers[worker.0].settings.push(entry);
+            }
+        }
+    }
+
+    /// The worker of a URL, which is made where there is none: `<Proxy url>` (`proxysection`, `mod_proxy.c`).
+    pub(super) fn worker_of(&mut self, at: ServerIndex, url: &[u8], span: Span) -> Option<WorkerId> {
+        let key = WorkerUrl::new(url)?;
+        if let Some(worker) = self.servers[at.0].workers.find(&key) {
+            return Some(worker);
+        }
+        let worker = self.new_worker(span);
+        self.servers[at.0].workers.insert(&key, worker);
+        Some(worker)
+    }
+
+    /// The target of a rewrite rule with `[P]`: a worker declared elsewhere is used, none is made.
+    pub(super) fn rewrite_destination(&mut self, span: Span, url: &[u8], unknown: Option<Unknown>) -> Destination {
+        let symbol = match unknown {
+            Some(why) => symbols::unknown(&mut self.gateway, why),
+            None => symbols::rewrite_string(&mut self.gateway, url, span),
+        };
+        let parts = proxy_url(url).filter(|_| unknown.is_none());
+        let is_literal = |text: &[u8]| memchr::memchr2(b'$', b'%', text).is_none();
+        let authority = parts.filter(|parts| is_literal(parts.authority)).map(|parts| self.gateway.texts.intern(parts.authority));
+        let path = parts.filter(|parts| is_literal(parts.path) && is_literal(parts.authority));
+        let path = path.map(|parts| self.gateway.texts.intern(parts.path));
+        let protocol = parts.map_or(Protocol::Other, |parts| parts.protocol());
+        let proxy = Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, shares_worker_of: None };
+        let balancer = (protocol == Protocol::Balancer).then_some(()).and(parts);
+        let balancer =
+            balancer.filter(|parts| is_literal(parts.authority)).map(|parts| self.gateway.texts.intern_lower(parts.authority));
+        let worker =
+            if unknown.is_none() && protocol != Protocol::Balancer && authority.is_some() { WorkerUrl::new(url) } else { None };
+        Destination { target: Target::Proxy(proxy), worker, balancer, method: None }
+    }
+
+    /// Settles which worker and balancer a mapping uses, and what modules it needs, and adds its route.
+    pub(super) fn add_route(&mut self, at: ServerIndex, mapping: Mapping) -> RouteId {
+        let Mapping { mut route, worker, balancer, method } = mapping;
+        if let Target::Proxy(proxy) = &mut route.target {
+            let worker = worker.and_then(|url| self.servers[at.0].workers.find(&url));
+            if let Some(worker) = worker {
+                proxy.worker = Some(self.workers[worker.0].scope);
+            }
+            if let Some(name) = balancer {
+                let own = self.servers[at.0].balancers.get(&name).copied();
+                // One that only a mapping names has no members; the main server may define it further down.
+                let filled = own.filter(|&id| !self.gateway.upstream(id).members.is_empty());
+                proxy.upstream = filled.or_else(|| self.servers[0].balancers.get(&name).copied()).or(own);
+            }
+            let balanced = self.balanced(proxy);
+            route.requires = self.requirements(proxy, balanced, matches!(route.matcher, Matcher::Rewrite(_)), method.as_deref());
+        }
+        let id = RouteId(u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX));
+        self.gateway.routes.push(route);
+        id
+    }
+}

@@ -1,0 +1,90 @@
+//! A server while its lines are being read, and how it becomes a site of the gateway.
+
+use rustc_hash::FxHashMap;
+
+use super::mapping::Mapping;
+use super::worker::Workers;
+use crate::gateway::{Listen, Name, Rewrite, ScopeBuilder, ScopeId, TextId, UpstreamId};
+use crate::source::Span;
+
+/// The main server or a virtual host.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// The head of its section.
+    pub(super) span: Span,
+    /// Its names.
+    pub(super) names: Vec<Name>,
+    /// Its sockets.
+    pub(super) listens: Vec<Listen>,
+    /// Its level.
+    pub(super) scope: ScopeId,
+    /// What is set on it.
+    pub(super) settings: ScopeBuilder,
+    /// What `<Location>` sections proxy.
+    pub(super) sections: Vec<Mapping>,
+    /// What `ProxyPass` lines proxy.
+    pub(super) mappings: Vec<Mapping>,
+    /// What is tried when no mapping matches: redirects, handlers.
+    pub(super) behind: Vec<Mapping>,
+    /// Its rewrite rules.
+    pub(super) rewriting: Rewriting,
+    /// Its workers; a virtual host does not share those of the main server.
+    pub(super) workers: Workers,
+    /// Its balancers.
+    pub(super) balancers: FxHashMap<TextId, UpstreamId>,
+}
+
+impl Server {
+    /// A server without anything in it.
+    pub(super) fn new(span: Span, scope: ScopeId) -> Self {
+        Self {
+            span,
+            names: Vec::new(),
+            listens: Vec::new(),
+            scope,
+            settings: ScopeBuilder::default(),
+            sections: Vec::new(),
+            mappings: Vec::new(),
+            behind: Vec::new(),
+            rewriting: Rewriting::default(),
+            workers: Workers::default(),
+            balancers: FxHashMap::default(),
+        }
+    }
+}
+
+/// The rewrite configuration of a server.
+#[derive(Debug, Default)]
+pub(super) struct Rewriting {
+    /// The rules, each with what it proxies to.
+    pub(super) rules: Vec<(Rewrite, Option<Mapping>)>,
+    /// Conditions that wait for their rule.
+    pub(super) conditions: Vec<crate::gateway::Condition>,
+    /// Whether the server has any directive of `mod_rewrite`.
+    pub(super) present: bool,
+    /// `RewriteOptions`.
+    pub(super) options: RewriteOptions,
+}
+
+/// `RewriteOptions`, as far as they tell whose rules apply.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RewriteOptions {
+    /// The virtual host takes the main server's rules after its own, or (`true`) before.
+    pub(super) inherit: Option<bool>,
+    /// The main server hands its rules down, after the host's own, or (`true`) before.
+    pub(super) inherit_down: Option<bool>,
+    /// The virtual host takes no rules handed down.
+    pub(super) ignore: bool,
+}
+
+impl Rewriting {
+    /// Where the main server's rules go: before (`true`) or after the own ones; `None`: they do not apply.
+    ///
+    /// A virtual host without any directive of `mod_rewrite` has no configuration of its own to merge into (`config_server_merge`).
+    pub(super) fn inherits(&self, main: &Self) -> Option<bool> {
+        if !self.present {
+            return None;
+        }
+        self.options.inherit.or(if self.options.ignore { None } else { main.options.inherit_down })
+    }
+}

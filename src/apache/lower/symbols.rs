@@ -1,0 +1,173 @@
+//! Texts with variables in them: `%{REQUEST_URI}`, `$1`, `%1` of `mod_rewrite`, `$1` of `ProxyPassMatch`.
+
+use crate::gateway::{Definition, Gateway, Map, MapEntry, MapKey, Part, SymbolicId, Unknown, Variable};
+use crate::source::Span;
+
+/// Collects parts; text that stands together becomes one.
+struct Parts<'g> {
+    gateway: &'g mut Gateway,
+    text: Vec<u8>,
+    done: Vec<Part>,
+}
+
+impl Parts<'_> {
+    fn part(&mut self, part: Part) {
+        if !self.text.is_empty() {
+            let text = self.gateway.texts.intern(&self.text);
+            self.text.clear();
+            self.done.push(Part::Text(text));
+        }
+        self.done.push(part);
+    }
+
+    fn finish(mut self) -> SymbolicId {
+        if !self.text.is_empty() {
+            let text = self.gateway.texts.intern(&self.text);
+            self.done.push(Part::Text(text));
+        }
+        self.gateway.symbolics.intern(&self.done)
+    }
+}
+
+fn parts(gateway: &mut Gateway) -> Parts<'_> {
+    Parts { gateway, text: Vec::new(), done: Vec::new() }
+}
+
+/// A text without variables.
+pub(super) fn literal(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
+    let mut parts = parts(gateway);
+    parts.text.extend_from_slice(text);
+    parts.finish()
+}
+
+/// A value that cannot be known.
+pub(super) fn unknown(gateway: &mut Gateway, why: Unknown) -> SymbolicId {
+    gateway.symbolics.intern(&[Part::Unknown(why)])
+}
+
+/// The URL of `ProxyPassMatch`: `$n` are captures; without any the path is appended (`ap_proxy_trans_match`, `mod_proxy.c`).
+pub(super) fn match_url(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
+    let mut parts = parts(gateway);
+    let mut at = 0;
+    let mut captures = false;
+    while let Some(&byte) = text.get(at) {
+        if let (b'$', Some(digit @ b'0'..=b'9')) = (byte, text.get(at + 1)) {
+            parts.part(Part::Variable(Variable::Capture(digit - b'0')));
+            captures = true;
+            at += 2;
+        } else {
+            parts.text.push(byte);
+            at += 1;
+        }
+    }
+    if !captures {
+        parts.part(Part::Variable(Variable::Path));
+    }
+    parts.finish()
+}
+
+/// A string of `mod_rewrite`: `do_expand` (`mod_rewrite.c`).
+pub(super) fn rewrite_string(gateway: &mut Gateway, text: &[u8], span: Span) -> SymbolicId {
+    let mut parts = parts(gateway);
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        let next = text.get(at + 1).copied();
+        match (byte, next) {
+            (b'\\', Some(next)) => {
+                parts.text.push(next);
+                at += 2;
+            }
+            (b'$', Some(digit @ b'0'..=b'9')) => {
+                parts.part(Part::Variable(Variable::Capture(digit - b'0')));
+                at += 2;
+            }
+            (b'%', Some(digit @ b'0'..=b'9')) => {
+                parts.part(Part::Variable(Variable::ConditionCapture(digit - b'0')));
+                at += 2;
+            }
+            (b'$' | b'%', Some(b'{')) => {
+                let Some(end) = memchr::memchr(b'}', &text[at..]) else {
+                    parts.text.extend_from_slice(&text[at..]);
+                    break;
+                };
+                let name = &text[at + 2..at + end];
+                if byte == b'%' {
+                    server_variable(&mut parts, name, span);
+                } else if name.contains(&b':') {
+                    // A rewrite map: its rows are in another file.
+                    parts.part(Part::Unknown(Unknown::Environment));
+                } else {
+                    parts.part(Part::Unknown(Unknown::UndefinedVariable(span)));
+                }
+                at += end + 1;
+            }
+            _ => {
+                parts.text.push(byte);
+                at += 1;
+            }
+        }
+    }
+    parts.finish()
+}
+
+/// The headers that `mod_rewrite` knows as `HTTP_…` (`lookup_variable`); every other such name is empty.
+const HEADER_VARIABLES: [(&str, &str); 7] = [
+    ("HTTP_USER_AGENT", "user-agent"),
+    ("HTTP_REFERER", "referer"),
+    ("HTTP_COOKIE", "cookie"),
+    ("HTTP_FORWARDED", "forwarded"),
+    ("HTTP_HOST", "host"),
+    ("HTTP_PROXY_CONNECTION", "proxy-connection"),
+    ("HTTP_ACCEPT", "accept"),
+];
+
+/// `lookup_variable` (`mod_rewrite.c`).
+fn server_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
+    if let Some((kind, inner)) = memchr::memchr(b':', name).map(|at| (&name[..at], &name[at + 1..])) {
+        let part = if kind.eq_ignore_ascii_case(b"HTTP") {
+            Part::Variable(Variable::RequestHeader(parts.gateway.texts.intern_lower(inner)))
+        } else {
+            Part::Unknown(if kind.eq_ignore_ascii_case(b"ENV") { Unknown::Unmodelled(span) } else { Unknown::Runtime })
+        };
+        return parts.part(part);
+    }
+    let upper = name.to_ascii_uppercase();
+    if let Some((_, header)) = HEADER_VARIABLES.iter().find(|(variable, _)| variable.as_bytes() == upper) {
+        let header = parts.gateway.texts.intern(header.as_bytes());
+        return parts.part(Part::Variable(Variable::RequestHeader(header)));
+    }
+    let variable = match upper.as_slice() {
+        // In a server context the file name is still the path.
+        b"REQUEST_URI" | b"REQUEST_FILENAME" | b"SCRIPT_FILENAME" => Variable::Path,
+        b"QUERY_STRING" => Variable::Query,
+        b"REQUEST_METHOD" => Variable::Method,
+        b"REQUEST_SCHEME" => Variable::Scheme,
+        b"SERVER_NAME" => Variable::SiteName,
+        b"SERVER_PORT" => Variable::ServerPort,
+        b"REMOTE_ADDR" => Variable::ClientAddress,
+        b"HTTPS" => https(parts.gateway, span),
+        b"THE_REQUEST" => {
+            parts.part(Part::Variable(Variable::Method));
+            parts.text.push(b' ');
+            parts.part(Part::Variable(Variable::RequestTarget));
+            return parts.text.extend_from_slice(b" HTTP/1.1");
+        }
+        _ if upper.starts_with(b"HTTP_") => return,
+        _ => return parts.part(Part::Unknown(Unknown::Runtime)),
+    };
+    parts.part(Part::Variable(variable));
+}
+
+/// `%{HTTPS}` is `on` or `off`, never empty: a table over whether the client came over TLS.
+fn https(gateway: &mut Gateway, span: Span) -> Variable {
+    let name = gateway.texts.intern(b"https");
+    if !gateway.variables.contains_key(&name) {
+        let on = gateway.texts.intern(b"on");
+        let value = literal(gateway, b"on");
+        let default = literal(gateway, b"off");
+        let subject = gateway.symbolics.intern(&[Part::Variable(Variable::Tls)]);
+        let entries = vec![MapEntry { key: MapKey::Text(on), value, span }];
+        gateway.variables.insert(name, Definition::Map(Map { span, subject, entries, default, partial: None }));
+    }
+    Variable::Defined(name)
+}

@@ -1,0 +1,137 @@
+//! Workers: what httpd knows about a backend, found by the beginning of a URL (`ap_proxy_get_worker`, `proxy_util.c`).
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use crate::apache::values::{Parameter, Seconds, parameter, proxy_url, seconds, suffixed_duration};
+use crate::gateway::{Assigned, Entry, Gateway, Property, RemarkKind, ScopeBuilder, ScopeId, Unknown};
+use crate::source::Span;
+
+use super::symbols::literal;
+
+/// Names a [`Worker`] of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WorkerId(pub(super) usize);
+
+/// One worker while its parameters are being collected.
+#[derive(Debug)]
+pub(super) struct Worker {
+    /// The level that holds its parameters.
+    pub(super) scope: ScopeId,
+    /// What is set on it.
+    pub(super) settings: ScopeBuilder,
+    /// The directive that made it.
+    pub(super) span: Span,
+}
+
+/// The workers of one server, by their URL.
+#[derive(Debug, Default)]
+pub(super) struct Workers(BTreeMap<Box<[u8]>, WorkerId>);
+
+/// A worker's name: scheme and authority in lower case, the path as written and, for patterns, up to its first capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WorkerUrl {
+    text: Vec<u8>,
+    /// The length of scheme and authority, which must be equal.
+    authority_end: usize,
+}
+
+impl WorkerUrl {
+    /// The worker URL of a URL as written.
+    pub(super) fn new(url: &[u8]) -> Option<Self> {
+        let url = proxy_url(url)?;
+        let mut text = url.scheme.to_ascii_lowercase();
+        text.extend_from_slice(b"://");
+        text.extend(url.authority.to_ascii_lowercase());
+        if let Some(at) = memchr::memchr2(b'$', b'%', &text) {
+            text.truncate(at);
+        }
+        let authority_end = text.len();
+        let literal = url.path.iter().position(|&byte| byte == b'$' || byte == b'%').unwrap_or(url.path.len());
+        text.extend_from_slice(&url.path[..literal]);
+        Some(Self { text, authority_end })
+    }
+}
+
+impl Workers {
+    /// The worker with the longest URL that this one begins with.
+    pub(super) fn find(&self, url: &WorkerUrl) -> Option<WorkerId> {
+        let mut probe = url.text.as_slice();
+        loop {
+            let below = (Bound::Unbounded, Bound::Included(probe));
+            let (name, &worker) = self.0.range::<[u8], _>(below).next_back()?;
+            let common = name.iter().zip(&url.text).take_while(|(a, b)| a == b).count();
+            if common < url.authority_end {
+                return None;
+            }
+            if common == name.len() {
+                return Some(worker);
+            }
+            // Whatever else the URL begins with is not longer than what it shares with its neighbour.
+            probe = &url.text[..common];
+        }
+    }
+
+    /// Adds a worker.
+    pub(super) fn insert(&mut self, url: &WorkerUrl, worker: WorkerId) {
+        self.0.insert(url.text.clone().into_boxed_slice(), worker);
+    }
+}
+
+/// What a worker's `key=value` sets, where it is a setting of the model (`set_worker_param`, `mod_proxy.c`).
+pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: Option<Unknown>) -> Option<Entry> {
+    let parameter @ Parameter { value: Some(value), .. } = parameter(text) else { return None };
+    let property = if parameter.is(&["timeout"]) {
+        Property::ReadTimeout
+    } else if parameter.is(&["connectiontimeout"]) {
+        Property::ConnectTimeout
+    } else if parameter.is(&["upgrade"]) {
+        Property::Upgrade
+    } else {
+        return None;
+    };
+    let assigned = match (unknown, property) {
+        (Some(why), _) => Assigned::Unknown(why),
+        (None, Property::ReadTimeout) => Assigned::Duration(read_seconds(gateway, "timeout=", value, span).read),
+        (None, Property::ConnectTimeout) => Assigned::Duration(suffixed_duration(value)?),
+        (None, _) => Assigned::Text(literal(gateway, value)),
+    };
+    Some(Entry { property, assigned, span })
+}
+
+/// Reads seconds, and notes where a unit behind them is not.
+pub(super) fn read_seconds(gateway: &mut Gateway, name: &str, text: &[u8], span: Span) -> Seconds {
+    let seconds = seconds(text);
+    if let Some(meant) = seconds.meant {
+        let written = String::from_utf8_lossy(text).into_owned();
+        gateway.remark(span, RemarkKind::UnitIgnored { name: name.to_owned(), written, read_as: seconds.read, meant });
+    }
+    seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(workers: &[&str], url: &str) -> Option<usize> {
+        let mut index = Workers::default();
+        for (id, url) in workers.iter().enumerate() {
+            index.insert(&WorkerUrl::new(url.as_bytes()).unwrap(), WorkerId(id));
+        }
+        index.find(&WorkerUrl::new(url.as_bytes()).unwrap()).map(|id| id.0)
+    }
+
+    #[test]
+    fn the_longest_beginning_wins() {
+        assert_eq!(found(&["http://b/", "http://b/ws"], "http://b/ws/chat"), Some(1));
+        assert_eq!(found(&["http://b/ws", "http://b/"], "http://b/api"), Some(1));
+        assert_eq!(found(&["http://b/w"], "http://B/ws"), Some(0));
+        assert_eq!(found(&["http://b/W"], "http://b/ws"), None);
+        assert_eq!(found(&["http://b:1900/"], "http://b:19001/"), None);
+        assert_eq!(found(&["http://b:1900"], "http://b:19001"), None);
+        assert_eq!(found(&["ws://b/"], "http://b/"), None);
+        assert_eq!(found(&["http://b"], "http://b/ws"), Some(0));
+        assert_eq!(found(&["http://b/a", "http://b/", "http://b/abc"], "http://b/abb"), Some(0));
+        assert_eq!(found(&["http://b/$1"], "http://b/ws"), Some(0));
+    }
+}

@@ -1,0 +1,445 @@
+//! The configuration phase: includes, definitions, conditions and macros carried out, leaving the lines that are in effect.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use rustc_hash::FxHashSet;
+
+use super::condition::{self, BUILT_IN, Outcome};
+use super::expand::Defines;
+use super::include::{Included, ServerRoot, include};
+use super::macros::{Macros, Use};
+use super::statement::{Expanded, Kind, Statement, Word};
+use super::words::{joined, next_word};
+use crate::gateway::{Modules, Remark, RemarkKind, Unknown, Version};
+use crate::project::{Root, Store};
+use crate::source::{SourceId, Span};
+use crate::tree::{DirectiveId, Shape, TokenId, TokenKind};
+
+/// How deep includes and macros may nest (`AP_MAX_INCLUDE_DEPTH`).
+const MAX_DEPTH: u32 = 128;
+
+/// How many lines are carried out at most: files that include each other again and again must not keep us for ever.
+const MAX_STEPS: usize = 4_000_000;
+
+/// What httpd has in its hands after reading: the lines in effect, in order.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// The lines in effect.
+    pub(super) statements: Vec<Statement>,
+    /// The texts of lines that variables or macros changed.
+    pub(super) expanded: Vec<Expanded>,
+    /// Every source reached, in the order in which httpd opens them.
+    pub sources: Vec<SourceId>,
+    /// What came to light: missing includes, what httpd refuses.
+    pub remarks: Vec<Remark>,
+    /// The modules seen to be loaded.
+    pub modules: Modules,
+    /// Set where lines may be in effect that are not here.
+    pub partial: Option<Unknown>,
+}
+
+/// Carries out what httpd does while it reads `root`, for whatever version.
+#[must_use]
+pub fn resolve(store: &mut Store, root: &Root) -> Resolved {
+    resolve_for(store, root, None)
+}
+
+/// Carries out what httpd of `version` does while it reads `root`.
+#[must_use]
+pub fn resolve_for(store: &mut Store, root: &Root, version: Option<Version>) -> Resolved {
+    let mut first = Reader::new(root, version, root.is_main);
+    first.run(store, root);
+    // Whether a module is absent is known at the end only: if not everything was there, read again without saying so.
+    if first.decided_by_absence && !first.resolved.modules.complete {
+        let mut again = Reader::new(root, version, false);
+        again.run(store, root);
+        return again.resolved;
+    }
+    first.resolved
+}
+
+/// A run of directives still to be read: those of a file, a section or a macro.
+struct Frame {
+    source: SourceId,
+    next: u32,
+    end: u32,
+    /// One past the last token of the run: holes before it belong to it.
+    end_token: TokenId,
+    kind: FrameKind,
+    depth: u32,
+    /// The holes of the source and how many of them were passed.
+    holes: Rc<[TokenId]>,
+    passed: usize,
+    /// The macro whose lines these are.
+    used: Option<Rc<Use>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FrameKind {
+    /// A file or a macro.
+    Whole,
+    /// A section that stays one.
+    Section(usize),
+    /// A condition that holds.
+    Transparent,
+}
+
+/// What is carried out at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReadTime {
+    Include,
+    IncludeOptional,
+    Define,
+    UnDefine,
+    ServerRoot,
+    LoadModule,
+    IfModule,
+    IfDefine,
+    IfVersion,
+    IfFile,
+    IfKnown,
+    Macro,
+    Use,
+    UndefMacro,
+    Error,
+}
+
+fn read_time(name: &[u8]) -> Option<ReadTime> {
+    let table = [
+        ("Include", ReadTime::Include),
+        ("IncludeOptional", ReadTime::IncludeOptional),
+        ("Define", ReadTime::Define),
+        ("UnDefine", ReadTime::UnDefine),
+        ("ServerRoot", ReadTime::ServerRoot),
+        ("LoadModule", ReadTime::LoadModule),
+        ("IfModule", ReadTime::IfModule),
+        ("IfDefine", ReadTime::IfDefine),
+        ("IfVersion", ReadTime::IfVersion),
+        ("IfFile", ReadTime::IfFile),
+        ("IfDirective", ReadTime::IfKnown),
+        ("IfSection", ReadTime::IfKnown),
+        ("Macro", ReadTime::Macro),
+        ("Use", ReadTime::Use),
+        ("UndefMacro", ReadTime::UndefMacro),
+        ("Error", ReadTime::Error),
+    ];
+    // Most directives begin with another letter.
+    if !matches!(name.first()?.to_ascii_lowercase(), b'i' | b'd' | b'u' | b's' | b'l' | b'm' | b'e') {
+        return None;
+    }
+    table.iter().find(|(it, _)| name.eq_ignore_ascii_case(it.as_bytes())).map(|&(_, it)| it)
+}
+
+struct Reader {
+    resolved: Resolved,
+    frames: Vec<Frame>,
+    defines: Defines,
+    macros: Macros,
+    server_root: ServerRoot,
+    version: Option<Version>,
+    is_main: bool,
+    /// Whether modules not loaded so far count as absent.
+    absence_known: bool,
+    /// Whether that mattered.
+    decided_by_absence: bool,
+    /// Set where a limit is reached: httpd stops, or would not end.
+    stopped: bool,
+    reached: FxHashSet<SourceId>,
+}
+
+impl Reader {
+    fn new(root: &Root, version: Option<Version>, absence_known: bool) -> Self {
+        let mut resolved = Resolved::default();
+        resolved.modules.loaded.extend(BUILT_IN.iter().map(|&name| (name.to_owned(), None)));
+        if !root.is_main {
+            resolved.partial = Some(Unknown::Fragment(Span::new(root.source, 0, 0)));
+        }
+        Self {
+            resolved,
+            frames: Vec::new(),
+            defines: Defines::default(),
+            macros: Macros::default(),
+            server_root: ServerRoot { place: root.base.clone(), written: None },
+            version,
+            is_main: root.is_main,
+            absence_known,
+            decided_by_absence: false,
+            stopped: false,
+            reached: FxHashSet::default(),
+        }
+    }
+
+    fn run(&mut self, store: &mut Store, root: &Root) {
+        self.reach(root.source);
+        self.open_file(store, root.source, 0);
+        let mut steps = 0;
+        while let Some(frame) = self.frames.last_mut() {
+            if frame.next >= frame.end || self.stopped {
+                self.leave();
+                continue;
+            }
+            let (source, id) = (frame.source, DirectiveId(frame.next));
+            frame.next = store.tree(source).directive(id).after.0;
+            let name = store.tree(source).directive(id).name;
+            self.pass_holes(name);
+            steps += 1;
+            if steps > MAX_STEPS {
+                self.refuse(head(store, source, id), format!("the configuration comes to more than {MAX_STEPS} lines"));
+                self.stopped = true;
+                continue;
+            }
+            self.directive(store, source, id);
+        }
+        let modules = &mut self.resolved.modules;
+        modules.complete = self.is_main && modules.last.is_some() && self.resolved.partial.is_none();
+    }
+
+    fn reach(&mut self, source: SourceId) {
+        if self.reached.insert(source) {
+            self.resolved.sources.push(source);
+        }
+    }
+
+    fn open_file(&mut self, store: &Store, source: SourceId, depth: u32) {
+        let tree = store.tree(source);
+        let is_hole = |(_, token): &(u32, &crate::tree::Token)| token.kind == TokenKind::Hole;
+        let holes: Rc<[TokenId]> = (0u32..).zip(tree.tokens()).filter(is_hole).map(|(at, _)| TokenId(at)).collect();
+        if let Some(&hole) = holes.first() {
+            let range = tree.range(hole);
+            let why = Unknown::TemplateHole(Span::new(source, range.start, range.end));
+            self.resolved.partial = self.resolved.partial.or(Some(why));
+        }
+        self.frames.push(Frame {
+            source,
+            next: 0,
+            end: u32::try_from(tree.directives().len()).unwrap_or(u32::MAX),
+            end_token: TokenId(u32::MAX),
+            kind: FrameKind::Whole,
+            depth,
+            holes,
+            passed: 0,
+            used: None,
+        });
+    }
+
+    /// Reports the holes before `token` in the run that is being read.
+    fn pass_holes(&mut self, token: TokenId) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        while let Some(&hole) = frame.holes.get(frame.passed).filter(|&&hole| hole < token) {
+            frame.passed += 1;
+            self.resolved.statements.push(Statement {
+                source: frame.source,
+                directive: DirectiveId(hole.0),
+                kind: Kind::Hole,
+                expanded: None,
+            });
+        }
+    }
+
+    fn leave(&mut self) {
+        let Some(frame) = self.frames.last() else { return };
+        self.pass_holes(frame.end_token);
+        let Some(frame) = self.frames.pop() else { return };
+        if frame.kind == FrameKind::Whole {
+            return;
+        }
+        if let Some(around) = self.frames.last_mut() {
+            around.passed = frame.passed;
+        }
+        if let FrameKind::Section(begin) = frame.kind {
+            let begin = self.resolved.statements[begin];
+            self.resolved.statements.push(Statement { kind: Kind::End, ..begin });
+        }
+    }
+
+    /// Goes on with what stands in the section `id` of the run that is being read.
+    fn enter(&mut self, store: &Store, id: DirectiveId, kind: FrameKind) {
+        let Some(frame) = self.frames.last() else { return };
+        let directive = store.tree(frame.source).directive(id);
+        let inner = Frame {
+            source: frame.source,
+            next: id.0 + 1,
+            end: directive.after.0,
+            end_token: directive.end,
+            kind,
+            depth: frame.depth,
+            holes: Rc::clone(&frame.holes),
+            passed: frame.passed,
+            used: frame.used.clone(),
+        };
+        self.frames.push(inner);
+    }
+
+    /// The text of the line after macro and variables; `None` where it is as written.
+    fn expand(&mut self, store: &Store, source: SourceId, id: DirectiveId) -> Option<Expanded> {
+        let span = head(store, source, id);
+        let written = store.sources.slice(span);
+        let used = self.frames.last().and_then(|frame| frame.used.clone());
+        if used.is_none() && memchr::memmem::find(written, b"${").is_none() {
+            return None;
+        }
+        let line = joined(written);
+        let line = used.as_ref().map_or_else(|| line.clone(), |used| used.replace(&line).into());
+        let changed = self.defines.expand(&line);
+        if changed.is_none() && used.is_none() {
+            return None;
+        }
+        let line = changed.unwrap_or_else(|| line.into_owned());
+        let mut rest = line.as_slice();
+        let name = next_word(&mut rest)?.into_owned();
+        Some(Expanded { name, arguments: rest.to_vec(), used: used.map(|used| used.span) })
+    }
+
+    fn directive(&mut self, store: &mut Store, source: SourceId, id: DirectiveId) {
+        let expanded = self.expand(store, source, id).map(|expanded| {
+            self.resolved.expanded.push(expanded);
+            u32::try_from(self.resolved.expanded.len() - 1).unwrap_or(u32::MAX)
+        });
+        let is_section = store.tree(source).directive(id).shape == Shape::Block;
+        let kind = if is_section { Kind::Begin } else { Kind::Line };
+        let statement = Statement { source, directive: id, kind, expanded };
+        let action = read_time(&self.resolved.name(store, &statement));
+        if let Some(action) = action {
+            return self.carry_out(store, statement, action);
+        }
+        if is_section {
+            self.enter(store, id, FrameKind::Section(self.resolved.statements.len()));
+        }
+        self.resolved.statements.push(statement);
+    }
+
+    fn carry_out(&mut self, store: &mut Store, statement: Statement, action: ReadTime) {
+        let words: Vec<Word<'_>> = self.resolved.words(store, &statement);
+        let unknown = words.iter().find_map(|word| word.unknown);
+        let words: Vec<Vec<u8>> = words.into_iter().map(|word| word.value.into_owned()).collect();
+        let first = words.first().map(Vec::as_slice).unwrap_or_default();
+        let span = head(store, statement.source, statement.directive);
+        let outcome = match action {
+            ReadTime::Include | ReadTime::IncludeOptional => {
+                return self.include(store, span, &words, unknown, action == ReadTime::IncludeOptional);
+            }
+            ReadTime::Define => return self.defines.define(first, words.get(1).map(Vec::as_slice)),
+            ReadTime::UnDefine => return self.defines.undefine(first),
+            ReadTime::ServerRoot => return self.set_server_root(store, first),
+            ReadTime::LoadModule => return self.load_module(first, span),
+            ReadTime::Macro => return self.macros.define(&words, statement.source, statement.directive),
+            ReadTime::UndefMacro => return self.macros.undefine(first),
+            ReadTime::Use => return self.use_macro(store, &words, span),
+            // `Error` stops httpd with the author's own words; what it guards is no matter of ours.
+            ReadTime::Error => return,
+            _ if unknown.is_some() => Outcome::Assumed,
+            ReadTime::IfModule => {
+                let outcome = condition::if_module(first, &self.resolved.modules, self.absence_known);
+                self.decided_by_absence |=
+                    self.absence_known && outcome != condition::if_module(first, &self.resolved.modules, false);
+                outcome
+            }
+            ReadTime::IfDefine => condition::if_define(first, &self.defines),
+            ReadTime::IfVersion => condition::if_version(&words, self.version),
+            ReadTime::IfFile => {
+                condition::if_file(first, |path| self.server_root.locate(store, path).map(|place| place.exists()))
+            }
+            ReadTime::IfKnown => condition::if_known(first),
+        };
+        if outcome != Outcome::False {
+            self.enter(store, statement.directive, FrameKind::Transparent);
+        }
+    }
+
+    fn include(&mut self, store: &mut Store, span: Span, words: &[Vec<u8>], unknown: Option<Unknown>, optional: bool) {
+        let [path] = words else { return };
+        if let Some(why) = unknown {
+            return self.unseen(span, why);
+        }
+        let depth = self.frames.last().map_or(0, |frame| frame.depth + 1);
+        let inside = match include(store, &self.server_root, path) {
+            Included::Files { sources, unread } => {
+                if depth > MAX_DEPTH {
+                    let reason = format!("Exceeded maximum include depth of {MAX_DEPTH}, There appears to be a recursion.");
+                    self.stopped = true;
+                    return self.refuse(span, reason);
+                }
+                if unread {
+                    self.unseen(span, Unknown::MissingInclude(span));
+                }
+                sources.iter().for_each(|&source| self.reach(source));
+                // The first is to be read next, so it is put on top.
+                for source in sources.into_iter().rev() {
+                    self.open_file(store, source, depth);
+                }
+                return;
+            }
+            Included::Missing if optional => return,
+            Included::Missing => self.is_main,
+            Included::Elsewhere => false,
+        };
+        let path = String::from_utf8_lossy(path).into_owned();
+        // What certbot ships sets up TLS and nothing else.
+        if !path.ends_with("options-ssl-apache.conf") {
+            self.unseen(span, Unknown::MissingInclude(span));
+        }
+        if !optional {
+            self.resolved.remarks.push(Remark { span, labels: Vec::new(), kind: RemarkKind::IncludeMissing { path, inside } });
+        }
+    }
+
+    /// Notes that lines may be in effect here that we do not see.
+    fn unseen(&mut self, span: Span, why: Unknown) {
+        self.resolved.partial = self.resolved.partial.or(Some(why));
+        let statement =
+            Statement { source: span.source, directive: DirectiveId(span.start), kind: Kind::Unseen(span.end), expanded: None };
+        self.resolved.statements.push(statement);
+    }
+
+    fn set_server_root(&mut self, store: &Store, path: &[u8]) {
+        let written = PathBuf::from(String::from_utf8_lossy(path).into_owned());
+        if let Some(place) = store.locate(&written).filter(|place| place.is_dir()) {
+            self.server_root.place = place;
+        }
+        self.server_root.written = Some(written);
+    }
+
+    fn load_module(&mut self, identifier: &[u8], span: Span) {
+        let identifier = String::from_utf8_lossy(identifier);
+        let name = identifier.strip_suffix("_module").unwrap_or(&identifier);
+        self.resolved.modules.loaded.insert(name.to_owned(), Some(span));
+        self.resolved.modules.last = Some(span);
+    }
+
+    fn use_macro(&mut self, store: &Store, words: &[Vec<u8>], span: Span) {
+        let depth = self.frames.last().map_or(0, |frame| frame.depth + 1);
+        let (found, used) = match self.macros.use_macro(words, span) {
+            Ok((found, used)) => (found.clone(), used),
+            // In a fragment the macro may be defined elsewhere.
+            Err(_) if !self.is_main || self.resolved.partial.is_some() => return self.unseen(span, Unknown::Fragment(span)),
+            Err(reason) => return self.refuse(span, reason),
+        };
+        let recursive = self.frames.iter().filter_map(|frame| frame.used.as_ref()).any(|open| open.name == used.name);
+        if recursive || depth > MAX_DEPTH {
+            return self.refuse(span, format!("recursive use of macro '{}' is invalid", String::from_utf8_lossy(&used.name)));
+        }
+        let section = store.tree(found.source).directive(found.section);
+        self.frames.push(Frame {
+            source: found.source,
+            next: found.section.0 + 1,
+            end: section.after.0,
+            end_token: TokenId(0),
+            kind: FrameKind::Whole,
+            depth,
+            holes: Rc::default(),
+            passed: 0,
+            used: Some(Rc::new(used)),
+        });
+    }
+
+    fn refuse(&mut self, span: Span, reason: String) {
+        self.resolved.remarks.push(Remark { span, labels: Vec::new(), kind: RemarkKind::Syntax { reason } });
+    }
+}
+
+/// The name and words of a directive.
+pub(super) fn head(store: &Store, source: SourceId, id: DirectiveId) -> Span {
+    let range = store.tree(source).head(id);
+    Span::new(source, range.start, range.end)
+}

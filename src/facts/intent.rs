@@ -1,0 +1,182 @@
+//! How sure we are that a route is meant for WebSockets: from its settings, its path and what its author wrote.
+
+use std::sync::LazyLock;
+
+use super::{Evidence, Reader};
+use crate::gateway::{Assigned, Matcher, Part, Property, Protocol, Proxy, Route, SignalKind, Variable};
+use crate::handshake::{Probe, wildcard_match};
+use crate::rules::Intent;
+
+/// The hints of `rules/intent.toml`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hints {
+    strong: Vec<String>,
+    weak: Vec<String>,
+    upstreams: Vec<String>,
+    ports: Vec<u16>,
+}
+
+#[expect(clippy::expect_used, reason = "the file is part of the program and a test reads it")]
+static HINTS: LazyLock<Hints> =
+    LazyLock::new(|| toml::from_str(include_str!("../../rules/intent.toml")).expect("rules/intent.toml is read by a test"));
+
+/// The read timeout, in milliseconds, from which a route looks as if it were meant for long-lived connections: one hour.
+const LONG: u64 = 3_600_000;
+
+/// The intent of `route`, with the places that show it.
+pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Intent, Vec<Evidence>) {
+    let signal = |kind| route.signals.iter().find(|signal| signal.kind == kind);
+    if let Some(denied) = signal(SignalKind::Denied) {
+        return (Intent::None, vec![Evidence { span: denied.span, note: "said not to be for WebSockets here".into() }]);
+    }
+    if let Some(declared) = signal(SignalKind::Declared) {
+        return (Intent::Declared, vec![Evidence { span: declared.span, note: "said to be for WebSockets here".into() }]);
+    }
+    if let Some(evidence) = by_settings(reader, route, proxy) {
+        return (Intent::Declared, evidence);
+    }
+    let path = reader.route_path(route);
+    if reader.view.declared.websocket_routes.iter().any(|pattern| wildcard_match(pattern.as_bytes(), path.as_bytes())) {
+        return (Intent::Declared, Vec::new());
+    }
+    let segments = segments(reader, route, &path);
+    let strong = HINTS.strong.iter().any(|hint| contains(&segments, hint));
+    if strong {
+        return (
+            Intent::Inferred,
+            vec![Evidence { span: route.span, note: "a path that applications use for WebSockets".into() }],
+        );
+    }
+    if let Some(comment) = signal(SignalKind::Comment) {
+        return (Intent::Inferred, vec![Evidence { span: comment.span, note: "a comment speaks of WebSockets".into() }]);
+    }
+    let hints = weak_hints(reader, route, proxy, &segments);
+    let intent = match hints.len() {
+        0 => Intent::None,
+        1 => Intent::Possible,
+        _ => Intent::Inferred,
+    };
+    (intent, hints)
+}
+
+/// Settings that only WebSockets need.
+fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<Evidence>> {
+    let gateway = reader.view.gateway;
+    if matches!(proxy.protocol, Protocol::Ws | Protocol::Wss) {
+        return Some(vec![Evidence { span: proxy.span, note: "passed on as a WebSocket here".into() }]);
+    }
+    if let Some(worker) = proxy.worker
+        && let Some(entry) = gateway.scopes.own(worker).find(|entry| entry.property == Property::Upgrade)
+    {
+        return Some(vec![Evidence { span: entry.span, note: "the upgrade is allowed here".into() }]);
+    }
+    if let Matcher::Rewrite(index) = route.matcher
+        && let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize)
+    {
+        let asks_for_upgrade =
+            |part: &Part| matches!(part, Part::Variable(Variable::RequestHeader(name)) if gateway.texts.get(*name) == b"upgrade");
+        let condition =
+            rewrite.conditions.iter().find(|condition| gateway.symbolics.get(condition.subject).iter().any(asks_for_upgrade));
+        return condition
+            .map(|condition| vec![Evidence { span: condition.span, note: "only requests for an upgrade come here".into() }]);
+    }
+    let upgrade = reader.sent(Probe::Chrome, "upgrade").ok();
+    if let Some(sent) = upgrade.filter(|sent| !sent.values.is_empty() && !sent.spans.is_empty()) {
+        return Some(evidence(&sent.spans, "Upgrade is sent to the upstream here"));
+    }
+    let connection = reader.sent(Probe::Chrome, "connection").ok();
+    let asks = |values: &[String]| values.iter().any(|value| value.to_ascii_lowercase().contains("upgrade"));
+    let sent = connection.filter(|sent| asks(&sent.values) && !sent.spans.is_empty())?;
+    Some(evidence(&sent.spans, "Connection is sent to the upstream here"))
+}
+
+fn evidence(spans: &[crate::source::Span], note: &'static str) -> Vec<Evidence> {
+    spans.iter().map(|&span| Evidence { span, note: note.into() }).collect()
+}
+
+fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[String]) -> Vec<Evidence> {
+    let gateway = reader.view.gateway;
+    let mut hints = Vec::new();
+    let mut hint = |span, note: &'static str| hints.push(Evidence { span, note: note.into() });
+    if HINTS.weak.iter().any(|weak| contains(segments, weak)) {
+        hint(route.span, "a path that may be for WebSockets");
+    }
+    if let Some(authority) = proxy.authority {
+        let authority = gateway.texts.show(authority).to_ascii_lowercase();
+        let (host, port) = authority.rsplit_once(':').unwrap_or((&authority, ""));
+        let words = || host.split(|c: char| !c.is_ascii_alphanumeric());
+        if words().any(|word| HINTS.upstreams.iter().any(|name| name == word)) {
+            hint(proxy.span, "named like an application that uses WebSockets");
+        }
+        if port.parse().is_ok_and(|port: u16| HINTS.ports.contains(&port)) {
+            hint(proxy.span, "the port of an application that uses WebSockets");
+        }
+    }
+    let patience = gateway.scopes.own(route.scope).find(|entry| {
+        entry.property == Property::ReadTimeout && matches!(entry.assigned, Assigned::Duration(time) if time.0 >= LONG)
+    });
+    if let Some(entry) = patience {
+        hint(entry.span, "a timeout for long-lived connections");
+    }
+    if let Some((_, line, _)) = reader.lost().ok().and_then(|lost| lost.into_iter().find(|(name, ..)| name == "upgrade")) {
+        hint(line, "Upgrade is set for a level around it");
+        // Nothing below that level lets a WebSocket through, so this is where it was meant to.
+        if !reader.site_sends_upgrade(route.site) {
+            hint(route.span, "no other route of the site sends it");
+        }
+    }
+    hints
+}
+
+/// The words of a route's path between slashes; of a pattern, the literal words between its operators.
+fn segments(reader: &Reader<'_>, route: &Route, path: &str) -> Vec<String> {
+    let texts = &reader.view.gateway.texts;
+    let text = match route.matcher {
+        Matcher::Pattern { pattern, .. } => texts.show(pattern).into_owned(),
+        _ => path.to_owned(),
+    };
+    // A pattern without a slash is about endings: `\.(js|ws)$`.
+    if !text.contains('/') {
+        return Vec::new();
+    }
+    let unescaped = text.replace('\\', "");
+    unescaped
+        .split(['/', '(', ')', '|', '^', '$', '?', '+', '[', ']'])
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect()
+}
+
+/// Whether the segments of `hint` stand in a row among `segments`.
+fn contains(segments: &[String], hint: &str) -> bool {
+    let wanted: Vec<&str> = hint.split('/').collect();
+    segments
+        .windows(wanted.len())
+        .any(|row| row.iter().zip(&wanted).all(|(own, want)| wildcard_match(want.as_bytes(), own.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(path: &str) -> Vec<String> {
+        path.split('/').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_hints_can_be_read() {
+        assert!(HINTS.strong.len() > 20);
+    }
+
+    #[test]
+    fn strong_paths_are_whole_segments() {
+        let strong = |path: &str| HINTS.strong.iter().any(|hint| contains(&words(path), hint));
+        for path in ["/ws", "/app/ws/", "/socket.io/", "/api/kernels/x/channels", "/cool/1/ws", "/ws-chat"] {
+            assert!(strong(path), "{path}");
+        }
+        for path in ["/", "/wsdl", "/news", "/api/", "/static/cables"] {
+            assert!(!strong(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Reads the facts of one item; what several facts need is worked out once.
+
+use std::cell::OnceCell;
+use std::sync::OnceLock;
+
+use rustc_hash::FxHashSet;
+
+use super::{Declared, Item, Subject};
+use crate::gateway::{Gateway, Known, Matcher, Proxy, Route, RouteId, Site, SiteId, Target, Unknown, UpstreamId};
+use crate::handshake::{
+    Environment, Patterns, Probe, Request, Selected, Sent, Shadows, lost_headers, sample_path, select, sent_header,
+};
+use crate::rules::Intent;
+use crate::source::{Sources, Span};
+
+/// What facts are read of: one gateway, its sources, and what the user declared.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The files.
+    pub sources: &'a Sources,
+    /// The model.
+    pub gateway: &'a Gateway,
+    /// What the user's configuration declares.
+    pub declared: &'a Declared,
+    /// The compiled patterns of the model.
+    pub patterns: Patterns,
+    /// Which routes are shadowed, indexed when first asked for.
+    shadows: OnceLock<Shadows>,
+    /// The sites with a route that sends `Upgrade`, worked out when first asked for.
+    upgrading_sites: OnceLock<FxHashSet<SiteId>>,
+}
+
+impl<'a> View<'a> {
+    /// A view of `gateway`.
+    #[must_use]
+    pub fn new(sources: &'a Sources, gateway: &'a Gateway, declared: &'a Declared) -> Self {
+        Self {
+            sources,
+            gateway,
+            declared,
+            patterns: Patterns::default(),
+            shadows: OnceLock::new(),
+            upgrading_sites: OnceLock::new(),
+        }
+    }
+
+    /// Every item that is a `subject`, in order.
+    #[must_use]
+    pub fn items(&self, subject: Subject) -> Vec<Item> {
+        let gateway = self.gateway;
+        let count = |length: usize| 0..u32::try_from(length).unwrap_or(u32::MAX);
+        match subject {
+            Subject::Route => gateway.route_ids().map(Item::Route).collect(),
+            Subject::Upstream => count(gateway.upstreams.len()).map(|index| Item::Upstream(UpstreamId(index))).collect(),
+            Subject::Site => count(gateway.sites.len()).map(|index| Item::Site(SiteId(index))).collect(),
+            Subject::Directive => (0..gateway.remarks.len()).map(Item::Directive).collect(),
+            Subject::Gateway => vec![Item::Gateway],
+        }
+    }
+}
+
+/// Reads the facts of one item.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    /// What is read.
+    pub view: &'a View<'a>,
+    /// The item.
+    pub item: Item,
+    chrome: OnceCell<Request>,
+    plain: OnceCell<Request>,
+    pub(super) intent: OnceCell<(Intent, Vec<super::Evidence>)>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of the facts of `item`.
+    #[must_use]
+    pub fn new(view: &'a View<'a>, item: Item) -> Self {
+        Self { view, item, chrome: OnceCell::new(), plain: OnceCell::new(), intent: OnceCell::new() }
+    }
+
+    /// The route that is read, where a route is.
+    pub(super) fn route(&self) -> Option<(RouteId, &'a Route)> {
+        match self.item {
+            Item::Route(id) => Some((id, self.view.gateway.route(id))),
+            _ => None,
+        }
+    }
+
+    /// The route that is read and where it passes requests to, where it does.
+    pub(super) fn proxy(&self) -> Option<(&'a Route, &'a Proxy)> {
+        let (_, route) = self.route()?;
+        match &route.target {
+            Target::Proxy(proxy) => Some((route, proxy)),
+            _ => None,
+        }
+    }
+
+    /// A path that a request to `route` may have.
+    pub(super) fn route_path(&self, route: &Route) -> String {
+        let gateway = self.view.gateway;
+        match route.matcher {
+            Matcher::Exact(text) | Matcher::Prefix { text, .. } | Matcher::Segments(text) => {
+                gateway.texts.show(text).into_owned()
+            }
+            Matcher::Pattern { pattern, .. } => sample_path(gateway.texts.get(pattern)),
+            Matcher::Rewrite(index) => match gateway.site(route.site).rewrites.get(index as usize) {
+                Some(rewrite) => sample_path(gateway.texts.get(rewrite.pattern)),
+                None => "/".to_owned(),
+            },
+            Matcher::Conditional => match route.parent {
+                // A condition cannot stand in a condition, so its parent is a location.
+                Some(parent) if !matches!(gateway.route(parent).matcher, Matcher::Conditional) => {
+                    self.route_path(gateway.route(parent))
+                }
+                _ => "/".to_owned(),
+            },
+            Matcher::Named(_) | Matcher::Unknown(_) => "/".to_owned(),
+        }
+    }
+
+    /// The request of a probe to the route that is read.
+    pub(super) fn request(&self, probe: Probe, route: &Route) -> Request {
+        let site = self.view.gateway.site(route.site);
+        probe.request(&host(self.view.gateway, site), &self.route_path(route), site.listens.iter().any(|listen| listen.tls))
+    }
+
+    /// A header as the route that is read sends it under a probe.
+    pub(super) fn sent(&self, probe: Probe, name: &str) -> Known<Sent> {
+        let Some((route, proxy)) = self.proxy() else { return Err(Unknown::Runtime) };
+        let cached = match probe {
+            Probe::Plain => &self.plain,
+            _ => &self.chrome,
+        };
+        let request = cached.get_or_init(|| self.request(probe, route));
+        sent_header(&self.environment(route, proxy, request), route, proxy, name)
+    }
+
+    /// What the values of variables depend on for a request to `route`.
+    pub(super) fn environment<'b>(&'b self, route: &Route, proxy: &'b Proxy, request: &'b Request) -> Environment<'b> {
+        let gateway = self.view.gateway;
+        Environment {
+            gateway,
+            patterns: &self.view.patterns,
+            request,
+            site: gateway.site(route.site),
+            proxy: Some(proxy),
+            captures: None,
+            condition_captures: None,
+        }
+    }
+
+    /// The headers that the route that is read loses from a level around it.
+    pub(super) fn lost(&self) -> Known<Vec<(String, Span, Span)>> {
+        match self.route() {
+            Some((_, route)) => lost_headers(self.view.gateway, route),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What becomes of a request of `probe` to the own path of `route`.
+    pub(super) fn selected(&self, probe: Probe, route: &Route, proxy: &Proxy) -> Known<Selected> {
+        let request = self.request(probe, route);
+        select(&self.environment(route, proxy, &request), route.site)
+    }
+
+    /// The route that takes every request of the route `id`.
+    pub(super) fn shadowed_by(&self, id: RouteId) -> Option<RouteId> {
+        let gateway = self.view.gateway;
+        self.view.shadows.get_or_init(|| Shadows::new(gateway)).of(gateway, id)
+    }
+
+    /// Whether any route of `site` sends `Upgrade` in a handshake.
+    pub(super) fn site_sends_upgrade(&self, site: SiteId) -> bool {
+        let upgrading = self.view.upgrading_sites.get_or_init(|| {
+            let gateway = self.view.gateway;
+            let sends = |id: &RouteId| {
+                let reader = Reader::new(self.view, Item::Route(*id));
+                reader.sent(Probe::Chrome, "upgrade").is_ok_and(|sent| !sent.values.is_empty())
+            };
+            gateway.route_ids().filter(sends).map(|id| gateway.route(id).site).collect()
+        });
+        upgrading.contains(&site)
+    }
+}
+
+/// A host that a request to `site` may ask for.
+fn host(gateway: &Gateway, site: &Site) -> String {
+    let plain = |name: &str| {
+        !name.is_empty() && name != "_" && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+    };
+    let names = site.names.iter().map(|name| gateway.texts.show(name.text).into_owned());
+    names.filter(|name| plain(name)).find(|name| !name.starts_with('.')).unwrap_or_else(|| "proxy.example".to_owned())
+}

@@ -1,0 +1,343 @@
+//! The facts of routes.
+
+use super::{Evidence, Item, Reader, Reading, Value, intent};
+use crate::gateway::{
+    Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, Server, Setting, Target,
+    Unknown, Variable, Version,
+};
+use crate::handshake::{Limit, Probe, Selected, Sent, conditions_hold, holds, idle_limit, timeout};
+use crate::rules::Intent;
+use crate::source::Span;
+
+/// Since this version nginx asks upstreams with HTTP/1.1 unless told otherwise, and sends no `Connection: close`.
+const NGINX_ASKS_WITH_1_1: Version = Version::new(1, 29, 7);
+
+/// A fact that a route has only where it passes requests on; otherwise absent.
+fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
+    reader.proxy().map_or_else(|| Reading::new(Value::Absent), |(route, proxy)| read(route, proxy))
+}
+
+fn unknown(why: Unknown, at: Span) -> Reading {
+    Reading {
+        value: Err(why),
+        evidence: vec![Evidence { span: why.span().unwrap_or(at), note: why.reason().into() }],
+        until: None,
+    }
+}
+
+fn passed_on_at(proxy: &Proxy, value: Value) -> Reading {
+    Reading::new(value).at(proxy.span, "passed to the upstream here")
+}
+
+pub(super) fn intent(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((route, proxy)) = reader.proxy() else { return Reading::new(Value::Text(Intent::None.to_string())) };
+    let (intent, evidence) = reader.intent.get_or_init(|| intent::intent(reader, route, proxy));
+    Reading { value: Ok(Value::Text(intent.to_string())), evidence: evidence.clone(), until: None }
+}
+
+pub(super) fn target_kind(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::new(Value::Absent) };
+    let (kind, span) = match &route.target {
+        Target::Proxy(proxy) => ("proxy", proxy.span),
+        Target::Excluded(span) => ("excluded", *span),
+        Target::Answer { span, .. } => ("answer", *span),
+        Target::Files => ("files", route.span),
+        Target::Unknown(why) => return unknown(*why, route.span),
+    };
+    Reading::new(Value::Text(kind.to_owned())).at(span, "handled here")
+}
+
+pub(super) fn target_scheme(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |_, proxy| passed_on_at(proxy, Value::Text(proxy.protocol.scheme().to_owned())))
+}
+
+/// Host and port of the target, split at the last colon that is not part of an IPv6 address.
+fn authority(reader: &Reader<'_>, proxy: &Proxy) -> Known<(String, Option<String>)> {
+    let Some(authority) = proxy.authority else { return Err(Unknown::Runtime) };
+    let text = reader.view.gateway.texts.show(authority).into_owned();
+    Ok(match text.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (host.to_owned(), Some(port.to_owned()))
+        }
+        _ => (text, None),
+    })
+}
+
+pub(super) fn target_host(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |_, proxy| match authority(reader, proxy) {
+        Ok((host, _)) => passed_on_at(proxy, Value::Text(host)),
+        Err(why) => unknown(why, proxy.span),
+    })
+}
+
+pub(super) fn target_port(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |_, proxy| match authority(reader, proxy) {
+        Ok((_, Some(port))) => passed_on_at(proxy, port.parse().map_or(Value::Absent, Value::Number)),
+        Ok((_, None)) => passed_on_at(proxy, Value::Absent),
+        Err(why) => unknown(why, proxy.span),
+    })
+}
+
+pub(super) fn target_uri(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |_, proxy| {
+        let path = proxy.path.map(|path| reader.view.gateway.texts.show(path).into_owned());
+        passed_on_at(proxy, path.map_or(Value::Absent, Value::Text))
+    })
+}
+
+pub(super) fn http_version(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |route, proxy| {
+        let gateway = reader.view.gateway;
+        if !proxy.protocol.is_http() {
+            return Reading::new(Value::Absent);
+        }
+        let version = |version| Value::Version(version);
+        let (old, new) = (Version::new(1, 0, 0), Version::new(1, 1, 0));
+        if gateway.server == Server::Apache {
+            return passed_on_at(proxy, version(new));
+        }
+        match gateway.scopes.scalar(route.scope, Property::HttpVersion) {
+            Err(why) if matters(why) => unknown(why, proxy.span),
+            Ok(Some(setting)) => match setting.value {
+                Assigned::Version(set) => origin_at(setting.origin, proxy, version(set), "set here"),
+                _ => passed_on_at(proxy, version(old)),
+            },
+            _ => {
+                let is_new = gateway.version.is_some_and(|version| version >= NGINX_ASKS_WITH_1_1);
+                let until = gateway.version.is_none().then_some(NGINX_ASKS_WITH_1_1);
+                Reading { until, ..passed_on_at(proxy, version(if is_new { new } else { old })) }
+            }
+        }
+    })
+}
+
+/// Whether an unknown makes a setting unknown: what surrounds a fragment is taken to set nothing.
+fn matters(why: Unknown) -> bool {
+    !matches!(why, Unknown::Fragment(_))
+}
+
+fn origin_at(origin: Origin, proxy: &Proxy, value: Value, note: &'static str) -> Reading {
+    match origin {
+        Origin::Here(span) => Reading::new(value).at(span, note),
+        Origin::Inherited(span) => Reading::new(value).at(span, "set for a level around it"),
+        Origin::Default => Reading::new(value).at(proxy.span, "nothing sets it"),
+    }
+}
+
+pub(super) fn handshake_header(reader: &Reader<'_>, name: &str) -> Reading {
+    sent_header(reader, Probe::Chrome, name)
+}
+
+pub(super) fn plain_header(reader: &Reader<'_>, name: &str) -> Reading {
+    sent_header(reader, Probe::Plain, name)
+}
+
+fn sent_header(reader: &Reader<'_>, probe: Probe, name: &str) -> Reading {
+    proxied(reader, |_, proxy| match reader.sent(probe, name) {
+        Err(why) => unknown(why, proxy.span),
+        Ok(Sent { values, spans, until }) => {
+            let value = if values.is_empty() {
+                Value::Absent
+            } else {
+                let tokens = values.iter().flat_map(|value| value.split(','));
+                Value::List(tokens.map(|token| token.trim().to_ascii_lowercase()).filter(|token| !token.is_empty()).collect())
+            };
+            let mut reading = Reading { until, ..Reading::new(value) };
+            for span in spans {
+                reading = reading.at(span, "set here");
+            }
+            reading.at(proxy.span, "passed to the upstream here")
+        }
+    })
+}
+
+pub(super) fn lost_headers(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |_, proxy| match reader.lost() {
+        Err(why) => unknown(why, proxy.span),
+        Ok(lost) => {
+            let Some(&(_, _, drops)) = lost.first() else { return Reading::new(Value::Absent) };
+            let mut reading = Reading::new(Value::Absent).at(drops, "this line drops every inherited one");
+            let mut names: Vec<String> = Vec::new();
+            for (name, line, _) in lost {
+                reading = reading.at(line, "lost");
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            Reading { value: Ok(Value::List(names)), ..reading }
+        }
+    })
+}
+
+fn duration(reader: &Reader<'_>, property: Property) -> Reading {
+    proxied(reader, |route, proxy| match timeout(reader.view.gateway, route.scope, property) {
+        Ok(setting) => origin_at(setting.origin, proxy, Value::Duration(setting.value), "set here"),
+        Err(why) => unknown(why, proxy.span),
+    })
+}
+
+pub(super) fn timeout_read(reader: &Reader<'_>, _: &str) -> Reading {
+    duration(reader, Property::ReadTimeout)
+}
+
+pub(super) fn timeout_send(reader: &Reader<'_>, _: &str) -> Reading {
+    duration(reader, Property::SendTimeout)
+}
+
+pub(super) fn timeout_connect(reader: &Reader<'_>, _: &str) -> Reading {
+    duration(reader, Property::ConnectTimeout)
+}
+
+pub(super) fn timeout_idle(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |route, proxy| match idle_limit(reader.view.gateway, route, proxy) {
+        Ok(Limit::After(Setting { value, origin: Origin::Default })) if let Some(line) = let_through_around(reader, route) => {
+            Reading::new(Value::Duration(value)).at(line, "WebSockets are let through here, and nothing sets a timeout")
+        }
+        Ok(Limit::After(setting)) => origin_at(setting.origin, proxy, Value::Duration(setting.value), "set here"),
+        Ok(Limit::Never) => Reading::new(Value::Absent),
+        Err(why) => unknown(why, proxy.span),
+    })
+}
+
+/// The line that lets WebSockets through for many routes at once, on a level around `route`: the one place to mend them all.
+fn let_through_around(reader: &Reader<'_>, route: &Route) -> Option<Span> {
+    let own = |entry: &crate::gateway::Entry| entry.property == Property::RequestHeader;
+    if reader.view.gateway.scopes.own(route.scope).any(own) {
+        return None;
+    }
+    let sent = reader.sent(Probe::Chrome, "upgrade").ok()?;
+    sent.spans.first().copied().filter(|_| !sent.values.is_empty())
+}
+
+/// What the target needs and is not loaded.
+fn missing(reader: &Reader<'_>, route: &Route) -> Vec<Requirement> {
+    let modules = &reader.view.gateway.modules;
+    let lacks = |need: &&Requirement| need.any_of.iter().all(|module| modules.has(module) == Some(false));
+    route.requires.iter().filter(lacks).cloned().collect()
+}
+
+pub(super) fn missing_modules(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::new(Value::Absent) };
+    let missing = missing(reader, route);
+    let Some(first) = missing.first() else { return Reading::new(Value::Absent) };
+    let mut reading = Reading { until: first.until, ..Reading::new(Value::Absent) };
+    let mut names = Vec::new();
+    for need in &missing {
+        reading = reading.at(need.span, format!("needed for {}", need.purpose));
+        names.extend(need.any_of.first().map(|module| (*module).to_owned()));
+    }
+    names.dedup();
+    if let Some(last) = reader.view.gateway.modules.last {
+        reading = reading.at(last, "the modules are loaded here");
+    }
+    Reading { value: Ok(Value::List(names)), ..reading }
+}
+
+pub(super) fn required_for(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::new(Value::Absent) };
+    match missing(reader, route).first() {
+        Some(need) => Reading::new(Value::Text(need.purpose.to_owned())),
+        None => Reading::new(Value::Absent),
+    }
+}
+
+pub(super) fn worker_of(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |_, proxy| match proxy.shares_worker_of {
+        Some(span) => {
+            let text = String::from_utf8_lossy(reader.view.sources.slice(span)).into_owned();
+            Reading::new(Value::Text(text))
+                .at(proxy.span, "its own parameters are ignored")
+                .at(span, "this worker is used instead")
+        }
+        None => Reading::new(Value::Absent),
+    })
+}
+
+/// Whether a WebSocket needs headers of the configuration here, or the server sends them by itself.
+pub(super) fn is_websocket_scheme(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |_, proxy| passed_on_at(proxy, Value::Flag(matches!(proxy.protocol, Protocol::Ws | Protocol::Wss))))
+}
+
+/// Whether the handshake to the route's own path comes to it. nginx chooses a location by path alone; httpd's order can be followed.
+pub(super) fn taken(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, _)) = reader.route() else { return Reading::new(Value::Absent) };
+    proxied(reader, |route, proxy| {
+        if reader.view.gateway.server == Server::Nginx || matches!(route.matcher, Matcher::Rewrite(_)) {
+            return Reading::new(Value::Flag(true));
+        }
+        let reading = |taken| Reading::new(Value::Flag(taken));
+        match reader.selected(Probe::Chrome, route, proxy) {
+            Err(why) => unknown(why, route.span),
+            Ok(Selected::Route(taker)) if taker == id => reading(true),
+            Ok(Selected::Route(taker)) => reading(false).at(reader.view.gateway.route(taker).span, "takes the handshake"),
+            Ok(Selected::Redirected(_, span)) => reading(false).at(span, "redirects the handshake"),
+            Ok(Selected::Answered(_, span)) => reading(false).at(span, "answers the handshake"),
+            Ok(Selected::Unproxied) => reading(false),
+        }
+    })
+}
+
+pub(super) fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, route)) = reader.route() else { return Reading::new(Value::Absent) };
+    let Some(shadowing) = reader.shadowed_by(id) else { return Reading::new(Value::Absent) };
+    let other = reader.view.gateway.route(shadowing);
+    let path = reader.route_path(other);
+    Reading::new(Value::Text(path)).at(route.span, "never asked").at(other.span, "takes every request of it")
+}
+
+pub(super) fn shadowing_upgrades(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, _)) = reader.route() else { return Reading::new(Value::Absent) };
+    let Some(shadowing) = reader.shadowed_by(id) else { return Reading::new(Value::Absent) };
+    match Reader::new(reader.view, Item::Route(shadowing)).sent(Probe::Chrome, "upgrade") {
+        Ok(sent) => Reading::new(Value::Flag(!sent.values.is_empty())),
+        // What shadows it proxies nothing.
+        Err(_) => Reading::new(Value::Flag(false)),
+    }
+}
+
+pub(super) fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
+    proxied(reader, |route, proxy| {
+        let gateway = reader.view.gateway;
+        let Matcher::Rewrite(index) = route.matcher else { return Reading::new(Value::Absent) };
+        let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize) else { return Reading::new(Value::Absent) };
+        let clients = [
+            (Probe::Chrome, "Chrome"),
+            (Probe::Firefox, "Firefox"),
+            (Probe::OtherCase, "clients that write the headers in another case"),
+        ];
+        let mut refused = Vec::new();
+        let mut blamed: Option<&Condition> = None;
+        for (probe, client) in clients {
+            let request = reader.request(probe, route);
+            let environment = reader.environment(route, proxy, &request);
+            match conditions_hold(&environment, &rewrite.conditions) {
+                Err(why) => return unknown(why, route.span),
+                Ok(true) => {}
+                Ok(false) => {
+                    refused.push(client.to_owned());
+                    let culprit = rewrite.conditions.iter().find(|condition| holds(&environment, condition) == Ok(false));
+                    blamed = blamed.or(culprit);
+                }
+            }
+        }
+        // A rule that lets no handshake in is about something else, unless a condition on a handshake's own headers is why.
+        match blamed {
+            Some(condition) if refused.len() < clients.len() || asks_for_handshake(reader, condition) => {
+                Reading::new(Value::List(refused))
+                    .at(condition.span, "keeps them out")
+                    .at(rewrite.span, "the rule that they do not get to")
+            }
+            _ => Reading::new(Value::Absent),
+        }
+    })
+}
+
+/// Whether a condition demands something of `Upgrade` or `Connection`.
+fn asks_for_handshake(reader: &Reader<'_>, condition: &Condition) -> bool {
+    let gateway = reader.view.gateway;
+    let is_handshake = |part: &Part| match part {
+        Part::Variable(Variable::RequestHeader(name)) => matches!(gateway.texts.get(*name), b"upgrade" | b"connection"),
+        _ => false,
+    };
+    !condition.negated && gateway.symbolics.get(condition.subject).iter().any(is_handshake)
+}

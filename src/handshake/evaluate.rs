@@ -1,0 +1,163 @@
+//! Symbolic values made concrete for one request.
+
+use super::pattern::{Patterns, Undecided};
+use super::request::Request;
+use crate::gateway::{Definition, Gateway, Known, Map, MapKey, Part, Proxy, Site, SymbolicId, TextId, Unknown, Variable};
+use crate::source::Span;
+
+/// How deep maps may look up maps; nginx has no limit of its own but no configuration comes near.
+const DEPTH: u8 = 16;
+
+/// What the value of a variable depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment<'a> {
+    /// The model.
+    pub gateway: &'a Gateway,
+    /// Its compiled patterns.
+    pub patterns: &'a Patterns,
+    /// The request.
+    pub request: &'a Request,
+    /// The site that handles it.
+    pub site: &'a Site,
+    /// Where it is passed to.
+    pub proxy: Option<&'a Proxy>,
+    /// The captures of the pattern that matched last, the whole match first; `None`: not known.
+    pub captures: Option<&'a [String]>,
+    /// The captures of the rewrite condition that matched last.
+    pub condition_captures: Option<&'a [String]>,
+}
+
+impl Environment<'_> {
+    /// The value as text.
+    ///
+    /// # Errors
+    /// Where a part of it cannot be known.
+    pub fn evaluate(&self, value: SymbolicId) -> Known<String> {
+        self.value(value, DEPTH)
+    }
+
+    fn value(&self, value: SymbolicId, depth: u8) -> Known<String> {
+        let mut text = String::new();
+        for part in self.gateway.symbolics.get(value) {
+            match *part {
+                Part::Text(id) => text.push_str(&self.gateway.texts.show(id)),
+                Part::Variable(variable) => text.push_str(&self.variable(variable, depth)?),
+                Part::Unknown(why) => return Err(why),
+            }
+        }
+        Ok(text)
+    }
+
+    fn variable(&self, variable: Variable, depth: u8) -> Known<String> {
+        let request = self.request;
+        let texts = &self.gateway.texts;
+        Ok(match variable {
+            Variable::RequestHeader(name) => {
+                // nginx's `$http_user_agent` and httpd's `%{HTTP:User-Agent}` name the same header.
+                let dashed = texts.show(name).replace('_', "-");
+                request.header(dashed.as_bytes()).unwrap_or_default().to_owned()
+            }
+            Variable::Argument(name) => argument(request.query.as_deref().unwrap_or_default(), &texts.show(name)).to_owned(),
+            Variable::Path => request.path.clone(),
+            Variable::RequestTarget => match &request.query {
+                Some(query) => format!("{}?{query}", request.path),
+                None => request.path.clone(),
+            },
+            Variable::Query => request.query.clone().unwrap_or_default(),
+            Variable::QueryMark => request.query.as_ref().map(|_| "?".to_owned()).unwrap_or_default(),
+            Variable::Host => request.host.clone(),
+            Variable::SiteName => self.site.names.first().map(|name| texts.show(name.text).into_owned()).unwrap_or_default(),
+            Variable::Scheme => if request.tls { "https" } else { "http" }.to_owned(),
+            Variable::Tls => if request.tls { "on" } else { "" }.to_owned(),
+            Variable::Method => request.method.clone(),
+            Variable::ServerPort => request.port.to_string(),
+            Variable::ForwardedFor | Variable::ClientAddress | Variable::Runtime(_) => return Err(Unknown::Runtime),
+            Variable::UpstreamHost => self.authority()?,
+            Variable::UpstreamPort => {
+                self.authority()?.rsplit_once(':').map_or_else(|| "80".to_owned(), |(_, port)| port.to_owned())
+            }
+            Variable::Capture(group) => capture(self.captures, group)?,
+            Variable::ConditionCapture(group) => capture(self.condition_captures, group)?,
+            Variable::Defined(name) => return self.defined(name, depth),
+        })
+    }
+
+    fn authority(&self) -> Known<String> {
+        let authority = self.proxy.and_then(|proxy| proxy.authority).ok_or(Unknown::Runtime)?;
+        Ok(self.gateway.texts.show(authority).into_owned())
+    }
+
+    fn defined(&self, name: TextId, depth: u8) -> Known<String> {
+        let depth = depth.checked_sub(1).ok_or(Unknown::Runtime)?;
+        match self.gateway.variables.get(&name) {
+            // One assignment is always carried out or never seen by the value; with several the path of the request decides.
+            Some(Definition::Assigned(assignments)) => match assignments[..] {
+                [(value, _)] => self.value(value, depth),
+                _ => Err(Unknown::Runtime),
+            },
+            Some(Definition::Map(map)) => self.look_up(map, depth),
+            Some(&Definition::Opaque(span)) => Err(Unknown::Code(span)),
+            None => Err(Unknown::Runtime),
+        }
+    }
+
+    /// `ngx_http_map_find`: exact texts, then host wildcards, the longest first, then patterns in order, then the default.
+    fn look_up(&self, map: &Map, depth: u8) -> Known<String> {
+        let subject = self.value(map.subject, depth)?;
+        let lower = subject.to_ascii_lowercase();
+        let texts = &self.gateway.texts;
+        let exact =
+            map.entries.iter().find(|entry| matches!(entry.key, MapKey::Text(text) if texts.get(text) == lower.as_bytes()));
+        let host = || {
+            let fits = map.entries.iter().filter_map(|entry| match entry.key {
+                MapKey::Host(pattern) if host_matches(&texts.show(pattern), &lower) => Some((texts.get(pattern).len(), entry)),
+                _ => None,
+            });
+            fits.max_by_key(|&(length, _)| length).map(|(_, entry)| entry)
+        };
+        if let Some(entry) = exact.or_else(host) {
+            return self.value(entry.value, depth);
+        }
+        for entry in &map.entries {
+            let MapKey::Regex { pattern, ignore_case } = entry.key else { continue };
+            if let Some(captures) = self.captures(pattern, ignore_case, &subject, entry.span)? {
+                return Environment { captures: Some(&captures), ..*self }.value(entry.value, depth);
+            }
+        }
+        match map.partial {
+            Some(why) => Err(why),
+            None => self.value(map.default, depth),
+        }
+    }
+
+    /// The captures of a pattern in `text`; `Ok(None)` where it does not match.
+    ///
+    /// # Errors
+    /// Where the pattern is beyond what can be decided; `span` is where it stands.
+    pub fn captures(&self, pattern: TextId, ignore_case: bool, text: &str, span: Span) -> Known<Option<Vec<String>>> {
+        self.patterns.captures(&self.gateway.texts, pattern, ignore_case, text).map_err(|Undecided| Unknown::Pattern(span))
+    }
+}
+
+fn capture(captures: Option<&[String]>, group: u8) -> Known<String> {
+    let captures = captures.ok_or(Unknown::Runtime)?;
+    Ok(captures.get(usize::from(group)).cloned().unwrap_or_default())
+}
+
+fn argument<'a>(query: &'a str, name: &str) -> &'a str {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next().unwrap_or_default()
+}
+
+/// Whether `host` matches `*.example.com`, `.example.com` or `www.example.*`.
+fn host_matches(pattern: &str, host: &str) -> bool {
+    if let Some(suffix) = pattern.strip_prefix("*.") {
+        host.strip_suffix(suffix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+    } else if let Some(domain) = pattern.strip_prefix('.') {
+        host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+    } else if let Some(prefix) = pattern.strip_suffix(".*") {
+        host.strip_prefix(prefix).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
+    } else {
+        host == pattern
+    }
+}

@@ -1,0 +1,24 @@
+//! What becomes of one request: the probes, the values of variables under them, what the upstream is sent, how long silence lasts.
+
+mod evaluate;
+mod idle;
+mod locations;
+mod pattern;
+mod request;
+mod select;
+mod send;
+mod shadow;
+mod site;
+mod walk;
+
+pub use evaluate::Environment;
+pub use idle::{Limit, idle_limit, timeout};
+pub use locations::{Found, find_location};
+pub use pattern::{Patterns, sample_path};
+pub use request::{Probe, Request};
+pub use select::{Selected, conditions_hold, holds, select};
+pub use send::{Sent, lost_headers, sent_header};
+pub use shadow::Shadows;
+pub(crate) use site::wildcard_match;
+pub use site::{Chosen, Socket, choose};
+pub use walk::{Because, UpstreamRequest, Verdict, Walk};

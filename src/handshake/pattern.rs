@@ -1,0 +1,128 @@
+//! Regular expressions of the configuration: PCRE, run with a step limit and compiled once.
+
+use std::sync::{Arc, RwLock};
+
+use fancy_regex::{Regex, RegexBuilder};
+use rustc_hash::FxHashMap;
+
+use crate::gateway::{TextId, Texts};
+
+/// Steps that a pattern may take before it is undecided: the input is a stranger's.
+const BACKTRACK_LIMIT: usize = 100_000;
+/// Bytes that a compiled pattern may take.
+const SIZE_LIMIT: usize = 1 << 20;
+
+/// The compiled patterns of one gateway.
+#[derive(Debug, Default)]
+pub struct Patterns {
+    compiled: RwLock<FxHashMap<Key, Option<Arc<Regex>>>>,
+}
+
+/// A pattern and whether it ignores case.
+type Key = (TextId, bool);
+
+impl Patterns {
+    /// The captures of the pattern in `text`, the whole match first: `Ok(None)` where it does not match.
+    ///
+    /// # Errors
+    /// Where the pattern cannot be compiled or decided within the limits.
+    pub fn captures(
+        &self,
+        texts: &Texts,
+        pattern: TextId,
+        ignore_case: bool,
+        text: &str,
+    ) -> Result<Option<Vec<String>>, Undecided> {
+        let regex = self.regex(texts, pattern, ignore_case).ok_or(Undecided)?;
+        let captures = regex.captures(text).map_err(|_| Undecided)?;
+        let owned = |captures: fancy_regex::Captures<'_, str>| {
+            captures.iter().map(|group| group.map(|found| found.as_str().to_owned()).unwrap_or_default()).collect()
+        };
+        Ok(captures.map(owned))
+    }
+
+    /// Whether a pattern that is not interned matches; for names, of which each is tried rarely.
+    ///
+    /// # Errors
+    /// Where the pattern cannot be compiled or decided within the limits.
+    pub fn is_match(&self, pattern: &str, text: &str) -> Result<bool, Undecided> {
+        let regex = compile(pattern.as_bytes(), true).ok_or(Undecided)?;
+        regex.is_match(text).map_err(|_| Undecided)
+    }
+
+    fn regex(&self, texts: &Texts, pattern: TextId, ignore_case: bool) -> Option<Arc<Regex>> {
+        let key = (pattern, ignore_case);
+        if let Some(regex) = self.compiled.read().ok()?.get(&key) {
+            return regex.clone();
+        }
+        let regex = compile(texts.get(pattern), ignore_case).map(Arc::new);
+        self.compiled.write().ok()?.insert(key, regex.clone());
+        regex
+    }
+}
+
+/// A pattern that cannot be compiled or decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undecided;
+
+fn compile(pattern: &[u8], ignore_case: bool) -> Option<Regex> {
+    let pattern = std::str::from_utf8(pattern).ok()?;
+    RegexBuilder::new(pattern)
+        .case_insensitive(ignore_case)
+        .backtrack_limit(BACKTRACK_LIMIT)
+        .delegate_size_limit(SIZE_LIMIT)
+        .build()
+        .ok()
+}
+
+/// A path that a pattern may match: its leading literal text, as far as it goes; `/` at least.
+#[must_use]
+pub fn sample_path(pattern: &[u8]) -> String {
+    let mut path = String::new();
+    let mut bytes = pattern.strip_prefix(b"^").unwrap_or(pattern).iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        let literal = match byte {
+            // An escaped letter is a class or an assertion; escaped punctuation stands for itself.
+            b'\\' => match bytes.next() {
+                Some(next) if !next.is_ascii_alphanumeric() => next,
+                _ => break,
+            },
+            b'.' | b'*' | b'+' | b'?' | b'(' | b')' | b'[' | b'{' | b'|' | b'$' | b'^' => break,
+            other => other,
+        };
+        // A repeated character may be absent.
+        if matches!(bytes.peek(), Some(b'?' | b'*' | b'{')) {
+            break;
+        }
+        path.push(char::from(literal));
+    }
+    if path.starts_with('/') { path } else { format!("/{path}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_path_is_the_literal_beginning() {
+        for (pattern, path) in [
+            ("^/ws", "/ws"),
+            ("^/?(.*)", "/"),
+            ("^/socket\\.io/(.*)$", "/socket.io/"),
+            (".*", "/"),
+            ("^/api/kernels/[^/]+/channels", "/api/kernels/"),
+            ("^(.*)$", "/"),
+        ] {
+            assert_eq!(sample_path(pattern.as_bytes()), path, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_pattern_is_undecided() {
+        let mut texts = Texts::default();
+        let pattern = texts.intern(b"^(a*)*(a*)*\\1\\2c$");
+        let patterns = Patterns::default();
+        let text = "a".repeat(4000) + "b";
+        assert_eq!(patterns.captures(&texts, pattern, false, &text), Err(Undecided));
+    }
+}

@@ -1,0 +1,72 @@
+//! The standard requests that are followed through every route.
+
+/// A request as a client sends it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// The host it asks for: lower case, without the port.
+    pub host: String,
+    /// The port that was reached.
+    pub port: u16,
+    /// The path: decoded, without the query.
+    pub path: String,
+    /// The query, without `?`.
+    pub query: Option<String>,
+    /// All headers in the order sent, `Host` among them.
+    pub headers: Vec<(String, String)>,
+}
+
+/// One of the standard requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// A handshake as Chrome sends it: `Connection: Upgrade`.
+    Chrome,
+    /// A handshake as Firefox sends it: `Connection: keep-alive, Upgrade`.
+    Firefox,
+    /// A handshake that writes the tokens in another case, as RFC 6455 allows (section 4.2.1: "case-insensitive").
+    OtherCase,
+    /// A GET of a page.
+    Plain,
+}
+
+impl Probe {
+    /// The request of this probe for `path` at `host`.
+    #[must_use]
+    pub fn request(self, host: &str, path: &str, tls: bool) -> Request {
+        let handshake: &[(&str, &str)] = match self {
+            Self::Chrome => &[("Connection", "Upgrade"), ("Upgrade", "websocket")],
+            Self::Firefox => &[("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket")],
+            Self::OtherCase => &[("Connection", "upgrade"), ("Upgrade", "WebSocket")],
+            Self::Plain => &[("Connection", "keep-alive")],
+        };
+        let origin = format!("{}://{host}", if tls { "https" } else { "http" });
+        let mut headers = vec![("Host".to_owned(), host.to_owned())];
+        headers.extend(handshake.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+        if self != Self::Plain {
+            headers.push(("Origin".to_owned(), origin));
+            headers.push(("Sec-WebSocket-Version".to_owned(), "13".to_owned()));
+            // The key of RFC 6455, section 1.3: any 16 bytes do.
+            headers.push(("Sec-WebSocket-Key".to_owned(), "dGhlIHNhbXBsZSBub25jZQ==".to_owned()));
+        }
+        Request {
+            method: "GET".to_owned(),
+            tls,
+            host: host.to_owned(),
+            port: if tls { 443 } else { 80 },
+            path: path.to_owned(),
+            query: None,
+            headers,
+        }
+    }
+}
+
+impl Request {
+    /// The value of a header by name, in any case; the first where there are several.
+    #[must_use]
+    pub fn header(&self, name: &[u8]) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own.as_bytes().eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,88 @@
+//! Which mapping never gets a request because another takes them all; by an index of paths, not pairwise.
+
+use rustc_hash::FxHashMap;
+
+use crate::gateway::{Gateway, Matcher, RouteId, SiteId, TextId};
+
+/// The first mapping and the last section of each site at each path.
+#[derive(Debug, Default)]
+pub struct Shadows {
+    first_mapping: FxHashMap<(SiteId, TextId), RouteId>,
+    last_section: FxHashMap<(SiteId, TextId), RouteId>,
+}
+
+impl Shadows {
+    /// Indexes the routes of `gateway`.
+    #[must_use]
+    pub fn new(gateway: &Gateway) -> Self {
+        let mut shadows = Self::default();
+        let path = |id: RouteId| match gateway.route(id).matcher {
+            Matcher::Segments(path) => Some(path),
+            _ => None,
+        };
+        for (site, index) in gateway.sites.iter().zip(0..) {
+            for id in site.mappings.clone().map(RouteId) {
+                if let Some(path) = path(id) {
+                    shadows.first_mapping.entry((SiteId(index), path)).or_insert(id);
+                }
+            }
+            for id in site.sections.clone().map(RouteId) {
+                if let Some(path) = path(id) {
+                    shadows.last_section.insert((SiteId(index), path), id);
+                }
+            }
+        }
+        shadows
+    }
+
+    /// The route that takes every request that `id` could take; `None` where there is none, or only some are taken.
+    #[must_use]
+    pub fn of(&self, gateway: &Gateway, id: RouteId) -> Option<RouteId> {
+        let route = gateway.route(id);
+        let Matcher::Segments(path) = route.matcher else { return None };
+        let site = route.site;
+        let is_section = gateway.site(site).sections.contains(&id.0);
+        let main = gateway.sites.first().filter(|main| main.is_main && site != SiteId(0)).map(|_| SiteId(0));
+        let mut found = None;
+        for prefix in covering(gateway.texts.get(path)) {
+            let Some(prefix) = gateway.texts.find(prefix) else { continue };
+            let section = |site| self.last_section.get(&(site, prefix)).copied();
+            let mapping = |site| self.first_mapping.get(&(site, prefix)).copied();
+            let other = if is_section {
+                section(site).filter(|&other| other > id)
+            } else {
+                section(site)
+                    .or_else(|| main.and_then(section))
+                    .or_else(|| main.and_then(mapping))
+                    .or_else(|| mapping(site).filter(|&other| other < id))
+            };
+            // The broadest is the one that a reader looks for: `/` before `/ws`.
+            found = other.or(found);
+        }
+        found
+    }
+}
+
+/// The paths whose mapping takes every request of one for `path` (`alias_match`, `mod_proxy.c`), the narrowest first.
+fn covering(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let own = std::iter::once(path);
+    // `/ws` takes what `/ws/` takes, but not the other way round.
+    let ends = (0..path.len()).rev().filter(|&at| path[at] == b'/');
+    own.chain(ends.flat_map(move |at| [&path[..=at], &path[..at]]).filter(move |prefix| prefix.len() < path.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covering;
+
+    fn all(path: &str) -> Vec<String> {
+        covering(path.as_bytes()).map(|prefix| String::from_utf8_lossy(prefix).into_owned()).collect()
+    }
+
+    #[test]
+    fn a_path_is_covered_by_whole_segments() {
+        assert_eq!(all("/ws/chat"), ["/ws/chat", "/ws/", "/ws", "/", ""]);
+        assert_eq!(all("/ws/"), ["/ws/", "/ws", "/", ""]);
+        assert_eq!(all("/"), ["/", ""]);
+    }
+}

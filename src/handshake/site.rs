@@ -1,0 +1,200 @@
+//! Which site answers a request: by the socket that it reached, then by the host that it asks for.
+
+use std::net::IpAddr;
+
+use super::pattern::{Patterns, Undecided};
+use crate::gateway::{Gateway, Known, Listen, Name, Server, Site, SiteId, TextId, Unknown};
+use crate::source::Span;
+
+/// Where a request arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// The local address.
+    pub address: IpAddr,
+    /// The local port.
+    pub port: u16,
+}
+
+/// The site that answers, and the line that decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The site.
+    pub site: SiteId,
+    /// The socket's directive, where one is written.
+    pub listen: Option<Span>,
+    /// The name that matched; `None`: it answers because no site has the name.
+    pub name: Option<Span>,
+    /// Whether TLS ends at this socket.
+    pub tls: bool,
+}
+
+/// The site of `gateway` that answers a request to `socket` for `host` (lower case, without port); `None` where none listens there.
+///
+/// # Errors
+/// Where an address or a name that decides cannot be known.
+pub fn choose(gateway: &Gateway, patterns: &Patterns, socket: Socket, host: &str) -> Known<Option<Chosen>> {
+    let candidates = listening(gateway, socket)?;
+    match gateway.server {
+        Server::Nginx => by_name_as_nginx(gateway, patterns, &candidates, host),
+        Server::Apache => Ok(by_name_as_httpd(gateway, &candidates, host)),
+    }
+}
+
+/// A site that listens on the socket, with the directive that says so.
+type Candidate<'a> = (SiteId, &'a Site, Option<&'a Listen>);
+
+/// The sites on the socket: those that name its address where there are any, else those on the wildcard.
+///
+/// An exact address hides the wildcard entirely (`ngx_http_add_addrs`; `ap_update_vhost_given_ip`, `vhost.c`).
+fn listening(gateway: &Gateway, socket: Socket) -> Known<Vec<Candidate<'_>>> {
+    let mut exact = Vec::new();
+    let mut wildcard = Vec::new();
+    for (site, index) in gateway.sites.iter().zip(0..) {
+        let id = SiteId(index);
+        if site.is_main {
+            continue;
+        }
+        // A server without `listen` is on port 80 (`ngx_http_core_server`, as root).
+        if site.listens.is_empty() && gateway.server == Server::Nginx && socket.port == 80 {
+            wildcard.push((id, site, None));
+        }
+        let mut on_exact = None;
+        let mut on_wildcard = None;
+        for listen in &site.listens {
+            match (listen.port, reaches(gateway, listen.address, socket.address)) {
+                // A port that a hole or variable decides may be this one.
+                (None, Reach::Exact | Reach::Wildcard) => return Err(Unknown::TemplateHole(listen.span)),
+                (Some(port), Reach::Exact) if port == socket.port => on_exact = on_exact.or(Some(listen)),
+                (Some(port), Reach::Wildcard) if port == socket.port => on_wildcard = on_wildcard.or(Some(listen)),
+                // `<VirtualHost *>` is on every port.
+                (Some(0), Reach::Exact) if gateway.server == Server::Apache => on_exact = on_exact.or(Some(listen)),
+                (Some(0), Reach::Wildcard) if gateway.server == Server::Apache => on_wildcard = on_wildcard.or(Some(listen)),
+                _ => {}
+            }
+        }
+        exact.extend(on_exact.map(|listen| (id, site, Some(listen))));
+        wildcard.extend(on_wildcard.map(|listen| (id, site, Some(listen))));
+    }
+    Ok(if exact.is_empty() { wildcard } else { exact })
+}
+
+/// How an address of the configuration fits one that was reached.
+enum Reach {
+    Exact,
+    Wildcard,
+    Not,
+}
+
+fn reaches(gateway: &Gateway, written: TextId, reached: IpAddr) -> Reach {
+    let text = gateway.texts.show(written);
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(address) if address == reached => Reach::Exact,
+        // nginx's IPv6 sockets take IPv6 only (`ipv6only=on` by default).
+        Ok(address) if address.is_unspecified() && address.is_ipv4() == reached.is_ipv4() => Reach::Wildcard,
+        Ok(_) => Reach::Not,
+        Err(_) => match bare {
+            "*" | "_default_" => Reach::Wildcard,
+            "localhost" if reached.is_loopback() => Reach::Exact,
+            _ => Reach::Not,
+        },
+    }
+}
+
+/// `ngx_http_find_virtual_server`: exact name, longest `*.x`, longest `x.*`, patterns in order; else the default, else the first.
+fn by_name_as_nginx(gateway: &Gateway, patterns: &Patterns, candidates: &[Candidate<'_>], host: &str) -> Known<Option<Chosen>> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let texts = &gateway.texts;
+    let chosen = |(site, _, listen): &Candidate<'_>, name| Chosen {
+        site: *site,
+        listen: listen.map(|listen| listen.span),
+        name,
+        tls: listen.is_some_and(|listen| listen.tls),
+    };
+    let mut best: Option<(u8, usize, Chosen)> = None;
+    for candidate in candidates {
+        for name in &candidate.1.names {
+            let text = texts.show(name.text);
+            let rank = name_rank(&text, host);
+            // Of equal ones the first counts: nginx ignores a conflicting name.
+            if let Some((kind, length)) = rank
+                && best.is_none_or(|(best_kind, best_length, _)| (kind, length) > (best_kind, best_length))
+            {
+                best = Some((kind, length, chosen(candidate, Some(name.span))));
+            }
+        }
+    }
+    if let Some((_, _, chosen)) = best {
+        return Ok(Some(chosen));
+    }
+    for candidate in candidates {
+        for name in &candidate.1.names {
+            let text = texts.show(name.text);
+            if let Some(pattern) = text.strip_prefix('~') {
+                match patterns.is_match(pattern, host) {
+                    Ok(true) => return Ok(Some(chosen(candidate, Some(name.span)))),
+                    Ok(false) => {}
+                    Err(Undecided) => return Err(Unknown::Pattern(name.span)),
+                }
+            }
+        }
+    }
+    let default = candidates.iter().find(|(_, _, listen)| listen.is_some_and(|listen| listen.default));
+    Ok(default.or(candidates.first()).map(|candidate| chosen(candidate, None)))
+}
+
+/// How well a name without a pattern fits: 3 exact, 2 wildcard in front, 1 wildcard behind; and how long it is.
+fn name_rank(name: &str, host: &str) -> Option<(u8, usize)> {
+    if name == host {
+        return Some((3, name.len()));
+    }
+    if let Some(domain) = name.strip_prefix("*.").or_else(|| name.strip_prefix('.')) {
+        // `.example.com` is `example.com` and `*.example.com`.
+        if name.starts_with('.') && domain == host {
+            return Some((3, name.len()));
+        }
+        let below = host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
+        return below.then_some((2, domain.len()));
+    }
+    let stem = name.strip_suffix(".*")?;
+    host.strip_prefix(stem).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.')).then_some((1, stem.len()))
+}
+
+/// `ap_update_vhost_from_headers`: the first virtual host on the address with the name, else the first on the address, else the main server.
+fn by_name_as_httpd(gateway: &Gateway, candidates: &[Candidate<'_>], host: &str) -> Option<Chosen> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let chosen =
+        |site, listen: Option<&Listen>, name| Chosen { site, listen: listen.map(|listen| listen.span), name, tls: false };
+    for (site, hosts, listen) in candidates {
+        let fits = |name: &&Name| wildcard_match(gateway.texts.show(name.text).as_bytes(), host.as_bytes());
+        if let Some(name) = hosts.names.iter().find(fits) {
+            return Some(chosen(*site, *listen, Some(name.span)));
+        }
+    }
+    if let Some((site, _, listen)) = candidates.first() {
+        return Some(chosen(*site, *listen, None));
+    }
+    let main = (0..).map(SiteId).zip(&gateway.sites).find(|(_, site)| site.is_main);
+    main.map(|(id, _)| chosen(id, None, None))
+}
+
+/// `ap_strcasecmp_match` on names in lower case: `*` is any text, `?` any one character.
+pub(crate) fn wildcard_match(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        if pattern.get(p) == Some(&b'*') {
+            star = Some((p, t));
+            p += 1;
+        } else if pattern.get(p).is_some_and(|&byte| byte == b'?' || byte == text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((at, from)) = star {
+            p = at + 1;
+            t = from + 1;
+            star = Some((at, from + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|&byte| byte == b'*')
+}

@@ -1,0 +1,184 @@
+//! Which variables the configuration defines, and which it uses without a definition. nginx asks this of all files at once: the
+//! order of definition and use does not matter.
+
+use memchr::memmem;
+use rustc_hash::FxHashMap;
+
+use super::line::{Line, Word};
+use super::symbolic::lower;
+use crate::gateway::{Definition, Gateway, Remark, RemarkKind};
+use crate::nginx::words::{Piece, pieces};
+use crate::nginx::{Resolved, directives};
+use crate::project::Store;
+use crate::source::Span;
+use crate::tree::{DirectiveId, Shape, TokenKind};
+
+/// The variables that are not nginx's own.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Lower-case names, each with where it was first met.
+    defined: FxHashMap<Box<[u8]>, Span>,
+}
+
+impl Names {
+    /// Collects the names that any file of the root defines.
+    pub(super) fn collect(store: &Store, resolved: &Resolved) -> Self {
+        let mut names = Self::default();
+        each_line(store, resolved, |line| names.define(line));
+        names
+    }
+
+    pub(super) fn contains(&self, name: &[u8]) -> bool {
+        self.defined.contains_key(name)
+    }
+
+    /// Gives every name that the model uses a definition: those that the walk met none for are captures, or a module's.
+    #[expect(clippy::iter_over_hash_type, reason = "one table is filled from another: the order leaves no trace")]
+    pub(super) fn complete(&self, gateway: &mut Gateway) {
+        for (name, &span) in &self.defined {
+            if let Some(name) = gateway.texts.find(name) {
+                gateway.variables.entry(name).or_insert(Definition::Opaque(span));
+            }
+        }
+    }
+
+    fn add(&mut self, name: &[u8], span: Span) {
+        let name = lower(name);
+        if !name.is_empty() && !self.contains(&name) {
+            self.defined.insert(name.into(), span);
+        }
+    }
+
+    /// The names that a directive defines.
+    fn define(&mut self, line: Line<'_>) {
+        let name = line.name();
+        let argument = match name {
+            b"map" | b"split_clients" => line.word(1),
+            b"geo" => line.words().last(),
+            b"server_name" | b"location" | b"rewrite" | b"if" => return self.captures(line),
+            // `include`, `proxy_pass`, `listen` …: most lines define nothing, and say so by their name.
+            _ if name.ends_with(b"set") || name.starts_with(b"set_") || matches!(name, b"js_var" | b"keyval") => {
+                line.words().filter(|word| word.value().starts_with(b"$")).take(2).for_each(|word| self.add_word(word));
+                return;
+            }
+            [b'~', ..] => return self.captures_of(line.name_word()),
+            // `geoip2 file { $country … }`.
+            [b'$', ..] => return self.add_word(line.name_word()),
+            // A directive that we do not know and that names a variable first: it may well define it.
+            _ => line.word(0).filter(|word| word.text.starts_with(b"$") && directives::directive(name).is_empty()),
+        };
+        if let Some(word) = argument {
+            self.add_word(word);
+        }
+    }
+
+    fn add_word(&mut self, word: Word<'_>) {
+        if let Some(name) = word.value().strip_prefix(b"$") {
+            let end = name.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_')).unwrap_or(name.len());
+            self.add(&name[..end], word.span);
+        }
+    }
+
+    fn captures(&mut self, line: Line<'_>) {
+        line.words().for_each(|word| self.captures_of(word));
+    }
+
+    /// Named captures of a regular expression: `(?<name>`, `(?P<name>`, `(?'name'`.
+    fn captures_of(&mut self, word: Word<'_>) {
+        for at in memmem::find_iter(word.text, b"(?") {
+            let rest = &word.text[at + 2..];
+            let rest = rest.strip_prefix(b"P").unwrap_or(rest);
+            if let Some((b'<' | b'\'', name)) = rest.split_first() {
+                let end = name.iter().position(|&byte| matches!(byte, b'>' | b'\''));
+                let name = &name[..end.unwrap_or(0)];
+                if name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                    self.add(name, word.span);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the name belongs to a well-known module that is not nginx's own.
+pub(super) fn is_foreign(name: &[u8]) -> bool {
+    const FAMILIES: [&[u8]; 22] = [
+        b"geoip2_",
+        b"geoip_",
+        b"brotli_",
+        b"zstd_",
+        b"echo_",
+        b"upload_",
+        b"vts_",
+        b"naxsi_",
+        b"passenger_",
+        b"upstream_",
+        b"ssl_",
+        b"jwt_",
+        b"oidc_",
+        b"otel_",
+        b"opentracing_",
+        b"modsecurity_",
+        b"sysguard_",
+        b"session_",
+        b"secure_",
+        b"lua_",
+        b"nchan_",
+        b"http3",
+    ];
+    FAMILIES.iter().any(|family| name.starts_with(family))
+        || matches!(name, b"request_id" | b"unix_time" | b"uid_got" | b"dollar")
+}
+
+/// Notes the variables that nothing defines, and the values that nginx refuses, where nginx looks at them when it starts.
+pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    each_line(store, resolved, |line| {
+        let skip = match line.name() {
+            b"proxy_pass" | b"proxy_method" | b"return" | b"root" | b"alias" | b"try_files" | b"map" => 0,
+            b"proxy_set_header" | b"add_header" | b"fastcgi_param" | b"uwsgi_param" | b"scgi_param" | b"grpc_set_header"
+            | b"set" | b"rewrite" => 1,
+            _ => return,
+        };
+        let is_map = line.name() == b"map";
+        for word in line.words().skip(skip).take(if is_map { 1 } else { usize::MAX }) {
+            if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
+                continue;
+            }
+            let value = word.value();
+            for piece in pieces(&value) {
+                let (span, kind) = match piece {
+                    Ok((Piece::Variable(name), range)) => {
+                        let name = lower(name);
+                        if names.contains(&name) || is_foreign(&name) || directives::has_variable(&name) {
+                            continue;
+                        }
+                        (word.part(&range), RemarkKind::UndefinedVariable { name: String::from_utf8_lossy(&name).into_owned() })
+                    }
+                    Ok(_) => continue,
+                    Err(error) => (line.span(), RemarkKind::Syntax { reason: error.to_string() }),
+                };
+                remarks.push(Remark { span, labels: Vec::new(), kind });
+            }
+        }
+    });
+    remarks
+}
+
+/// Every directive of every file, outside of `stream` and `mail`, in file order.
+fn each_line<'a>(store: &'a Store, resolved: &Resolved, mut visit: impl FnMut(Line<'a>)) {
+    for &source in resolved.sources.iter().filter(|&&source| resolved.is_http(source)) {
+        let (tree, bytes) = (store.tree(source), store.sources.get(source).bytes());
+        let mut at = 0;
+        while let Some(directive) = tree.directives().get(at) {
+            let line = Line { source, tree, bytes, id: DirectiveId(u32::try_from(at).unwrap_or(u32::MAX)) };
+            let other =
+                directive.parent.is_none() && directive.shape == Shape::Block && matches!(line.name(), b"stream" | b"mail");
+            if other {
+                at = directive.after.0 as usize;
+                continue;
+            }
+            visit(line);
+            at += 1;
+        }
+    }
+}

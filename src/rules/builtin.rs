@@ -1,0 +1,108 @@
+//! The rules that are built in: every page of `rules/`.
+
+use std::sync::OnceLock;
+
+use super::rule::Rule;
+
+/// Names the pages and compiles their text in.
+const PAGES: &[(&str, &str)] = &[
+    ("rules/connection-header-not-upgrade.md", include_str!("../../rules/connection-header-not-upgrade.md")),
+    ("rules/http-version-too-low.md", include_str!("../../rules/http-version-too-low.md")),
+    ("rules/include-missing.md", include_str!("../../rules/include-missing.md")),
+    ("rules/proxy-module-missing.md", include_str!("../../rules/proxy-module-missing.md")),
+    ("rules/proxypass-shadowed.md", include_str!("../../rules/proxypass-shadowed.md")),
+    ("rules/read-timeout-short.md", include_str!("../../rules/read-timeout-short.md")),
+    ("rules/rewrite-condition-too-strict.md", include_str!("../../rules/rewrite-condition-too-strict.md")),
+    ("rules/set-header-inheritance-lost.md", include_str!("../../rules/set-header-inheritance-lost.md")),
+    ("rules/syntax.md", include_str!("../../rules/syntax.md")),
+    ("rules/timeout-unit-ignored.md", include_str!("../../rules/timeout-unit-ignored.md")),
+    ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),
+    ("rules/upgrade-header-missing.md", include_str!("../../rules/upgrade-header-missing.md")),
+    ("rules/upgrade-not-enabled.md", include_str!("../../rules/upgrade-not-enabled.md")),
+];
+
+/// The built-in rules, by name; compiled when first asked for.
+///
+/// # Panics
+/// Where a page of our own does not compile, which the tests rule out.
+#[must_use]
+pub fn builtin() -> &'static [Rule] {
+    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
+    RULES.get_or_init(|| {
+        let compile = |&(path, page): &(&str, &'static str)| {
+            Rule::parse(path, page).unwrap_or_else(|error| panic!("{path}: {error} in `{}`", error.excerpt()))
+        };
+        PAGES.iter().map(compile).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::page::Page;
+
+    #[test]
+    fn every_page_of_the_folder_is_built_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
+        let mut names: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name.ends_with(".md") && name != "README.md");
+        names.sort_unstable();
+        let built_in: Vec<&str> = PAGES.iter().map(|(path, _)| path.strip_prefix("rules/").unwrap()).collect();
+        assert_eq!(names, built_in);
+    }
+
+    #[test]
+    fn every_page_compiles_and_is_named_after_its_file() {
+        for (rule, (path, _)) in builtin().iter().zip(PAGES) {
+            assert_eq!(format!("rules/{}.md", rule.name()), *path);
+            assert!(rule.summary().ends_with('.'), "{path}: {}", rule.summary());
+            assert!(rule.safety().is_some(), "{path}: says nothing of its fix");
+        }
+    }
+
+    #[test]
+    fn every_page_has_good_and_bad_examples_for_each_of_its_servers() {
+        for rule in builtin() {
+            assert!(!rule.servers().is_empty(), "{}", rule.name());
+            for server in rule.servers() {
+                for good in [true, false] {
+                    let found = rule.examples().iter().any(|example| example.server == server && example.good == good);
+                    assert!(found, "{}: no example for {} that is good: {good}", rule.name(), server.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_index_lists_every_rule_with_its_servers_and_level() {
+        let index = include_str!("../../rules/README.md");
+        for rule in builtin() {
+            let servers: Vec<&str> = rule.servers().iter().map(|server| server.name()).collect();
+            let row = format!("| [{0}]({0}.md) | {1} | {2} |", rule.name(), servers.join(", "), rule.level());
+            assert!(index.contains(&row), "the index lacks: {row}");
+        }
+    }
+
+    /// Every text of a rule that a finding shows.
+    fn texts(value: &toml::Value) -> Vec<&str> {
+        match value {
+            toml::Value::String(text) => vec![text],
+            toml::Value::Table(table) => table.values().flat_map(texts).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn texts_begin_in_lower_case_and_end_without_a_full_stop() {
+        for (path, page) in PAGES {
+            let block = &page[Page::parse(page).unwrap().block];
+            let block: toml::Table = toml::from_str(block).unwrap();
+            for text in ["message", "label", "labels", "help"].iter().filter_map(|key| block.get(*key)).flat_map(texts) {
+                assert!(!text.starts_with(char::is_uppercase), "{path}: {text}");
+                assert!(!text.ends_with(['.', '!', ' ']), "{path}: {text}");
+                assert_eq!(text.matches('`').count() % 2, 0, "{path}: {text}");
+            }
+        }
+    }
+}

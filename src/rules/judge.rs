@@ -1,0 +1,204 @@
+//! Judging: every rule over every item it is about.
+
+use std::cell::OnceCell;
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::case::Case;
+use super::condition::{Slot, Truth};
+use super::finding::{Finding, Intent};
+use super::options::Options;
+use super::rule::Rule;
+use crate::facts::{Fact, Item, Reader, Reading, Subject, Value, View};
+use crate::gateway::Unknown;
+use crate::source::Span;
+
+/// Items judged in one go. Enough that a thread's cells are worth their making; a small gateway is judged where it stands.
+const CHUNK: usize = 512;
+
+/// What `rules` say of everything in `view`, by place and then by rule.
+#[must_use]
+pub fn judge(rules: &[Rule], view: &View<'_>, options: &Options) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for subject in [Subject::Route, Subject::Upstream, Subject::Site, Subject::Directive, Subject::Gateway] {
+        let bench = Bench::new(rules, subject, view, options);
+        if !bench.rules.is_empty() {
+            let items = view.items(subject);
+            findings.par_extend(items.par_chunks(CHUNK).flat_map_iter(|items| bench.judge(items)));
+        }
+    }
+    settle(&mut findings);
+    findings
+}
+
+/// Puts findings in order, and says once, at the worst level, what many sites that include one snippet have in common.
+fn settle(findings: &mut Vec<Finding>) {
+    findings.sort_unstable_by(order);
+    findings.dedup_by(|one, other| (one.span, &one.rule, &one.message) == (other.span, &other.rule, &other.message));
+}
+
+/// The order of findings. It is total, so that it does not depend on who found what first.
+fn order(one: &Finding, other: &Finding) -> Ordering {
+    (one.span, &one.rule, &one.message)
+        .cmp(&(other.span, &other.rule, &other.message))
+        .then_with(|| other.level.cmp(&one.level))
+        .then_with(|| (&one.labels, &one.label, &one.help).cmp(&(&other.labels, &other.label, &other.help)))
+}
+
+/// The rules about one subject, with every fact that any of them uses named once.
+struct Bench<'a> {
+    view: &'a View<'a>,
+    pedantic: bool,
+    rules: Vec<Seat<'a>>,
+    facts: Vec<&'a Fact>,
+    /// The fact `intent`, where a rule asks for it.
+    intent: Option<Fact>,
+    /// Whether there is nothing to say of an item that carries no WebSockets.
+    all_gated: bool,
+}
+
+/// A rule on the bench.
+struct Seat<'a> {
+    rule: &'a Rule,
+    parameters: Vec<Value>,
+    /// Where on the bench the rule's facts are.
+    facts: Vec<usize>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(rules: &'a [Rule], subject: Subject, view: &'a View<'a>, options: &Options) -> Self {
+        let mut facts: Vec<&Fact> = Vec::new();
+        let mut known: FxHashMap<(&str, &str), usize> = FxHashMap::default();
+        let mut index = |fact: &'a Fact| {
+            *known.entry((fact.definition.name, &fact.parameter)).or_insert_with(|| {
+                facts.push(fact);
+                facts.len() - 1
+            })
+        };
+        let rules = rules.iter().filter(|rule| rule.subject() == subject && may_apply(rule, view, options));
+        let seat = |rule: &'a Rule| {
+            let facts = rule.facts.iter().map(&mut index).collect();
+            Seat { rule, parameters: options.parameters(rule), facts }
+        };
+        let rules: Vec<Seat<'_>> = rules.map(seat).collect();
+        let gated = rules.iter().filter(|seat| seat.rule.is_about_websockets()).count();
+        let intent = if gated > 0 { Fact::named("intent").ok() } else { None };
+        Self { view, pedantic: options.pedantic, all_gated: gated == rules.len(), rules, facts, intent }
+    }
+
+    /// Judges `items`. Each fact of an item is read once, when a rule first asks for it.
+    fn judge(&self, items: &[Item]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut cells: Vec<OnceCell<Reading>> = self.facts.iter().map(|_| OnceCell::new()).collect();
+        for &item in items {
+            let reader = Reader::new(self.view, item);
+            let hint = self.intent.as_ref().map(|fact| fact.read(&reader));
+            let intent = hint.as_ref().map_or(Intent::None, intent_of);
+            let carries_websockets = intent > Intent::Possible || (intent == Intent::Possible && self.pedantic);
+            if self.all_gated && !carries_websockets {
+                continue;
+            }
+            for (cell, fact) in cells.iter_mut().zip(&self.facts) {
+                // What is true of the whole configuration stays true from item to item.
+                if fact.definition.subject != Subject::Gateway {
+                    cell.take();
+                }
+            }
+            for Seat { rule, parameters, facts } in &self.rules {
+                let gated = rule.is_about_websockets();
+                if gated && !carries_websockets {
+                    continue;
+                }
+                let case = Case {
+                    name: rule.name(),
+                    rule: &rule.compiled,
+                    parameters,
+                    server: self.view.gateway.server,
+                    pedantic: self.pedantic,
+                    intent: hint.as_ref().filter(|_| gated).map(|hint| (intent, hint)),
+                };
+                let read = |slot: Slot| {
+                    let index = facts[slot.0];
+                    cells[index].get_or_init(|| self.facts[index].read(&reader))
+                };
+                findings.extend(case.judge(&read, || place_of(self.view, item)));
+            }
+        }
+        findings
+    }
+}
+
+/// Whether the rule is for anything in this configuration, as far as what is true of all of it says: a rule for another server is not.
+fn may_apply(rule: &Rule, view: &View<'_>, options: &Options) -> bool {
+    let Some(applies) = &rule.compiled.applies else { return true };
+    let reader = Reader::new(view, Item::Gateway);
+    let read = |fact: &Fact| match fact.definition.subject {
+        Subject::Gateway => fact.read(&reader),
+        _ => Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None },
+    };
+    let readings: Vec<Reading> = rule.facts.iter().map(read).collect();
+    applies.evaluate(&|slot: Slot| &readings[slot.0], &options.parameters(rule)) != Truth::False
+}
+
+/// The intent that a reading of the fact `intent` gives; what is unknown is none.
+fn intent_of(reading: &Reading) -> Intent {
+    match &reading.value {
+        Ok(Value::Text(name)) => Intent::named(name).unwrap_or(Intent::None),
+        _ => Intent::None,
+    }
+}
+
+/// The place of an item itself, for findings whose facts come from nowhere in particular.
+fn place_of(view: &View<'_>, item: Item) -> Span {
+    let gateway = view.gateway;
+    match item {
+        Item::Route(id) => gateway.route(id).span,
+        Item::Upstream(id) => gateway.upstream(id).span,
+        Item::Site(id) => gateway.site(id).span,
+        Item::Directive(index) => gateway.remarks[index].span,
+        Item::Gateway => Span::new(gateway.root, 0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Level;
+    use crate::source::SourceId;
+
+    fn finding(start: u32, rule: &str, level: Level, message: &str) -> Finding {
+        Finding {
+            rule: rule.to_owned(),
+            level,
+            intent: None,
+            message: message.to_owned(),
+            span: Span::new(SourceId(0), start, start + 1),
+            label: String::new(),
+            labels: Vec::new(),
+            help: None,
+        }
+    }
+
+    #[test]
+    fn findings_stand_by_place_then_rule_and_the_same_is_said_once_at_its_worst() {
+        let mut findings = vec![
+            finding(9, "a", Level::Note, "m"),
+            finding(3, "b", Level::Warning, "m"),
+            finding(3, "b", Level::Error, "m"),
+            finding(3, "b", Level::Note, "other"),
+            finding(3, "a", Level::Note, "m"),
+        ];
+        let wanted = [&findings[4], &findings[2], &findings[3], &findings[0]].map(Clone::clone);
+        settle(&mut findings);
+        assert_eq!(findings, wanted);
+    }
+
+    #[test]
+    fn an_intent_that_is_not_known_is_none() {
+        let unknown = Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None };
+        assert_eq!(intent_of(&unknown), Intent::None);
+        assert_eq!(intent_of(&Reading::new(Value::Text("inferred".to_owned()))), Intent::Inferred);
+    }
+}

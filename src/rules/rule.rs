@@ -1,0 +1,109 @@
+//! A rule: one page, compiled.
+
+use std::borrow::Cow;
+
+use super::compile::{Compiled, compile};
+use super::finding::Level;
+use super::form::{Form, Safety};
+use super::page::{Example, Page};
+use super::problem::{Fault, RuleError};
+use crate::facts::{Fact, Subject};
+use crate::gateway::Server;
+
+/// A judgement over facts.
+#[derive(Debug)]
+pub struct Rule {
+    name: String,
+    page: Cow<'static, str>,
+    summary: String,
+    examples: Vec<Example>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) compiled: Compiled,
+}
+
+impl Rule {
+    /// Compiles the page that lies at `path`.
+    ///
+    /// # Errors
+    /// Where the page is not in the form of a rule, or names facts that there are not.
+    pub fn parse(path: &str, page: impl Into<Cow<'static, str>>) -> Result<Self, Box<RuleError>> {
+        let page = page.into();
+        let parts = Page::parse(&page).map_err(|fault| RuleError::new(path, &page, fault))?;
+        let (compiled, facts) = Self::compile(&page[parts.block.clone()])
+            .map_err(|fault| RuleError::new(path, &page, fault.moved(parts.block.start)))?;
+        let name = page[parts.title].to_owned();
+        Ok(Self { name, summary: parts.summary, examples: parts.examples, facts, compiled, page })
+    }
+
+    fn compile(block: &str) -> Result<(Compiled, Vec<Fact>), Fault> {
+        let kind = |name: &str| Fact::named(name).map(|fact| (fact.definition.subject, fact.definition.kind));
+        let compiled = compile(&Form::parse(block)?, &kind)?;
+        // Every name was found once already.
+        let facts = compiled.facts.iter().map(|name| Fact::named(name)).collect::<Result<_, _>>();
+        Ok((compiled, facts.map_err(|unknown| Fault::at(0..block.len(), unknown))?))
+    }
+
+    /// Its name, e.g. `read-timeout-short`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its page, in Markdown.
+    #[must_use]
+    pub fn page(&self) -> &str {
+        &self.page
+    }
+
+    /// The first sentence of its prose.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        self.compiled.subject
+    }
+
+    /// Its level at its worst: where a WebSocket is declared and nothing lowers it.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        let grades = self.compiled.grades.iter().map(|(_, grade)| *grade);
+        let worst = grades.fold(self.compiled.grade, Ord::max);
+        worst.shown(true).unwrap_or(Level::Note)
+    }
+
+    /// Whether it judges only routes meant for WebSockets.
+    #[must_use]
+    pub fn is_about_websockets(&self) -> bool {
+        self.compiled.websocket
+    }
+
+    /// How far its fix can be trusted, where it has one.
+    #[must_use]
+    pub fn safety(&self) -> Option<Safety> {
+        self.compiled.safety
+    }
+
+    /// The examples of its page.
+    #[must_use]
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
+    }
+
+    /// The servers that its examples are of.
+    #[must_use]
+    pub fn servers(&self) -> Vec<Server> {
+        let mut servers: Vec<Server> = self.examples.iter().map(|example| example.server).collect();
+        servers.sort_unstable();
+        servers.dedup();
+        servers
+    }
+
+    /// The parameters that a user may set: name and value where he does not.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, String)> {
+        self.compiled.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter.default.to_string()))
+    }
+}
