@@ -46,7 +46,7 @@ fn the_broken_one_raises_what_its_readme_says() {
             "nginx/conf.d/openclaw.conf",
             "proxy_set_header X-Forwarded-User nina@example.com;",
         ],
-        ["warning", "read-timeout-short", "nginx/conf.d/openclaw.conf", "proxy_pass http://openclaw;"],
+        ["warning", "read-timeout-short", "nginx/snippets/websocket.conf", "proxy_set_header Upgrade    $http_upgrade;"],
         ["error", "http-version-too-low", "nginx/conf.d/canvas.conf", "proxy_pass http://127.0.0.1:18793;"],
         ["warning", "read-timeout-short", "nginx/conf.d/canvas.conf", "proxy_pass http://127.0.0.1:18793;"],
         ["warning", "upgrade-header-missing", "nginx/conf.d/grafana.conf", "proxy_pass http://grafana;"],
@@ -76,6 +76,17 @@ fn the_mended_one_raises_nothing() {
     let (output, report) = check(&["--pedantic", "fixtures/openclaw-mended"]);
     assert_eq!(findings(&report), Vec::<[String; 4]>::new());
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let (_, shown) = readme.split_once("```console\n$ proxylint ").unwrap();
+    let (command, shown) = shown.split_once('\n').unwrap();
+    let (shown, _) = shown.split_once("```\n").unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_proxylint"));
+    let output = program.current_dir(repository()).args(command.split(' ')).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), shown);
 }
 
 /// A copy of a fixture in which every file has been changed by `change`.
