@@ -95,6 +95,8 @@ pub enum Property {
     MergeSlashes,
     /// How many headers a request may have: `max_headers`.
     MaxHeaders,
+    /// How long a line of a request's head may be: `large_client_header_buffers`.
+    LongestLine,
     /// How many bytes a second the client is sent: `limit_rate`.
     Rate,
     /// Whether answers are searched for commands, which holds them back: `ssi`.

@@ -15,6 +15,9 @@ use crate::source::Span;
 /// How often a request may be sent elsewhere within the server: `NGX_HTTP_MAX_URI_CHANGES`.
 const MAX_CHANGES: u8 = 10;
 
+/// How long a line of a request's head may be unless set otherwise (`ngx_http_core_merge_srv_conf`).
+const LONGEST_LINE: u64 = 8192;
+
 /// Since this version a socket for HTTP/2 without TLS recognises HTTP/1.1.
 const RECOGNISES_HTTP_1: Version = Version::new(1, 25, 1);
 
@@ -241,6 +244,13 @@ impl<'a> Following<'a> {
         {
             self.note(span, format!("takes {most} headers, and the handshake has {}", self.request.headers.len()));
             return Ok(Next::Status(400));
+        }
+        let (longest, span) = self.number(Property::LongestLine)?.unwrap_or((LONGEST_LINE, None));
+        // A line, its `: ` and its end must fit (`ngx_http_alloc_large_header_buffer`).
+        if let Some((name, _)) = self.request.headers.iter().find(|(name, value)| (name.len() + value.len()) as u64 + 4 > longest) {
+            let message = format!("the client's {name} is longer than the {longest} bytes that a line may have");
+            self.note(span, message);
+            return Ok(Next::Status(494));
         }
         if self.request.tls
             && let Some((true, span)) = self.flag(Property::VerifyClient)?

@@ -79,7 +79,7 @@ impl Following<'_> {
             return Ok(self.bad_gateway(502));
         }
         let method = self.text(Property::Method)?;
-        let lines = nginx_header_lines(&self.environment(), self.followed.scope, None)?;
+        let lines = as_received(nginx_header_lines(&self.environment(), self.followed.scope, None)?);
         let body = self.text(Property::Body)?;
         let request = UpstreamRequest {
             method: method.as_ref().map_or_else(|| self.request.method.clone(), |(method, _)| method.clone()),
@@ -334,6 +334,25 @@ fn with_request(next: Next, request: UpstreamRequest) -> Next {
     }
 }
 
+/// The lines as the upstream reads them: nginx writes names and values as they are, with whatever line ends and colons they hold.
+fn as_received(lines: Vec<HeaderLine>) -> Vec<HeaderLine> {
+    let mut received = Vec::with_capacity(lines.len());
+    for line in lines {
+        let plain = !line.name.contains([':', '\r', '\n']);
+        match &line.value {
+            Ok(value) if !(plain && value.trim() == value && !value.contains('\n')) && !value.is_empty() => {
+                for text in format!("{}: {value}", line.name).lines() {
+                    let (name, value) = text.split_once(':').unwrap_or((text, ""));
+                    let value = Ok(value.trim().to_owned());
+                    received.push(HeaderLine { name: name.trim().to_owned(), value, ..line.clone() });
+                }
+            }
+            _ => received.push(line),
+        }
+    }
+    received
+}
+
 /// The headers that are sent. One whose value depends on the moment is shown by the reason.
 fn sent(lines: &[HeaderLine], body: Option<usize>) -> Vec<(String, String)> {
     let shown = |line: &HeaderLine| {
@@ -430,6 +449,14 @@ mod tests {
         assert_eq!(parts("app?y", true), ("app".to_owned(), Some("/?y".to_owned())));
         assert_eq!(parts("unix:/run/a.sock:/x", false), ("unix:/run/a.sock".to_owned(), Some("/x".to_owned())));
         assert_eq!(parts("unix:/run/a.sock", false), ("unix:/run/a.sock".to_owned(), None));
+    }
+
+    #[test]
+    fn what_is_written_is_not_always_what_is_read() {
+        let line = |name: &str, value: &str| HeaderLine { name: name.to_owned(), value: Ok(value.to_owned()), span: None, until: None };
+        let lines = as_received(vec![line("Upgrade:", "websocket"), line("Connection", " upgrade \r\nX-Y: 1"), line("Host", "a:80")]);
+        let read: Vec<_> = lines.iter().map(|line| (line.name.as_str(), line.value.as_deref().unwrap())).collect();
+        assert_eq!(read, [("Upgrade", ": websocket"), ("Connection", "upgrade"), ("X-Y", "1"), ("Host", "a:80")]);
     }
 
     #[test]

@@ -60,6 +60,9 @@ impl<'a> Lowerer<'a> {
             b"port_in_redirect" => (Property::PortInRedirect, Self::flag),
             b"merge_slashes" => (Property::MergeSlashes, Self::flag),
             b"max_headers" => (Property::MaxHeaders, Self::size),
+            b"large_client_header_buffers" => {
+                (Property::LongestLine, |_, line| line.word(1).and_then(|word| values::size(&word.value())).map(Assigned::Number))
+            }
             b"limit_rate" => (Property::Rate, Self::size),
             b"ssi" => (Property::Commands, Self::flag),
             b"ssl_verify_client" => {
