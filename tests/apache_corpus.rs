@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use proxylint::apache::parse;
+use proxylint::apache::{self, parse};
+use proxylint::gateway::{Gateway, Remark, RemarkKind, Server};
+use proxylint::project::{Root, Store};
 use proxylint::source::LineIndex;
 use proxylint::tree::{Tree, is_template};
 
@@ -52,6 +54,56 @@ fn every_byte_comes_back_and_few_files_have_errors() {
         ("wekan+wekan", 1),
     ];
     assert_eq!(with_errors, expected.map(|(name, count)| (name.to_owned(), count)).into());
+}
+
+/// A main file with its tree around it, resolved and lowered.
+fn lower(main: &Path) -> Gateway {
+    let base = main.parent().unwrap();
+    let mut store = Store::default();
+    store.add_base(base).unwrap();
+    let source = store.load(&[main.to_path_buf()], Server::Apache).remove(0).unwrap();
+    let root = Root { server: Server::Apache, source, base: base.to_path_buf(), is_main: true };
+    let resolved = apache::resolve(&mut store, &root);
+    apache::lower(&store, &root, &resolved, None)
+}
+
+#[test]
+fn whole_trees_are_read_with_their_includes() {
+    let Some(folder) = common::shared("corpus/apache") else { return };
+    let mut mains = 0;
+    for path in files(&folder) {
+        let name = path.file_name().unwrap().to_string_lossy();
+        if name == "apache2.conf" || name == "httpd.conf" {
+            let gateway = lower(&path);
+            assert!(gateway.sites[0].is_main, "{}", path.display());
+            mains += 1;
+        }
+        // Whatever it is, reading it as a fragment ends and does not panic.
+        let mut store = Store::default();
+        let source = store.add(path.clone(), fs::read(&path).unwrap(), Server::Apache);
+        let root = Root { server: Server::Apache, source, base: path.parent().unwrap().to_path_buf(), is_main: false };
+        let resolved = apache::resolve(&mut store, &root);
+        assert!(!apache::lower(&store, &root, &resolved, None).sites.is_empty());
+    }
+    assert!(mains > 0);
+    let debian = lower(&folder.join("certbot+certbot/testdata/debian_apache_2_4/multiple_vhosts/apache2/apache2.conf"));
+    assert_eq!(debian.sites.len(), 3, "the main server and the hosts of sites-enabled that are no links");
+}
+
+#[test]
+fn every_case_that_a_real_httpd_ran_is_modelled() {
+    let Some(folder) = common::shared("ground-truth/apache") else { return };
+    for case in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+        let gateway = lower(&case.join("httpd.conf"));
+        assert!(gateway.sites[0].is_main);
+        // An accepted configuration is not called wrong.
+        let expected: serde_json::Value = serde_json::from_slice(&fs::read(case.join("expected.json")).unwrap()).unwrap();
+        let accepted = expected.as_object().unwrap().values().all(|run| run["configtest"] == "Syntax OK");
+        let wrong =
+            |remark: &Remark| matches!(remark.kind, RemarkKind::Syntax { .. } | RemarkKind::IncludeMissing { inside: true, .. });
+        let found: Vec<_> = gateway.remarks.iter().filter(|remark| wrong(remark)).collect();
+        assert!(!accepted || found.is_empty(), "{}: {found:?}", case.display());
+    }
 }
 
 /// The file and line of `Syntax error on line N of FILE: reason`, or of `FILE:N: reason`; the innermost where files include files.

@@ -1,5 +1,7 @@
 //! The program as its users run it: exit codes, output formats, what goes to standard error, hostile input.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;

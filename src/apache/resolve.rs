@@ -48,11 +48,11 @@ pub fn resolve(store: &mut Store, root: &Root) -> Resolved {
 /// Carries out what httpd of `version` does while it reads `root`.
 #[must_use]
 pub fn resolve_for(store: &mut Store, root: &Root, version: Option<Version>) -> Resolved {
-    let mut first = Reader::new(root, version, root.is_main);
+    let mut first = Reader::new(root, version, if root.is_main { Absence::Known } else { Absence::Unknown });
     first.run(store, root);
     // Whether a module is absent is known at the end only: if not everything was there, read again without saying so.
-    if first.decided_by_absence && !first.resolved.modules.complete {
-        let mut again = Reader::new(root, version, false);
+    if first.absence == Absence::Decisive && !first.resolved.modules.complete {
+        let mut again = Reader::new(root, version, Absence::Unknown);
         again.run(store, root);
         return again.resolved;
     }
@@ -131,6 +131,17 @@ fn read_time(name: &[u8]) -> Option<ReadTime> {
     table.iter().find(|(it, _)| name.eq_ignore_ascii_case(it.as_bytes())).map(|&(_, it)| it)
 }
 
+/// Whether modules not loaded so far count as absent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    /// They may be loaded elsewhere.
+    Unknown,
+    /// They do.
+    Known,
+    /// They do, and a condition turned on it.
+    Decisive,
+}
+
 struct Reader {
     resolved: Resolved,
     frames: Vec<Frame>,
@@ -139,17 +150,14 @@ struct Reader {
     server_root: ServerRoot,
     version: Option<Version>,
     is_main: bool,
-    /// Whether modules not loaded so far count as absent.
-    absence_known: bool,
-    /// Whether that mattered.
-    decided_by_absence: bool,
+    absence: Absence,
     /// Set where a limit is reached: httpd stops, or would not end.
     stopped: bool,
     reached: FxHashSet<SourceId>,
 }
 
 impl Reader {
-    fn new(root: &Root, version: Option<Version>, absence_known: bool) -> Self {
+    fn new(root: &Root, version: Option<Version>, absence: Absence) -> Self {
         let mut resolved = Resolved::default();
         resolved.modules.loaded.extend(BUILT_IN.iter().map(|&name| (name.to_owned(), None)));
         if !root.is_main {
@@ -163,8 +171,7 @@ impl Reader {
             server_root: ServerRoot { place: root.base.clone(), written: None },
             version,
             is_main: root.is_main,
-            absence_known,
-            decided_by_absence: false,
+            absence,
             stopped: false,
             reached: FxHashSet::default(),
         }
@@ -330,9 +337,10 @@ impl Reader {
             ReadTime::Error => return,
             _ if unknown.is_some() => Outcome::Assumed,
             ReadTime::IfModule => {
-                let outcome = condition::if_module(first, &self.resolved.modules, self.absence_known);
-                self.decided_by_absence |=
-                    self.absence_known && outcome != condition::if_module(first, &self.resolved.modules, false);
+                let outcome = condition::if_module(first, &self.resolved.modules, self.absence != Absence::Unknown);
+                if outcome != condition::if_module(first, &self.resolved.modules, false) {
+                    self.absence = Absence::Decisive;
+                }
                 outcome
             }
             ReadTime::IfDefine => condition::if_define(first, &self.defines),
@@ -363,7 +371,9 @@ impl Reader {
                 if unread {
                     self.unseen(span, Unknown::MissingInclude(span));
                 }
-                sources.iter().for_each(|&source| self.reach(source));
+                for &source in &sources {
+                    self.reach(source);
+                }
                 // The first is to be read next, so it is put on top.
                 for source in sources.into_iter().rev() {
                     self.open_file(store, source, depth);

@@ -263,20 +263,35 @@ fn io_error(error: io::Error) -> LoadError {
 
 fn read(bases: &[Base], real: &Path, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result<Loaded, LoadError> {
     let mut file = File::open(real).map_err(io_error)?;
-    let mut bytes = Vec::with_capacity(HEAD);
-    (&mut file).take(HEAD as u64).read_to_end(&mut bytes).map_err(io_error)?;
-    let server = decide(real, &bytes).ok_or(LoadError::Foreign)?;
-    if bytes.len() == HEAD {
+    // On the stack: most files are smaller, and what is kept of each is to be no larger than the file.
+    let mut buffer = [0; HEAD];
+    let head = read_head(&mut file, &mut buffer).map_err(io_error)?;
+    let server = decide(real, head).ok_or(LoadError::Foreign)?;
+    let mut bytes = head.to_vec();
+    if head.len() == HEAD {
         // It may have grown since its size was looked at.
         file.take(Sources::MAX_BYTES + 1 - HEAD as u64).read_to_end(&mut bytes).map_err(io_error)?;
         if bytes.len() as u64 > Sources::MAX_BYTES {
             return Err(LoadError::TooLarge);
         }
+        bytes.shrink_to_fit();
     }
-    // Kept for the whole run: without the room left over from reading.
-    bytes.shrink_to_fit();
     let tree = language::parse(server, real, &bytes);
     Ok(Loaded { real: real.to_path_buf(), shown: shown(bases, real), bytes, server, tree })
+}
+
+/// Fills `buffer` from the beginning of `file`, as far as there is anything; returns what was read.
+fn read_head<'a>(file: &mut File, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(&buffer[..filled])
 }
 
 /// The path as the user would name it: below the base as it was given.
