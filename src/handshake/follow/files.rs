@@ -70,6 +70,11 @@ impl Place {
         Ok(Self { root: "html".to_owned(), replaced: Replaced::Nothing, span: None })
     }
 
+    /// The same, where its directory is not below the one that the server was built for.
+    pub(super) fn absolute(self) -> Known<Self> {
+        if self.root.starts_with('/') { Ok(self) } else { Err(Unknown::Environment) }
+    }
+
     /// The file that stands for the path `path` of a request.
     pub(super) fn path(&self, path: &str) -> String {
         match self.replaced {
@@ -189,6 +194,10 @@ impl Following<'_> {
             }
         }
         let shown = place.path(path);
+        if let (false, Some(span)) = (shown.ends_with('/'), place.span) {
+            // An `alias` without the slash of its location: names are glued to the directory's.
+            return Err(Unknown::Unmodelled(span));
+        }
         if self.look(place, path)? != Some(FileKind::Directory) {
             self.note(at, format!("files are served, and the directory `{shown}` is not in the given tree"));
             return Ok(Next::Status(404));

@@ -12,8 +12,8 @@ use crate::handshake::request::Request;
 use crate::handshake::{Because, Chosen, UpstreamRequest, Verdict, Walk, find_location};
 use crate::source::Span;
 
-/// How often a request may be sent elsewhere within the server: `NGX_HTTP_MAX_URI_CHANGES`.
-const MAX_CHANGES: u8 = 10;
+/// When a request that is sent elsewhere within the server again and again is given up: one more than `NGX_HTTP_MAX_URI_CHANGES`.
+const MAX_CHANGES: u8 = 11;
 
 /// How long a line of a request's head may be unless set otherwise (`ngx_http_core_merge_srv_conf`).
 const LONGEST_LINE: u64 = 8192;
@@ -53,6 +53,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         answer: None,
         handled: false,
         failed: false,
+        sent: None,
         subrequest: false,
         location: None,
         because: std::mem::take(&mut walk.because),
@@ -110,6 +111,8 @@ pub(super) struct Following<'a> {
     handled: bool,
     /// Whether the upstream could not be asked.
     pub(super) failed: bool,
+    /// What an upstream was sent whose answer was of no use.
+    pub(super) sent: Option<UpstreamRequest>,
     /// Whether this is a request of the server's own, beside the client's.
     pub(super) subrequest: bool,
     /// Where the client is sent.
@@ -305,18 +308,13 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// Takes one off the times that the request may still be sent elsewhere; whether any was left.
+    /// Takes one off the times that the request may still be sent elsewhere; whether that was not the last.
     pub(super) fn may_change(&mut self) -> bool {
-        match self.changes.checked_sub(1) {
-            Some(left) => {
-                self.changes = left;
-                true
-            }
-            None => {
-                self.note(None, format!("sent elsewhere within the server for the {}th time: a cycle", MAX_CHANGES + 1));
-                false
-            }
+        self.changes = self.changes.saturating_sub(1);
+        if self.changes == 0 {
+            self.note(None, format!("sent elsewhere within the server for the {MAX_CHANGES}th time: a cycle"));
         }
+        self.changes > 0
     }
 
     fn rewrite_site(&mut self) -> Known<Next> {
@@ -492,6 +490,7 @@ impl<'a> Following<'a> {
             answer: None,
             handled: false,
             failed: false,
+            sent: None,
             subrequest: true,
             location: None,
             because: Vec::new(),
@@ -555,7 +554,7 @@ impl<'a> Following<'a> {
         };
         let verdict =
             if self.failed { Verdict::BadGateway { status } } else { Verdict::Answered { status, location } };
-        Ok(Outcome { verdict, upstream_request: None })
+        Ok(Outcome { verdict, upstream_request: self.sent.take() })
     }
 
     /// A redirect's target as the client sees it (`ngx_http_header_filter`).

@@ -89,12 +89,13 @@ impl Following<'_> {
         };
         self.note(Some(proxy.span), format!("passed on as {} {} HTTP/{}", request.method, request.target, request.http_version));
         if let Some(next) = self.impatient(proxy)? {
-            return Ok(with_request(next, request));
+            self.sent = Some(request);
+            return Ok(next);
         }
         if let Some((0, span)) = self.number(Property::BufferSize)? {
             self.blame(span, "no answer fits into a buffer of 0 bytes".to_owned());
-            self.failed = true;
-            return Ok(Next::Status(502));
+            self.sent = Some(request);
+            return Ok(self.bad_gateway(502));
         }
         let faults = self.faults(proxy, &request, &lines, version.1, method.map(|(_, span)| span), body.map(|(_, span)| span))?;
         if !faults.is_empty() {
