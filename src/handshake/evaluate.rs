@@ -109,7 +109,7 @@ impl Environment<'_> {
             Variable::Query => request.query.clone().unwrap_or_default(),
             Variable::QueryMark => request.query.as_ref().map(|_| "?".to_owned()).unwrap_or_default(),
             Variable::Host => request.host.clone(),
-            Variable::SiteName => self.site.names.first().map(|name| texts.show(name.text).into_owned()).unwrap_or_default(),
+            Variable::SiteName => self.site_name(),
             Variable::Scheme => if request.tls { "https" } else { "http" }.to_owned(),
             Variable::Tls => if request.tls { "on" } else { "" }.to_owned(),
             Variable::Method => request.method.clone(),
@@ -129,6 +129,12 @@ impl Environment<'_> {
             Variable::ConditionCapture(group) => capture(self.condition_captures, group)?,
             Variable::Defined(name) => return self.defined(name, depth),
         })
+    }
+
+    /// The first name of the site; `.example.com` is `example.com` here (`ngx_http_core_merge_srv_conf`).
+    pub(super) fn site_name(&self) -> String {
+        let name = self.site.names.first().map(|name| self.gateway.texts.show(name.text).into_owned()).unwrap_or_default();
+        name.strip_prefix('.').map(str::to_owned).unwrap_or(name)
     }
 
     /// Host and port of the upstream as a `Host` header names it, and the port (`ngx_http_proxy_set_vars`).

@@ -9,8 +9,8 @@ use crate::gateway::{Assigned, Fallback, Known, Matcher, Property, TryFiles, Unk
 use crate::handshake::evaluate::Environment;
 use crate::source::Span;
 
-/// What an installation brings along below its own root (`auto/install`).
-const STOCK: [&str; 3] = ["/", "/index.html", "/50x.html"];
+/// What every installation brings along below its own root; and what some do.
+const STOCK: (&str, &str) = ("/index.html", "/50x.html");
 
 /// Where the files of a location are: `root` or `alias`.
 #[derive(Clone, Debug)]
@@ -87,33 +87,40 @@ impl Place {
 
 impl Following<'_> {
     /// What stands in the given tree for the path `path` of a request.
-    fn look(&self, place: &Place, path: &str) -> Known<Option<FileKind>> {
+    fn look(&self, place: &Place, path: &str) -> Option<FileKind> {
         let file = place.path(path);
-        let found = (self.files)(Path::new(&file));
-        if found.is_none() && place.span.is_none() && STOCK.contains(&path) {
-            return Err(Unknown::Environment);
-        }
-        Ok(found)
+        let stock = || match path {
+            _ if place.span.is_some() => None,
+            "/" => Some(FileKind::Directory),
+            path => (path == STOCK.0).then_some(FileKind::File),
+        };
+        (self.files)(Path::new(&file)).or_else(stock)
     }
 
     /// `ngx_http_try_files_handler`.
     pub(super) fn try_files(&mut self, try_files: &TryFiles) -> Known<Option<Next>> {
         let place = Place::of(&self.environment())?;
-        for candidate in &try_files.candidates {
+        // The location's own part, which an alias replaces, is taken off where variables have put it there.
+        let own = match place.replaced {
+            Replaced::Prefix(length) => self.request.path.get(..length).unwrap_or_default().to_owned(),
+            _ => String::new(),
+        };
+        let gateway = self.gateway;
+        let inside = |value, text: String| match text.strip_prefix(own.as_str()) {
+            Some(rest) if gateway.symbolics.literal(value, &gateway.texts).is_none() => rest.to_owned(),
+            _ => text,
+        };
+        let paths = try_files.candidates.iter().map(|candidate| {
             let path = self.environment().evaluate(candidate.path)?;
-            // `$uri` begins with the part that an alias replaces; other names do not.
-            let inside = match place.replaced {
-                Replaced::Prefix(length) if !path.starts_with(self.request.path.get(..length).unwrap_or_default()) => {
-                    format!("{}{path}", self.request.path.get(..length).unwrap_or_default())
-                }
-                _ => path,
-            };
-            let wanted = if candidate.directory { FileKind::Directory } else { FileKind::File };
-            // A directory is asked for without its slash; the root itself is there where it is given.
-            let found = self.look(&place, if inside.is_empty() { "/" } else { &inside })?;
-            if found == Some(wanted) {
-                self.note(Some(try_files.span), format!("the file `{}` is there", place.path(&inside)));
-                self.request.path = if inside.is_empty() { "/".to_owned() } else { inside };
+            Ok((format!("{own}{}", inside(candidate.path, path)), candidate.directory))
+        });
+        let paths: Vec<(String, bool)> = paths.collect::<Known<_>>()?;
+        for (path, directory) in paths {
+            // A directory is asked for without its slash; nothing is left of the root's.
+            let path = if path.is_empty() { "/".to_owned() } else { path };
+            if self.look(&place, &path) == Some(if directory { FileKind::Directory } else { FileKind::File }) {
+                self.note(Some(try_files.span), format!("`{}` is there", place.path(&path)));
+                self.request.path = path;
                 return Ok(None);
             }
         }
@@ -125,7 +132,8 @@ impl Following<'_> {
                 Ok(Some(Next::Status(status)))
             }
             Fallback::Redirect(target) => {
-                let target = self.environment().evaluate(target)?;
+                let text = self.environment().evaluate(target)?;
+                let target = inside(target, text);
                 self.note(Some(try_files.span), format!("{absent}: goes on as `{target}`"));
                 Ok(Some(self.elsewhere(&target)))
             }
@@ -146,8 +154,11 @@ impl Following<'_> {
         if path.ends_with('/') {
             return self.directory(&place, &path, at);
         }
+        if place.span.is_none() && path == STOCK.1 {
+            return Err(Unknown::Environment);
+        }
         let shown = place.path(&path);
-        Ok(match self.look(&place, &path)? {
+        Ok(match self.look(&place, &path) {
             Some(FileKind::File) if self.request.method == "POST" => {
                 self.note(at, format!("the file `{shown}` takes no POST"));
                 Next::Status(405)
@@ -183,24 +194,25 @@ impl Following<'_> {
         if level.is_none() {
             names.push("index.html".to_owned());
         }
+        let shown = place.path(path);
         for name in names {
             if name.starts_with('/') {
                 return Ok(self.redirect(name, self.request.query.clone()));
             }
             let index = format!("{path}{name}");
-            if self.look(place, &index)? == Some(FileKind::File) {
+            if self.look(place, &index) == Some(FileKind::File) {
                 self.note(at, format!("`{}` stands for the directory", place.path(&index)));
                 return Ok(self.redirect(index, self.request.query.clone()));
             }
-        }
-        let shown = place.path(path);
-        if let (false, Some(span)) = (shown.ends_with('/'), place.span) {
-            // An `alias` without the slash of its location: names are glued to the directory's.
-            return Err(Unknown::Unmodelled(span));
-        }
-        if self.look(place, path)? != Some(FileKind::Directory) {
-            self.note(at, format!("files are served, and the directory `{shown}` is not in the given tree"));
-            return Ok(Next::Status(404));
+            if let (false, Some(span)) = (shown.ends_with('/'), place.span) {
+                // An `alias` without the slash of its location: names are glued to the directory's.
+                return Err(Unknown::Unmodelled(span));
+            }
+            // The directory is looked at when the first index is not there (`ngx_http_index_test_dir`).
+            if self.look(place, path) != Some(FileKind::Directory) {
+                self.note(at, format!("files are served, and the directory `{shown}` is not in the given tree"));
+                return Ok(Next::Status(404));
+            }
         }
         if self.flag(Property::Autoindex)?.is_some_and(|(on, _)| on) {
             self.note(at, format!("the directory `{shown}` is listed"));

@@ -562,10 +562,8 @@ impl<'a> Following<'a> {
         if !location.starts_with('/') || !self.is_on(Property::AbsoluteRedirect, true)? {
             return Ok(location);
         }
-        let texts = &self.gateway.texts;
         let host = if self.is_on(Property::SiteNameInRedirect, false)? {
-            let names = &self.gateway.site(self.site).names;
-            names.first().map(|name| texts.show(name.text).into_owned()).unwrap_or_default()
+            self.environment().site_name()
         } else {
             self.request.host.clone()
         };
