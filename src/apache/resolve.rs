@@ -210,7 +210,7 @@ impl Reader {
 
     fn open_file(&mut self, store: &Store, source: SourceId, depth: u32) {
         let tree = store.tree(source);
-        let is_hole = |(_, token): &(u32, &crate::tree::Token)| token.kind == TokenKind::Hole;
+        let is_hole = |(_, token): &(u32, crate::tree::Token)| token.kind == TokenKind::Hole;
         let holes: Rc<[TokenId]> = (0u32..).zip(tree.tokens()).filter(is_hole).map(|(at, _)| TokenId(at)).collect();
         if let Some(&hole) = holes.first() {
             let range = tree.range(hole);

@@ -1,6 +1,6 @@
 //! Grows a [`Tree`] front to back; open blocks live on an explicit stack, so nesting is limited by memory alone.
 
-use super::{Directive, DirectiveId, Shape, SyntaxError, Token, TokenId, TokenKind, Tree};
+use super::{Directive, DirectiveId, Packed, Shape, SyntaxError, Token, TokenId, TokenKind, Tree};
 
 /// Collects tokens and directives in the order in which a parser meets them.
 #[derive(Debug, Default)]
@@ -36,13 +36,13 @@ impl Builder {
     /// One past the last byte of the last token: where the next token begins.
     #[must_use]
     pub fn offset(&self) -> u32 {
-        self.tree.tokens.last().map_or(0, |token| token.end)
+        self.tree.tokens.last().map_or(0, |token| token.end())
     }
 
     /// Appends a token that reaches to `end`. An empty one is not stored.
     pub fn token(&mut self, kind: TokenKind, end: u32) {
         if end > self.offset() {
-            self.tree.tokens.push(Token { kind, end });
+            self.tree.tokens.push(Packed::new(Token { kind, end }));
         }
     }
 

@@ -398,7 +398,7 @@ impl<'a> Lowerer<'a> {
         let (tree, bytes) = (self.store.tree(file), self.store.sources.get(file).bytes());
         let lines = || tree.children(None).map(|id| Line { source: file, tree, bytes, id });
         let only_sets = lines().all(|line| line.shape() == Shape::Simple && !line.is_holed() && !does_more(line.name()));
-        let whole = !tree.tokens().iter().any(|token| matches!(token.kind, TokenKind::Hole | TokenKind::Tag));
+        let whole = !tree.tokens().any(|token| matches!(token.kind, TokenKind::Hole | TokenKind::Tag));
         let snippet = (only_sets && whole).then(|| {
             let mut entries = Vec::new();
             for line in lines() {
