@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proxylint::apache::{self, parse};
 use proxylint::gateway::{Gateway, Remark, RemarkKind, Server};

@@ -1,6 +1,6 @@
 //! The configuration phase: includes, definitions, conditions and macros carried out, leaving the lines that are in effect.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
@@ -381,7 +381,12 @@ impl Reader {
                 return;
             }
             Included::Missing if optional => return,
-            Included::Missing => self.is_main,
+            // A whole directory that is missing is brought by something else: another repository, the deployment.
+            Included::Missing => {
+                let place = self.server_root.locate(store, path);
+                let directory = place.as_deref().and_then(Path::parent);
+                self.is_main && directory.is_some_and(|directory| store.list(directory).is_some())
+            }
             Included::Elsewhere => false,
         };
         let path = String::from_utf8_lossy(path).into_owned();

@@ -76,8 +76,10 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
     {
         let asks_for_upgrade =
             |part: &Part| matches!(part, Part::Variable(Variable::RequestHeader(name)) if gateway.texts.get(*name) == b"upgrade");
-        let condition =
-            rewrite.conditions.iter().find(|condition| gateway.symbolics.get(condition.subject).iter().any(asks_for_upgrade));
+        let condition = rewrite
+            .conditions
+            .iter()
+            .find(|condition| !condition.negated && gateway.symbolics.get(condition.subject).iter().any(asks_for_upgrade));
         return condition
             .map(|condition| vec![Evidence { span: condition.span, note: "only requests for an upgrade come here".into() }]);
     }

@@ -143,6 +143,10 @@ fn forwarded_upgrade(environment: &Environment<'_>, route: &Route, proxy: &Proxy
     let gateway = environment.gateway;
     let is_websocket = matches!(proxy.protocol, Protocol::Ws | Protocol::Wss);
     let mut sent = Sent::default();
+    // A group whose backends are not seen, or a scheme that variables decide.
+    if matches!(proxy.protocol, Protocol::Balancer | Protocol::Other) {
+        return Err(Unknown::Unmodelled(proxy.span));
+    }
     if !proxy.protocol.is_http() || !is_websocket && gateway.version.is_some_and(|version| version < HTTP_UPGRADES) {
         return Ok(sent);
     }
@@ -158,7 +162,9 @@ fn forwarded_upgrade(environment: &Environment<'_>, route: &Route, proxy: &Proxy
     let asked = client_header(environment, route, "upgrade")?;
     sent.spans.extend(&asked.spans);
     if let (Some(allowed), Some(asked)) = (allowed, asked.values.into_iter().next())
-        && (matches!(allowed.as_str(), "*" | "ANY") || allowed.split(',').any(|token| token.trim().eq_ignore_ascii_case(&asked)))
+        && (allowed == "*"
+            || allowed.eq_ignore_ascii_case("ANY")
+            || allowed.split(',').any(|token| token.trim().eq_ignore_ascii_case(&asked)))
     {
         sent.values.push(asked);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use memchr::memmem;
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_until, take_while};
+use nom::bytes::complete::{tag, take_until, take_while, take_while1};
 use nom::character::complete::satisfy;
 use nom::combinator::{recognize, value};
 use nom::{IResult, Parser};
@@ -63,7 +63,7 @@ fn hole(input: &[u8]) -> IResult<&[u8], HoleKind> {
         value(HoleKind::Text, (tag("<%="), take_until("%>"), tag("%>"))),
         value(HoleKind::Control, (tag("<%"), take_until("%>"), tag("%>"))),
         value(HoleKind::Text, (tag("${"), upper_name, tag("}"))),
-        value(HoleKind::Text, (tag("@"), upper_name, tag("@"))),
+        value(HoleKind::Text, (tag("@"), name, tag("@"))),
     ))
     .parse(input)
 }
@@ -75,6 +75,11 @@ fn control_tag(input: &[u8]) -> IResult<&[u8], HoleKind> {
     let word = word.strip_prefix(b"-").unwrap_or(word).trim_ascii_start();
     let brings_text = [b"include".as_slice(), b"block", b"call"].iter().any(|keyword| word.starts_with(keyword));
     Ok((rest, if brings_text { HoleKind::Text } else { HoleKind::Control }))
+}
+
+/// A name in any case, as autoconf substitutes them.
+fn name(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_while1(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_').parse(input)
 }
 
 fn upper_name(input: &[u8]) -> IResult<&[u8], &[u8]> {
