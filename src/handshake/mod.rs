@@ -1,6 +1,7 @@
 //! What becomes of one request: the probes, the values of variables under them, what the upstream is sent, how long silence lasts.
 
 mod evaluate;
+mod follow;
 mod idle;
 mod locations;
 mod pattern;
@@ -12,6 +13,7 @@ mod site;
 mod walk;
 
 pub use evaluate::Environment;
+pub use follow::{Client, FileKind, Files, follow};
 pub use idle::{Limit, idle_limit, timeout};
 pub use locations::{Found, find_location};
 pub use pattern::{Patterns, sample_path};

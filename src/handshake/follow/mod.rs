@@ -1,0 +1,87 @@
+//! Follows one request through a gateway: the socket, the site, the server's own way of processing, and the verdict.
+
+mod locations;
+mod mappings;
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::request::Request;
+use super::site::{Chosen, Socket, choose};
+use super::walk::{Because, Verdict, Walk};
+use crate::facts::View;
+use crate::gateway::{Server, Unknown};
+
+/// A client with its request.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// What it asks.
+    pub request: Request,
+    /// The local address and port that it reached.
+    pub socket: Socket,
+    /// Its own address.
+    pub from: IpAddr,
+}
+
+/// What stands at a path of the server's file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+}
+
+/// Looks a path of the server's file system up in the given tree; `None`: it is not there.
+pub type Files<'a> = &'a dyn Fn(&Path) -> Option<FileKind>;
+
+/// What becomes of the client's request.
+#[must_use]
+pub fn follow(view: &View<'_>, client: &Client, files: Files<'_>) -> Walk {
+    let gateway = view.gateway;
+    let chosen = match choose(gateway, &view.patterns, client.socket, &client.request.host) {
+        Ok(Some(chosen)) => chosen,
+        Ok(None) => return nobody_listens(client),
+        Err(why) => return Walk::unknown(why),
+    };
+    match gateway.server {
+        Server::Nginx => locations::follow(view, client, files, chosen),
+        Server::Apache => mappings::follow(view, client, files, chosen),
+    }
+}
+
+fn nobody_listens(client: &Client) -> Walk {
+    let message = format!("nothing listens on port {}", client.socket.port);
+    Walk { because: vec![Because { span: None, message, culprit: true }], ..Walk::unknown(Unknown::Environment) }
+}
+
+impl Walk {
+    /// A walk of which nothing can be said.
+    #[must_use]
+    pub fn unknown(why: Unknown) -> Self {
+        let because = vec![Because { span: why.span(), message: why.reason().to_owned(), culprit: true }];
+        Self { site: None, route: None, upstream_request: None, verdict: Verdict::Unknown(why), because }
+    }
+
+    /// A walk that has come to the site `chosen`.
+    pub(super) fn at_site(view: &View<'_>, chosen: Chosen) -> Self {
+        let site = view.gateway.site(chosen.site);
+        let listen = chosen.listen.map(|span| Because { span: Some(span), message: "listens here".to_owned(), culprit: false });
+        let named = match chosen.name {
+            Some(span) => Because { span: Some(span), message: "has the name that is asked for".to_owned(), culprit: false },
+            None => Because {
+                span: Some(site.span),
+                message: "answers, as no site has the name that is asked for".to_owned(),
+                culprit: false,
+            },
+        };
+        let because = listen.into_iter().chain([named]).collect();
+        Self {
+            site: Some(chosen.site),
+            route: None,
+            upstream_request: None,
+            verdict: Verdict::Unknown(Unknown::Runtime),
+            because,
+        }
+    }
+}
