@@ -19,7 +19,7 @@ pub use locations::{Found, find_location};
 pub use pattern::{Patterns, sample_path};
 pub use request::{Probe, Request};
 pub use select::{Selected, conditions_hold, holds, select};
-pub use send::{HeaderLine, Sent, lost_headers, nginx_header_lines, sent_header};
+pub use send::{HeaderLine, Sent, lost_headers, nginx_header_lines, sent_header, sets_handshake_header};
 pub use shadow::Shadows;
 pub(crate) use site::wildcard_match;
 pub use site::{Chosen, Socket, choose};

@@ -158,6 +158,14 @@ fn headers<'a>(
     })
 }
 
+/// Whether any level of `scope` sets `Upgrade` or `Connection`; most routes need no closer look.
+#[must_use]
+pub fn sets_handshake_header(gateway: &Gateway, scope: ScopeId) -> bool {
+    let [upgrade, connection] = ["upgrade", "connection"].map(|name| gateway.texts.find(name.as_bytes()));
+    let is_one = |entry: &Entry| matches!(entry.assigned, Assigned::Header { lower, .. } if Some(lower) == upgrade || Some(lower) == connection);
+    gateway.scopes.chain(scope).any(|level| gateway.scopes.own(level).any(is_one))
+}
+
 fn passes_client_headers(gateway: &Gateway, scope: ScopeId) -> Known<bool> {
     let setting = gateway.scopes.scalar(scope, Property::PassRequestHeaders)?;
     Ok(!matches!(setting, Some(setting) if setting.value == Assigned::Flag(false)))

@@ -2,6 +2,7 @@
 //! order of definition and use does not matter.
 
 use memchr::memmem;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::line::{Line, Word};
@@ -10,7 +11,7 @@ use crate::gateway::{Definition, Gateway, Remark, RemarkKind};
 use crate::nginx::words::{Piece, pieces};
 use crate::nginx::{Resolved, directives};
 use crate::project::Store;
-use crate::source::Span;
+use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, Shape, TokenKind};
 
 /// The variables that are not nginx's own.
@@ -22,10 +23,15 @@ pub(super) struct Names {
 
 impl Names {
     /// Collects the names that any file of the root defines.
+    #[expect(clippy::iter_over_hash_type, reason = "one table is filled from another: the order leaves no trace")]
     pub(super) fn collect(store: &Store, resolved: &Resolved) -> Self {
-        let mut names = Self::default();
-        each_line(store, resolved, |line| names.define(line));
-        names
+        let mut all = Self::default();
+        for names in each_line(store, resolved, |line, names: &mut Self| names.define(line)) {
+            for (name, span) in names.defined {
+                all.defined.entry(name).or_insert(span);
+            }
+        }
+        all
     }
 
     pub(super) fn contains(&self, name: &[u8]) -> bool {
@@ -131,8 +137,7 @@ pub(super) fn is_foreign(name: &[u8]) -> bool {
 
 /// Notes the variables that nothing defines, and the values that nginx refuses, where nginx looks at them when it starts.
 pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Remark> {
-    let mut remarks = Vec::new();
-    each_line(store, resolved, |line| {
+    let remarks = each_line(store, resolved, |line, remarks: &mut Vec<Remark>| {
         let skip = match line.name() {
             b"proxy_pass" | b"proxy_method" | b"return" | b"root" | b"alias" | b"try_files" | b"map" => 0,
             b"proxy_set_header" | b"add_header" | b"fastcgi_param" | b"uwsgi_param" | b"scgi_param" | b"grpc_set_header"
@@ -161,12 +166,13 @@ pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Re
             }
         }
     });
-    remarks
+    remarks.into_iter().flatten().collect()
 }
 
-/// Every directive of every file, outside of `stream` and `mail`, in file order.
-fn each_line<'a>(store: &'a Store, resolved: &Resolved, mut visit: impl FnMut(Line<'a>)) {
-    for &source in resolved.sources.iter().filter(|&&source| resolved.is_http(source)) {
+/// Shows every directive of every file, outside of `stream` and `mail`, in order; gives what came of each file, in the files' order.
+fn each_line<T: Default + Send>(store: &Store, resolved: &Resolved, visit: impl Fn(Line<'_>, &mut T) + Sync) -> Vec<T> {
+    let of_file = |&source: &SourceId| {
+        let mut out = T::default();
         let (tree, bytes) = (store.tree(source), store.sources.get(source).bytes());
         let mut at = 0;
         while let Some(directive) = tree.directives().get(at) {
@@ -177,8 +183,10 @@ fn each_line<'a>(store: &'a Store, resolved: &Resolved, mut visit: impl FnMut(Li
                 at = directive.after.0 as usize;
                 continue;
             }
-            visit(line);
+            visit(line, &mut out);
             at += 1;
         }
-    }
+        out
+    };
+    resolved.sources.par_iter().filter(|&&source| resolved.is_http(source)).map(of_file).collect()
 }
