@@ -151,6 +151,7 @@ impl<'a> Reader<'a> {
             proxy: Some(proxy),
             captures: None,
             condition_captures: None,
+            followed: None,
         }
     }
 

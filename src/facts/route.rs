@@ -169,23 +169,23 @@ pub(super) fn lost_headers(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
-fn duration(reader: &Reader<'_>, property: Property) -> Reading {
-    proxied(reader, |route, proxy| match timeout(reader.view.gateway, route.scope, property) {
+fn duration(reader: &Reader<'_>, property: fn(Protocol) -> Property) -> Reading {
+    proxied(reader, |route, proxy| match timeout(reader.view.gateway, route.scope, property(proxy.protocol)) {
         Ok(setting) => origin_at(setting.origin, proxy, Value::Duration(setting.value), "set here"),
         Err(why) => unknown(why, proxy.span),
     })
 }
 
 pub(super) fn timeout_read(reader: &Reader<'_>, _: &str) -> Reading {
-    duration(reader, Property::ReadTimeout)
+    duration(reader, Property::read_timeout)
 }
 
 pub(super) fn timeout_send(reader: &Reader<'_>, _: &str) -> Reading {
-    duration(reader, Property::SendTimeout)
+    duration(reader, Property::send_timeout)
 }
 
 pub(super) fn timeout_connect(reader: &Reader<'_>, _: &str) -> Reading {
-    duration(reader, Property::ConnectTimeout)
+    duration(reader, Property::connect_timeout)
 }
 
 pub(super) fn timeout_idle(reader: &Reader<'_>, _: &str) -> Reading {

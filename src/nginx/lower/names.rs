@@ -17,8 +17,8 @@ use crate::tree::{DirectiveId, Shape, TokenKind};
 /// The variables that are not nginx's own.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Lower-case names, each with where it was first met.
-    defined: FxHashMap<Box<[u8]>, Span>,
+    /// Lower-case names, each with where it was first met, and whether it is the name of a capture.
+    defined: FxHashMap<Box<[u8]>, (Span, bool)>,
 }
 
 impl Names {
@@ -41,17 +41,19 @@ impl Names {
     /// Gives every name that the model uses a definition: those that the walk met none for are captures, or a module's.
     #[expect(clippy::iter_over_hash_type, reason = "one table is filled from another: the order leaves no trace")]
     pub(super) fn complete(&self, gateway: &mut Gateway) {
-        for (name, &span) in &self.defined {
+        for (name, &(span, captured)) in &self.defined {
             if let Some(name) = gateway.texts.find(name) {
-                gateway.variables.entry(name).or_insert(Definition::Opaque(span));
+                // What a pattern captures is assigned when it matches.
+                let definition = || if captured { Definition::Assigned(Vec::new()) } else { Definition::Opaque(span) };
+                gateway.variables.entry(name).or_insert_with(definition);
             }
         }
     }
 
-    fn add(&mut self, name: &[u8], span: Span) {
+    fn add(&mut self, name: &[u8], span: Span, captured: bool) {
         let name = lower(name);
         if !name.is_empty() && !self.contains(&name) {
-            self.defined.insert(name.into(), span);
+            self.defined.insert(name.into(), (span, captured));
         }
     }
 
@@ -63,10 +65,8 @@ impl Names {
             b"geo" => line.words().last(),
             b"server_name" | b"location" | b"rewrite" | b"if" => return self.captures(line),
             // `include`, `proxy_pass`, `listen` …: most lines define nothing, and say so by their name.
-            _ if name.ends_with(b"set") || name.starts_with(b"set_") || matches!(name, b"js_var" | b"keyval") => {
-                line.words().filter(|word| word.value().starts_with(b"$")).take(2).for_each(|word| self.add_word(word));
-                return;
-            }
+            b"keyval" => line.word(1),
+            _ if name.ends_with(b"set") || name.starts_with(b"set_") || name == b"js_var" => line.word(0),
             [b'~', ..] => return self.captures_of(line.name_word()),
             // `geoip2 file { $country … }`.
             [b'$', ..] => return self.add_word(line.name_word()),
@@ -81,7 +81,7 @@ impl Names {
     fn add_word(&mut self, word: Word<'_>) {
         if let Some(name) = word.value().strip_prefix(b"$") {
             let end = name.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_')).unwrap_or(name.len());
-            self.add(&name[..end], word.span);
+            self.add(&name[..end], word.span, false);
         }
     }
 
@@ -98,7 +98,7 @@ impl Names {
                 let end = name.iter().position(|&byte| matches!(byte, b'>' | b'\''));
                 let name = &name[..end.unwrap_or(0)];
                 if name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-                    self.add(name, word.span);
+                    self.add(name, word.span, true);
                 }
             }
         }
