@@ -1,0 +1,281 @@
+//! The backends: what listens on the nominal ports 190xx, records every request and answers as the port says.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::case::Pattern;
+use crate::cgi::Protocol;
+use crate::frame::{Frame, Opcode};
+use crate::handshake::{self, Manner};
+use crate::head::Head;
+use crate::sent::{Request, Sent};
+
+/// What a backend is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A WebSocket server of this manner.
+    WebSocket(Manner),
+    /// A web server that answers 200 to anything.
+    Plain,
+    /// Reads and never answers.
+    Sink,
+    /// Speaks one of the CGI family, and WebSocket through it.
+    Cgi(Protocol),
+}
+
+/// The nominal ports. 19002 and 19014 (TLS) are not among them, and nobody listens on 19008.
+const ROLES: [(u16, Role); 12] = [
+    (19001, Role::WebSocket(Manner::Strict)),
+    (19003, Role::Plain),
+    (19004, Role::WebSocket(Manner::Lenient)),
+    (19005, Role::Cgi(Protocol::Uwsgi)),
+    (19006, Role::Cgi(Protocol::Fastcgi)),
+    (19007, Role::Sink),
+    (19009, Role::Cgi(Protocol::Scgi)),
+    (19010, Role::WebSocket(Manner::Strict)),
+    (19011, Role::WebSocket(Manner::OwnOrigin)),
+    (19012, Role::WebSocket(Manner::ForeignUpgrade)),
+    (19013, Role::WebSocket(Manner::PagesToo)),
+    (19014, Role::Plain),
+];
+
+/// How long the sink keeps a connection.
+const SINK_PATIENCE: Duration = Duration::from_secs(4);
+
+/// What the backends do and note during one case.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    /// Who sends what through an open tunnel.
+    pattern: Pattern,
+    /// How often, in seconds.
+    every: f64,
+    /// Request headers to record besides the deciding ones.
+    show: Vec<String>,
+    /// Every request that arrived, whole.
+    arrived: Mutex<Vec<Arrival>>,
+    /// When the backend noticed that a tunnel it was writing to had been closed.
+    flood_ended: Mutex<Option<Instant>>,
+    over: AtomicBool,
+}
+
+/// One request that reached a backend.
+#[derive(Debug, Clone)]
+struct Arrival {
+    backend: u16,
+    what: Arrived,
+}
+
+#[derive(Debug, Clone)]
+enum Arrived {
+    Request(Head),
+    Other(String),
+}
+
+impl Script {
+    /// Behaviour for a case, with nothing noted yet.
+    pub(crate) fn new(pattern: Pattern, every: f64, show: Vec<String>) -> Self {
+        Self { pattern, every, show, ..Self::default() }
+    }
+
+    fn note(&self, backend: u16, what: Arrived) {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).push(Arrival { backend, what });
+    }
+
+    /// How many requests have arrived so far.
+    pub(crate) fn count(&self) -> usize {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// The requests that arrived, from the given one on, reduced to what is compared; `key` is the client's own.
+    pub(crate) fn sent(&self, from: usize, key: &str) -> Vec<Sent> {
+        let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        arrived.iter().skip(from).map(|arrival| arrival.reduced(&self.show, key)).collect()
+    }
+
+    /// When the backend saw the tunnel it was flooding end.
+    pub(crate) fn flood_ended(&self) -> Option<Instant> {
+        *self.flood_ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the backends' connections end.
+    pub(crate) fn finish(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
+impl Arrival {
+    fn reduced(&self, show: &[String], key: &str) -> Sent {
+        let head = match &self.what {
+            Arrived::Request(head) => head,
+            Arrived::Other(text) => return Sent::Other(text.clone()),
+        };
+        let mut words = head.start.splitn(3, ' ').map(str::to_owned);
+        let mut word = || words.next().unwrap_or_default();
+        let shown = |name: &String| {
+            let value = head.joined(name).unwrap_or_else(|| "-".to_owned());
+            format!("{}={}", name.to_ascii_lowercase(), if value == key { "<key>" } else { value.as_str() })
+        };
+        Sent::Http(Request {
+            method: word(),
+            target: word(),
+            version: word(),
+            host: head.joined("host"),
+            upgrade: head.joined("upgrade"),
+            connection: head.joined("connection"),
+            shown: show.iter().map(shown).collect(),
+            backend: Some(self.backend.to_string()),
+        })
+    }
+}
+
+/// All backends of one slot.
+pub(crate) struct Backends {
+    script: Arc<Mutex<Arc<Script>>>,
+}
+
+impl Backends {
+    /// Starts them on the real ports of the slot.
+    pub(crate) fn listen(base: u16) -> io::Result<Self> {
+        let bind = |&(nominal, role)| Ok((TcpListener::bind((Ipv4Addr::LOCALHOST, base + nominal - 19000))?, nominal, role));
+        let listeners = ROLES.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
+        let script = Arc::new(Mutex::new(Arc::new(Script::default())));
+        for (listener, nominal, role) in listeners {
+            let script = Arc::clone(&script);
+            thread::Builder::new().name(format!("backend {nominal}")).spawn(move || accept(&listener, nominal, role, &script))?;
+        }
+        Ok(Self { script })
+    }
+
+    /// Gives all backends the script of the next case.
+    pub(crate) fn follow(&self, script: Script) -> Arc<Script> {
+        let script = Arc::new(script);
+        *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&script);
+        script
+    }
+}
+
+fn accept(listener: &TcpListener, nominal: u16, role: Role, script: &Mutex<Arc<Script>>) {
+    for stream in listener.incoming().filter_map(Result::ok) {
+        let script = Arc::clone(&script.lock().unwrap_or_else(PoisonError::into_inner));
+        // A connection that breaks is the server's affair, or the end of the case.
+        let serve = move || drop(serve(stream, nominal, role, &script));
+        drop(thread::Builder::new().name("backend connection".to_owned()).spawn(serve));
+    }
+}
+
+fn serve(mut stream: TcpStream, nominal: u16, role: Role, script: &Script) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let manner = match role {
+        Role::Sink => return sink(&mut stream, script),
+        Role::Cgi(protocol) => {
+            let request = protocol.read(&mut stream)?;
+            script.note(nominal, Arrived::Other(request.recorded()));
+            protocol.answer(&request, &mut stream)?;
+            return tunnel(&stream, script, Vec::new());
+        }
+        Role::WebSocket(manner) => Some(manner),
+        Role::Plain => None,
+    };
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(head) = Head::take(&mut bytes) {
+            break head;
+        }
+        if bytes.first().is_some_and(|byte| byte.is_ascii_control()) || !read_more(&mut stream, &mut bytes)? {
+            if !bytes.is_empty() {
+                script.note(nominal, Arrived::Other(bytes.iter().map(|&byte| char::from(byte)).collect()));
+            }
+            return stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        }
+    };
+    script.note(nominal, Arrived::Request(head.clone()));
+    let reply = match manner {
+        None => handshake::page(),
+        Some(manner) => handshake::answer(&head, manner),
+    };
+    let Some(reply) = reply else { return Ok(()) };
+    stream.write_all(&reply.bytes)?;
+    if reply.upgraded {
+        return tunnel(&stream, script, bytes);
+    }
+    // Let the proxy read the answer before the connection goes.
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    while read_more(&mut stream, &mut bytes)? {}
+    Ok(())
+}
+
+fn read_more(stream: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    let mut chunk = [0; 4096];
+    let count = stream.read(&mut chunk)?;
+    bytes.extend_from_slice(&chunk[..count]);
+    Ok(count > 0)
+}
+
+fn sink(stream: &mut TcpStream, script: &Script) -> io::Result<()> {
+    stream.set_read_timeout(Some(SINK_PATIENCE))?;
+    let mut bytes = Vec::new();
+    while !bytes.windows(2).any(|pair| pair == b"\r\n") && read_more(stream, &mut bytes)? {}
+    script.note(19007, Arrived::Other(format!("[sink] {}", Head::parse(&bytes).start)));
+    while read_more(stream, &mut bytes)? {}
+    Ok(())
+}
+
+/// Serves an open tunnel as the script says.
+fn tunnel(mut stream: &TcpStream, script: &Script, mut bytes: Vec<u8>) -> io::Result<()> {
+    let interval = Duration::from_secs_f64(script.every.max(0.01));
+    match script.pattern {
+        Pattern::ServerStall => {
+            while !script.is_over() {
+                thread::sleep(Duration::from_millis(50));
+            }
+            return Ok(());
+        }
+        Pattern::ClientNoread => {
+            let message = Frame::new(Opcode::Text, vec![b'x'; 60_000]).encode(false);
+            while stream.write_all(&message).is_ok() {}
+            *script.flood_ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            return Ok(());
+        }
+        _ => {}
+    }
+    let spontaneous = match script.pattern {
+        Pattern::ServerPing => Some(Opcode::Ping),
+        Pattern::ServerPong => Some(Opcode::Pong),
+        Pattern::ServerText => Some(Opcode::Text),
+        _ => None,
+    };
+    if spontaneous.is_some() {
+        stream.set_read_timeout(Some(interval))?;
+    }
+    loop {
+        while let Some(frame) = Frame::take(&mut bytes) {
+            let reply = match frame.opcode {
+                Opcode::Text if script.pattern == Pattern::Client => continue,
+                Opcode::Text => Frame::new(Opcode::Text, frame.payload),
+                Opcode::Ping => Frame::new(Opcode::Pong, frame.payload),
+                Opcode::Close => return stream.write_all(&Frame::new(Opcode::Close, frame.payload).encode(false)),
+                Opcode::Pong | Opcode::Other => continue,
+            };
+            stream.write_all(&reply.encode(false))?;
+        }
+        match read_more(&mut stream, &mut bytes) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                if let Some(opcode) = spontaneous {
+                    stream.write_all(&Frame::new(opcode, "tick").encode(false))?;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
