@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::sent::{Request, Sent};
 enum Role {
     /// A WebSocket server of this manner.
     WebSocket(Manner),
-    /// A web server that answers 200 to anything.
+    /// A web server that answers 200 to anything, 401 to `/auth-no`.
     Plain,
     /// Reads and never answers.
     Sink,
@@ -59,6 +59,8 @@ pub(crate) struct Script {
     arrived: Mutex<Vec<Arrival>>,
     /// When the backend noticed that a tunnel it was writing to had been closed.
     flood_ended: Mutex<Option<Instant>>,
+    /// Connections whose request is still being read.
+    reading: AtomicUsize,
     over: AtomicBool,
 }
 
@@ -83,6 +85,7 @@ impl Script {
 
     fn note(&self, backend: u16, what: Arrived) {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).push(Arrival { backend, what });
+        self.reading.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// How many requests have arrived so far.
@@ -99,6 +102,15 @@ impl Script {
     /// When the backend saw the tunnel it was flooding end.
     pub(crate) fn flood_ended(&self) -> Option<Instant> {
         *self.flood_ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until requests on their way have been noted: a client may have its answer before a backend has read a thing.
+    pub(crate) fn settle(&self) {
+        let start = Instant::now();
+        thread::sleep(Duration::from_millis(10));
+        while self.reading.load(Ordering::Acquire) > 0 && start.elapsed() < Duration::from_millis(300) {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Lets the backends' connections end.
@@ -173,13 +185,14 @@ fn accept(listener: &TcpListener, nominal: u16, role: Role, script: &Mutex<Arc<S
 
 fn serve(mut stream: TcpStream, nominal: u16, role: Role, script: &Script) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    script.reading.fetch_add(1, Ordering::AcqRel);
     let manner = match role {
         Role::Sink => return sink(&mut stream, script),
         Role::Cgi(protocol) => {
             let request = protocol.read(&mut stream)?;
             script.note(nominal, Arrived::Other(request.recorded()));
             protocol.answer(&request, &mut stream)?;
-            return tunnel(&stream, script, Vec::new());
+            return if protocol == Protocol::Fastcgi { Ok(()) } else { tunnel(&stream, script, Vec::new()) };
         }
         Role::WebSocket(manner) => Some(manner),
         Role::Plain => None,
@@ -190,7 +203,10 @@ fn serve(mut stream: TcpStream, nominal: u16, role: Role, script: &Script) -> io
             break head;
         }
         if bytes.first().is_some_and(|byte| byte.is_ascii_control()) || !read_more(&mut stream, &mut bytes)? {
-            if !bytes.is_empty() {
+            // Nothing at all, or no HTTP, such as TLS spoken to a plain server.
+            if bytes.is_empty() {
+                script.reading.fetch_sub(1, Ordering::AcqRel);
+            } else {
                 script.note(nominal, Arrived::Other(bytes.iter().map(|&byte| char::from(byte)).collect()));
             }
             return stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -198,6 +214,7 @@ fn serve(mut stream: TcpStream, nominal: u16, role: Role, script: &Script) -> io
     };
     script.note(nominal, Arrived::Request(head.clone()));
     let reply = match manner {
+        None if head.start.contains(" /auth-no ") => Some(handshake::refuse("401 Unauthorized")),
         None => handshake::page(),
         Some(manner) => handshake::answer(&head, manner),
     };

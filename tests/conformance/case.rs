@@ -210,6 +210,8 @@ pub(crate) struct Case {
     pub(crate) environment: BTreeMap<String, String>,
     /// Further request headers recorded at the backend.
     pub(crate) show: Vec<String>,
+    /// Why running it anew does not give the record.
+    pub(crate) unstable: Option<String>,
     /// By server version.
     pub(crate) recorded: BTreeMap<String, Recorded>,
 }
@@ -231,6 +233,7 @@ struct CaseFile {
     _needs: Vec<String>,
     #[serde(default)]
     show: Vec<String>,
+    unstable: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -285,6 +288,7 @@ impl Case {
             defines: file.defines,
             environment: file.env,
             show: file.show,
+            unstable: file.unstable,
             recorded,
         })
     }

@@ -62,9 +62,10 @@ impl Protocol {
             Self::Fastcgi => {
                 let text = format!("Status: 101 Switching Protocols\r\n{fields}");
                 let length = u16::try_from(text.len()).map_err(io::Error::other)?.to_be_bytes();
-                // FCGI_STDOUT of request 1; the request stays open.
+                // FCGI_STDOUT of request 1, then FCGI_END_REQUEST: the protocol has no way to keep a tunnel open.
                 stream.write_all(&[1, 6, 0, 1, length[0], length[1], 0, 0])?;
-                stream.write_all(text.as_bytes())
+                stream.write_all(text.as_bytes())?;
+                stream.write_all(&[1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
             }
         }
     }

@@ -256,7 +256,8 @@ impl Visit<'_> {
             thread::sleep(Duration::from_millis(20));
         }
         let until = Instant::now() + Duration::from_secs(3);
-        let upgraded = wires.iter_mut().filter_map(|wire| wire.head(until).ok()).filter(|head| head.status() == Some(101)).count();
+        let upgraded =
+            wires.iter_mut().filter_map(|wire| wire.head(until).ok()).filter(|head| head.status() == Some(101)).count();
         Ok(Outcome::Many { upgraded, of: step.n })
     }
 }
@@ -302,8 +303,12 @@ pub(crate) fn handshake_headers(software: Software, step: &Step) -> Vec<(String,
             ("Sec-WebSocket-Key", KEY),
             ("Sec-WebSocket-Version", "13"),
         ]);
-        if software == Software::Apache {
-            headers.push(("Origin", "http://localhost"));
+        match software {
+            Software::Nginx => headers.extend([
+                ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
+                ("User-Agent", "proxylint"),
+            ]),
+            Software::Apache => headers.push(("Origin", "http://localhost")),
         }
     }
     headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()

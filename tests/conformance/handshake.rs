@@ -71,7 +71,9 @@ fn refusal(head: &Head) -> Option<Option<&'static str>> {
     if !head.has_token("connection", "upgrade") || !matches!(upgrades[..], [one] if one.eq_ignore_ascii_case("websocket")) {
         return Some(Some("426 Upgrade Required"));
     }
-    if !head.joined("sec-websocket-key").is_some_and(|key| is_key(&key)) || head.joined("sec-websocket-version").as_deref() != Some("13") {
+    if !head.joined("sec-websocket-key").is_some_and(|key| is_key(&key))
+        || head.joined("sec-websocket-version").as_deref() != Some("13")
+    {
         return Some(Some("400 Bad Request"));
     }
     None
@@ -79,13 +81,16 @@ fn refusal(head: &Head) -> Option<Option<&'static str>> {
 
 /// A token, or a token and a version (`HTTP/2.0`).
 fn is_protocol(text: &str) -> bool {
-    let token = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+    let token = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    };
     text.splitn(2, '/').all(token)
 }
 
 /// Sixteen bytes in base 64.
 fn is_key(key: &str) -> bool {
-    key.strip_suffix("==").is_some_and(|key| key.len() == 22 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte)))
+    key.strip_suffix("==")
+        .is_some_and(|key| key.len() == 22 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte)))
 }
 
 fn is_own_origin(head: &Head) -> bool {
@@ -93,9 +98,11 @@ fn is_own_origin(head: &Head) -> bool {
     origin.split_once("://").map(|(_, host)| host) == head.joined("host").as_deref()
 }
 
-fn refuse(status: &str) -> Reply {
+/// An answer that is no 101.
+pub(crate) fn refuse(status: &str) -> Reply {
     let upgrade = if status.starts_with("426") { "Upgrade: websocket\r\n" } else { "" };
-    let text = format!("HTTP/1.1 {status}\r\n{upgrade}Connection: close\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nno\n");
+    let text =
+        format!("HTTP/1.1 {status}\r\n{upgrade}Connection: close\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nno\n");
     Reply { bytes: text.into_bytes(), upgraded: false }
 }
 

@@ -43,7 +43,10 @@ impl Head {
 
     /// The elements of a comma-separated header.
     pub(crate) fn elements<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.all(name).flat_map(|value| value.split(',')).map(|element| element.trim_matches([' ', '\t'])).filter(|e| !e.is_empty())
+        self.all(name)
+            .flat_map(|value| value.split(','))
+            .map(|element| element.trim_matches([' ', '\t']))
+            .filter(|e| !e.is_empty())
     }
 
     /// Whether a comma-separated header holds a token.

@@ -91,6 +91,9 @@ fn check_server(case: &Case, installed: &Result<Installed, String>) -> Result<Co
     if let Some(reason) = obstacle(case) {
         return Ok(Completion::ignored_with(reason));
     }
+    if let Some(reason) = &case.unstable {
+        return Ok(Completion::ignored_with(reason));
+    }
     let recorded = case.recorded.get(&installed.version);
     if let Some(reason) = recorded.and_then(|recorded| recorded.not_applicable.as_ref()) {
         return Ok(Completion::ignored_with(reason));
@@ -99,7 +102,7 @@ fn check_server(case: &Case, installed: &Result<Installed, String>) -> Result<Co
     if let Some(reason) = missing_module(case, recorded, &happened) {
         return Ok(Completion::ignored_with(reason));
     }
-    let differences = recorded.map(|recorded| check::against_record(&happened, recorded)).unwrap_or_default();
+    let differences = recorded.map(|recorded| check::against_record(case, &happened, recorded)).unwrap_or_default();
     if !differences.is_empty() {
         return Err(differences.join("\n  ").into());
     }
@@ -146,7 +149,9 @@ fn obstacle(case: &Case) -> Option<&'static str> {
         Some("needs a TLS backend")
     } else if case.mentions("be.sock") {
         Some("needs a backend on a Unix socket")
-    } else if steps.iter().any(|step| step.watch.is_some_and(|watch| watch > LONG_WATCH)) && std::env::var_os("PROXYLINT_SLOW").is_none() {
+    } else if steps.iter().any(|step| step.watch.is_some_and(|watch| watch > LONG_WATCH))
+        && std::env::var_os("PROXYLINT_SLOW").is_none()
+    {
         Some("takes minutes: PROXYLINT_SLOW=1 runs it")
     } else {
         None
@@ -159,7 +164,8 @@ fn missing_module(case: &Case, recorded: Option<&Recorded>, happened: &run::Happ
     let (directive, _) = rest.split_once('"')?;
     let optional = directive == "stream" || directive.contains("_by_lua");
     let started = recorded.is_some_and(|recorded| recorded.steps.iter().any(|step| step.outcome != Outcome::Refused));
-    let refused_otherwise = recorded.is_some_and(|recorded| !recorded.refusal.iter().any(|line| line.contains("unknown directive")));
+    let refused_otherwise =
+        recorded.is_some_and(|recorded| !recorded.refusal.iter().any(|line| line.contains("unknown directive")));
     (case.software == Software::Nginx && optional && (started || refused_otherwise))
         .then(|| format!("the installed nginx has no module for \"{directive}\""))
 }

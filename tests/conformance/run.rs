@@ -51,15 +51,17 @@ pub(crate) fn run(installed: &Installed, case: &Case, slot: &Slot) -> io::Result
         let signal = |name: &str| server.signal(name);
         let visit = Visit { software: case.software, port, script: &script, signal: &signal };
         let mut outcome = visit.ask(step, &mut held)?;
+        script.settle();
         if let Outcome::Answer { location: Some(location), .. } = &mut outcome {
             *location = nominal(location);
         }
         let upstream = script.sent(before, KEY).into_iter().map(named).collect();
         steps.push(Seen { outcome, upstream: Some(upstream) });
     }
+    // Before the held connections go: what waited behind them reaches a backend now.
+    let upstream = script.sent(0, KEY).into_iter().map(named).collect();
     script.finish();
     drop(held);
     drop(server);
-    let upstream = script.sent(0, KEY).into_iter().map(named).collect();
     Ok(Happened { steps, upstream, complaints: installed.complaints(&home, slot) })
 }

@@ -71,6 +71,11 @@ impl Sent {
         }))
     }
 
+    /// Whether the record says which backend it was.
+    pub(crate) fn names_its_backend(&self) -> bool {
+        matches!(self, Self::Http(Request { backend: Some(_), .. }))
+    }
+
     /// Whether what arrived is what was recorded: a backend is compared only where the record names one, and bytes that
     /// are no HTTP only by being none.
     pub(crate) fn agrees_with(&self, recorded: &Self) -> bool {
@@ -79,7 +84,9 @@ impl Sent {
                 let now = Request { backend: then.backend.as_ref().and(now.backend.clone()), ..now.clone() };
                 now.same_target(then) && Request { target: then.target.clone(), ..now } == *then
             }
-            (Self::Other(now), Self::Other(then)) => now == then || now.starts_with(char::is_control) && then.starts_with(char::is_control),
+            (Self::Other(now), Self::Other(then)) => {
+                now == then || now.starts_with(char::is_control) && then.starts_with(char::is_control)
+            }
             _ => false,
         }
     }

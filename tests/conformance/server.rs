@@ -110,7 +110,8 @@ impl Installed {
 
     /// What the server printed and logged, in the wording of the record: nominal ports, no folder.
     pub(crate) fn complaints(&self, home: &TempDir, slot: &Slot) -> String {
-        let read = |name| fs::read(home.path().join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let read =
+            |name| fs::read(home.path().join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let text = format!("{}{}", read("server.stderr"), read("server.log"));
         let folder = home.path().display().to_string();
         let text = text.replace(&format!("{folder}/"), "").replace(&folder, "/srv/case");
@@ -133,7 +134,10 @@ impl Installed {
                 fs::write(&place, self.localise(&fs::read(entry.path())?, home.path(), slot))?;
             }
         }
-        if self.software == Software::Apache {
+        if self.software == Software::Nginx {
+            // The folder that a relative log path means.
+            fs::create_dir_all(home.path().join("logs"))?;
+        } else {
             std::os::unix::fs::symlink(APACHE_MODULES, home.path().join("modules"))?;
         }
         let folder = match self.software {
