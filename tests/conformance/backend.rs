@@ -27,21 +27,31 @@ enum Role {
     Cgi(Protocol),
 }
 
-/// The nominal ports. 19002 and 19014 (TLS) are not among them, and nobody listens on 19008.
-const ROLES: [(u16, Role); 12] = [
-    (19001, Role::WebSocket(Manner::Strict)),
-    (19003, Role::Plain),
-    (19004, Role::WebSocket(Manner::Lenient)),
-    (19005, Role::Cgi(Protocol::Uwsgi)),
-    (19006, Role::Cgi(Protocol::Fastcgi)),
-    (19007, Role::Sink),
-    (19009, Role::Cgi(Protocol::Scgi)),
-    (19010, Role::WebSocket(Manner::Strict)),
-    (19011, Role::WebSocket(Manner::OwnOrigin)),
-    (19012, Role::WebSocket(Manner::ForeignUpgrade)),
-    (19013, Role::WebSocket(Manner::PagesToo)),
-    (19014, Role::Plain),
+/// What is where: the name used in records, the place in the slot, and what it is. Nobody listens on 19008. The backends behind TLS and behind
+/// a Unix socket listen for the bridges of [`crate::tls`] only.
+const BACKENDS: [(&str, u16, Role); 14] = [
+    ("19001", 1, Role::WebSocket(Manner::Strict)),
+    ("19002", BEHIND_TLS, Role::WebSocket(Manner::Strict)),
+    ("19003", 3, Role::Plain),
+    ("19004", 4, Role::WebSocket(Manner::Lenient)),
+    ("19005", 5, Role::Cgi(Protocol::Uwsgi)),
+    ("19006", 6, Role::Cgi(Protocol::Fastcgi)),
+    ("19007", 7, Role::Sink),
+    ("19009", 9, Role::Cgi(Protocol::Scgi)),
+    ("19010", 10, Role::WebSocket(Manner::Strict)),
+    ("19011", 11, Role::WebSocket(Manner::OwnOrigin)),
+    ("19012", 12, Role::WebSocket(Manner::ForeignUpgrade)),
+    ("19013", 13, Role::WebSocket(Manner::PagesToo)),
+    ("19014", BEHIND_TLS_OF_ANOTHER_NAME, Role::WebSocket(Manner::Strict)),
+    ("be.sock", BEHIND_UNIX_SOCKET, Role::WebSocket(Manner::Strict)),
 ];
+
+/// The place in the slot of the backend behind 19002.
+pub(crate) const BEHIND_TLS: u16 = 52;
+/// The place in the slot of the backend behind 19014.
+pub(crate) const BEHIND_TLS_OF_ANOTHER_NAME: u16 = 54;
+/// The place in the slot of the backend behind `be.sock`.
+pub(crate) const BEHIND_UNIX_SOCKET: u16 = 51;
 
 /// How long the sink keeps a connection.
 const SINK_PATIENCE: Duration = Duration::from_secs(4);
@@ -67,7 +77,7 @@ pub(crate) struct Script {
 /// One request that reached a backend.
 #[derive(Debug, Clone)]
 struct Arrival {
-    backend: u16,
+    backend: &'static str,
     what: Arrived,
 }
 
@@ -83,7 +93,7 @@ impl Script {
         Self { pattern, every, show, ..Self::default() }
     }
 
-    fn note(&self, backend: u16, what: Arrived) {
+    fn note(&self, backend: &'static str, what: Arrived) {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).push(Arrival { backend, what });
         self.reading.fetch_sub(1, Ordering::AcqRel);
     }
@@ -143,7 +153,7 @@ impl Arrival {
             upgrade: head.joined("upgrade"),
             connection: head.joined("connection"),
             shown: show.iter().map(shown).collect(),
-            backend: Some(self.backend.to_string()),
+            backend: Some(self.backend.to_owned()),
         })
     }
 }
@@ -156,12 +166,12 @@ pub(crate) struct Backends {
 impl Backends {
     /// Starts them on the real ports of the slot.
     pub(crate) fn listen(base: u16) -> io::Result<Self> {
-        let bind = |&(nominal, role)| Ok((TcpListener::bind((Ipv4Addr::LOCALHOST, base + nominal - 19000))?, nominal, role));
-        let listeners = ROLES.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
+        let bind = |&(name, place, role)| Ok((TcpListener::bind((Ipv4Addr::LOCALHOST, base + place))?, name, role));
+        let listeners = BACKENDS.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
         let script = Arc::new(Mutex::new(Arc::new(Script::default())));
-        for (listener, nominal, role) in listeners {
+        for (listener, name, role) in listeners {
             let script = Arc::clone(&script);
-            thread::Builder::new().name(format!("backend {nominal}")).spawn(move || accept(&listener, nominal, role, &script))?;
+            thread::Builder::new().name(format!("backend {name}")).spawn(move || accept(&listener, name, role, &script))?;
         }
         Ok(Self { script })
     }
@@ -174,23 +184,23 @@ impl Backends {
     }
 }
 
-fn accept(listener: &TcpListener, nominal: u16, role: Role, script: &Mutex<Arc<Script>>) {
+fn accept(listener: &TcpListener, name: &'static str, role: Role, script: &Mutex<Arc<Script>>) {
     for stream in listener.incoming().filter_map(Result::ok) {
         let script = Arc::clone(&script.lock().unwrap_or_else(PoisonError::into_inner));
         // A connection that breaks is the server's affair, or the end of the case.
-        let serve = move || drop(serve(stream, nominal, role, &script));
+        let serve = move || drop(serve(stream, name, role, &script));
         drop(thread::Builder::new().name("backend connection".to_owned()).spawn(serve));
     }
 }
 
-fn serve(mut stream: TcpStream, nominal: u16, role: Role, script: &Script) -> io::Result<()> {
+fn serve(mut stream: TcpStream, name: &'static str, role: Role, script: &Script) -> io::Result<()> {
     stream.set_nodelay(true)?;
     script.reading.fetch_add(1, Ordering::AcqRel);
     let manner = match role {
         Role::Sink => return sink(&mut stream, script),
         Role::Cgi(protocol) => {
             let request = protocol.read(&mut stream)?;
-            script.note(nominal, Arrived::Other(request.recorded()));
+            script.note(name, Arrived::Other(request.recorded()));
             protocol.answer(&request, &mut stream)?;
             return if protocol == Protocol::Fastcgi { Ok(()) } else { tunnel(&stream, script, Vec::new()) };
         }
@@ -202,17 +212,17 @@ fn serve(mut stream: TcpStream, nominal: u16, role: Role, script: &Script) -> io
         if let Some(head) = Head::take(&mut bytes) {
             break head;
         }
-        if bytes.first().is_some_and(|byte| byte.is_ascii_control()) || !read_more(&mut stream, &mut bytes)? {
+        if bytes.first().is_some_and(u8::is_ascii_control) || !read_more(&mut stream, &mut bytes)? {
             // Nothing at all, or no HTTP, such as TLS spoken to a plain server.
             if bytes.is_empty() {
                 script.reading.fetch_sub(1, Ordering::AcqRel);
             } else {
-                script.note(nominal, Arrived::Other(bytes.iter().map(|&byte| char::from(byte)).collect()));
+                script.note(name, Arrived::Other(bytes.iter().map(|&byte| char::from(byte)).collect()));
             }
             return stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
         }
     };
-    script.note(nominal, Arrived::Request(head.clone()));
+    script.note(name, Arrived::Request(head.clone()));
     let reply = match manner {
         None if head.start.contains(" /auth-no ") => Some(handshake::refuse("401 Unauthorized")),
         None => handshake::page(),
@@ -241,7 +251,7 @@ fn sink(stream: &mut TcpStream, script: &Script) -> io::Result<()> {
     stream.set_read_timeout(Some(SINK_PATIENCE))?;
     let mut bytes = Vec::new();
     while !bytes.windows(2).any(|pair| pair == b"\r\n") && read_more(stream, &mut bytes)? {}
-    script.note(19007, Arrived::Other(format!("[sink] {}", Head::parse(&bytes).start)));
+    script.note("19007", Arrived::Other(format!("[sink] {}", Head::parse(&bytes).start)));
     while read_more(stream, &mut bytes)? {}
     Ok(())
 }

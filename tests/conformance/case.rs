@@ -88,6 +88,7 @@ pub(crate) enum Pattern {
 /// One request of a case.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "the keys of case.json, each on its own")]
 pub(crate) struct Step {
     /// Its name among the steps of the case.
     pub(crate) label: Option<String>,

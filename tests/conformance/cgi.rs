@@ -1,4 +1,4 @@
-//! The CGI family as far as a handshake needs it: uwsgi, FastCGI and SCGI requests read, and answered with a 101.
+//! The CGI family as far as a handshake needs it: uwsgi, `FastCGI` and SCGI requests read, and answered with a 101.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};

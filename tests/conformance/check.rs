@@ -67,8 +67,11 @@ fn compare_upstream(now: &[Sent], then: &[Sent]) -> Option<String> {
     let now: Vec<_> = now.iter().filter(recorded).cloned().collect();
     let same = now.iter().all(|now| then.iter().any(|then| now.agrees_with(then)))
         && then.iter().all(|then| now.iter().any(|now| now.agrees_with(then)));
-    let list = |sent: &[Sent]| sent.iter().map(|one| format!("\n    {one}")).collect::<String>();
     (!same).then(|| format!("upstream was sent{}\n  recorded{}", list(&now), list(then)))
+}
+
+fn list(sent: &[Sent]) -> String {
+    sent.iter().fold(String::new(), |list, one| list + "\n    " + &one.to_string())
 }
 
 /// What a right prediction says of one step.
@@ -249,6 +252,6 @@ fn refute_request(predicted: &UpstreamRequest, upstream: &[Sent]) -> Option<Stri
     if arrived.iter().any(same) {
         return None;
     }
-    let arrived: String = upstream.iter().map(|sent| format!("\n    {sent}")).collect();
+    let arrived = list(upstream);
     Some(format!("predicted that upstream is sent\n    {}\n  happened{arrived}", Sent::Http(predicted)))
 }

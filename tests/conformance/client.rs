@@ -13,6 +13,7 @@ use crate::case::{Mode, Pattern, Software, Step};
 use crate::frame::{Frame, Opcode};
 use crate::head::Head;
 use crate::outcome::Outcome;
+use crate::tls;
 
 /// The key every client of ours sends: that of RFC 6455, section 1.3.
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -40,8 +41,12 @@ enum Quiet {
 }
 
 impl Wire {
-    fn open(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    fn open(port: u16, step: &Step) -> io::Result<Self> {
+        let stream = if step.tls {
+            tls::connect(port, step.sni.as_deref().unwrap_or(step.host()), &step.alpn)?
+        } else {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port))?
+        };
         stream.set_nodelay(true)?;
         let mut reader = stream.try_clone()?;
         // No room to spare: where nobody receives, nobody reads, and the server feels it.
@@ -133,7 +138,7 @@ impl Visit<'_> {
         if step.mode == Mode::Many {
             return self.crowd(step);
         }
-        let mut wire = match Wire::open(self.port) {
+        let mut wire = match Wire::open(self.port, step) {
             Ok(wire) => wire,
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(Outcome::ConnectionRefused),
             Err(error) => return Err(error),
@@ -250,7 +255,7 @@ impl Visit<'_> {
     fn crowd(&self, step: &Step) -> io::Result<Outcome> {
         let mut wires = Vec::new();
         for _ in 0..step.n {
-            let mut wire = Wire::open(self.port)?;
+            let mut wire = Wire::open(self.port, step)?;
             drop(wire.stream.write_all(&request(self.software, step)));
             wires.push(wire);
             thread::sleep(Duration::from_millis(20));

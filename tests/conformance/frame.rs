@@ -44,11 +44,11 @@ impl Frame {
         match (u8::try_from(self.payload.len()), u16::try_from(self.payload.len())) {
             (Ok(length @ 0..=125), _) => bytes.push(mask_bit | length),
             (_, Ok(length)) => {
-                bytes.push(mask_bit | 126);
+                bytes.push(mask_bit | 0x7e);
                 bytes.extend(length.to_be_bytes());
             }
             _ => {
-                bytes.push(mask_bit | 127);
+                bytes.push(mask_bit | 0x7f);
                 bytes.extend((self.payload.len() as u64).to_be_bytes());
             }
         }

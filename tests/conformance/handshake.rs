@@ -36,8 +36,8 @@ pub(crate) fn answer(head: &Head, manner: Manner) -> Option<Reply> {
         return page();
     }
     match refusal(head) {
-        Some(None) => None,
-        Some(Some(status)) => Some(refuse(status)),
+        Some(Refusal::Hangup) => None,
+        Some(Refusal::Status(status)) => Some(refuse(status)),
         None if manner == Manner::OwnOrigin && !is_own_origin(head) => Some(refuse("403 Forbidden")),
         None if manner == Manner::ForeignUpgrade => Some(switch(head, "foo")),
         None => Some(switch(head, "websocket")),
@@ -51,30 +51,38 @@ pub(crate) fn page() -> Option<Reply> {
     Some(Reply { bytes, upgraded: false })
 }
 
-/// Why this is no valid handshake: the status line's end, or `Some(None)` for a connection closed without a word.
-fn refusal(head: &Head) -> Option<Option<&'static str>> {
+/// How an invalid handshake is turned down.
+enum Refusal {
+    /// By an answer with this status.
+    Status(&'static str),
+    /// By closing the connection.
+    Hangup,
+}
+
+/// Why this is no valid handshake.
+fn refusal(head: &Head) -> Option<Refusal> {
     let mut line = head.start.split(' ');
     let (method, version) = (line.next().unwrap_or_default(), line.next_back().unwrap_or_default());
     if version != "HTTP/1.1" {
-        return Some(Some("505 HTTP Version Not Supported"));
+        return Some(Refusal::Status("505 HTTP Version Not Supported"));
     }
     if method != "GET" {
-        return Some(Some("405 Method Not Allowed"));
+        return Some(Refusal::Status("405 Method Not Allowed"));
     }
     if head.joined("content-length").is_some_and(|length| length != "0") || head.joined("transfer-encoding").is_some() {
-        return Some(None);
+        return Some(Refusal::Hangup);
     }
     if !["connection", "upgrade"].into_iter().all(|name| head.elements(name).all(is_protocol)) {
-        return Some(Some("400 Bad Request"));
+        return Some(Refusal::Status("400 Bad Request"));
     }
     let upgrades: Vec<_> = head.elements("upgrade").collect();
     if !head.has_token("connection", "upgrade") || !matches!(upgrades[..], [one] if one.eq_ignore_ascii_case("websocket")) {
-        return Some(Some("426 Upgrade Required"));
+        return Some(Refusal::Status("426 Upgrade Required"));
     }
     if !head.joined("sec-websocket-key").is_some_and(|key| is_key(&key))
         || head.joined("sec-websocket-version").as_deref() != Some("13")
     {
-        return Some(Some("400 Bad Request"));
+        return Some(Refusal::Status("400 Bad Request"));
     }
     None
 }

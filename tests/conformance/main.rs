@@ -17,6 +17,7 @@ mod run;
 mod sent;
 mod server;
 mod slot;
+mod tls;
 
 use std::io;
 use std::process::ExitCode;
@@ -143,12 +144,13 @@ fn obstacle(case: &Case) -> Option<&'static str> {
     let steps = &case.steps;
     if steps.iter().any(|step| step.mode == Mode::H2) {
         Some("needs an HTTP/2 client")
-    } else if steps.iter().any(|step| step.tls) {
-        Some("needs a TLS client")
-    } else if ["19002", "19014"].into_iter().any(|port| case.mentions(port)) {
-        Some("needs a TLS backend")
-    } else if case.mentions("be.sock") {
-        Some("needs a backend on a Unix socket")
+    } else if steps
+        .iter()
+        .any(|step| step.tls && case.software == Software::Apache && step.alpn.iter().any(|protocol| protocol == "h2"))
+    {
+        Some("negotiates HTTP/2")
+    } else if ["cert.pem", "19002", "19014"].into_iter().any(|sign| case.mentions(sign)) && !tls::is_available() {
+        Some("needs the openssl program")
     } else if steps.iter().any(|step| step.watch.is_some_and(|watch| watch > LONG_WATCH))
         && std::env::var_os("PROXYLINT_SLOW").is_none()
     {

@@ -2,13 +2,14 @@
 
 use std::io;
 
-use crate::backend::Script;
+use crate::backend::{BEHIND_TLS, BEHIND_TLS_OF_ANOTHER_NAME, BEHIND_UNIX_SOCKET, Script};
 use crate::case::{Case, Seen};
 use crate::client::{EVERY, Held, KEY, Visit};
 use crate::outcome::Outcome;
 use crate::sent::Sent;
 use crate::server::{Installed, Started};
 use crate::slot::Slot;
+use crate::tls::{self, Front};
 
 /// What happened.
 #[derive(Debug)]
@@ -26,6 +27,14 @@ pub(crate) fn run(installed: &Installed, case: &Case, slot: &Slot) -> io::Result
     let pattern = case.steps.iter().map(|step| step.pattern).next_back().unwrap_or_default();
     let every = case.steps.iter().find_map(|step| step.every).unwrap_or(EVERY);
     let script = slot.backends.follow(Script::new(pattern, every, case.show.clone()));
+    let mut fronts = Vec::new();
+    for (nominal, name, behind) in [(19002, "localhost", BEHIND_TLS), (19014, "elsewhere.test", BEHIND_TLS_OF_ANOTHER_NAME)] {
+        if case.mentions(&nominal.to_string())
+            && let Some(port) = slot.real(nominal)
+        {
+            fronts.push(Front::listen(port, name, slot.place(behind))?);
+        }
+    }
     let (server, home) = match installed.start(case, slot)? {
         Started::Running { server, home } => (server, home),
         Started::Refused { complaints } => {
@@ -33,6 +42,9 @@ pub(crate) fn run(installed: &Installed, case: &Case, slot: &Slot) -> io::Result
             return Ok(Happened { steps, upstream: vec![], complaints });
         }
     };
+    if case.mentions("be.sock") {
+        tls::listen_unix(&home.path().join("be.sock"), slot.place(BEHIND_UNIX_SOCKET))?;
+    }
     let folder = home.path().display().to_string();
     let nominal = |text: &str| slot.nominal(&text.replace(&folder, "/srv/case"));
     let named = |sent: Sent| match sent {
@@ -63,5 +75,5 @@ pub(crate) fn run(installed: &Installed, case: &Case, slot: &Slot) -> io::Result
     script.finish();
     drop(held);
     drop(server);
-    Ok(Happened { steps, upstream, complaints: installed.complaints(&home, slot) })
+    Ok(Happened { steps, upstream, complaints: Installed::complaints(&home, slot) })
 }

@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::case::{Case, Software};
 use crate::slot::Slot;
+use crate::tls;
 
 /// Where Debian keeps httpd's modules.
 const APACHE_MODULES: &str = "/usr/lib/apache2/modules";
@@ -87,10 +87,10 @@ impl Installed {
         // A group of its own, so that the workers end with their master.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&complaints)?);
         let running = Running { child: command.spawn()?, ports: slot.server_ports() };
-        self.await_start(running, home, &pid_file, slot)
+        Self::await_start(running, home, &pid_file, slot)
     }
 
-    fn await_start(&self, mut running: Running, home: TempDir, pid_file: &Path, slot: &Slot) -> io::Result<Started> {
+    fn await_start(mut running: Running, home: TempDir, pid_file: &Path, slot: &Slot) -> io::Result<Started> {
         let start = Instant::now();
         loop {
             // Both servers write the file when nothing can stop them any more (`ngx_create_pidfile`, `ap_log_pid`).
@@ -99,17 +99,17 @@ impl Installed {
             }
             if running.child.try_wait()?.is_some() {
                 drop(running);
-                return Ok(Started::Refused { complaints: self.complaints(&home, slot) });
+                return Ok(Started::Refused { complaints: Self::complaints(&home, slot) });
             }
             if start.elapsed() > START {
-                return Err(io::Error::other(format!("does not start: {}", self.complaints(&home, slot))));
+                return Err(io::Error::other(format!("does not start: {}", Self::complaints(&home, slot))));
             }
             thread::sleep(Duration::from_millis(5));
         }
     }
 
     /// What the server printed and logged, in the wording of the record: nominal ports, no folder.
-    pub(crate) fn complaints(&self, home: &TempDir, slot: &Slot) -> String {
+    pub(crate) fn complaints(home: &TempDir, slot: &Slot) -> String {
         let read =
             |name| fs::read(home.path().join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let text = format!("{}{}", read("server.stderr"), read("server.log"));
@@ -145,10 +145,10 @@ impl Installed {
             Software::Apache => home.path().join("tls"),
         };
         if case.mentions("cert.pem") {
-            let certificate = certificate()?;
+            let certificate = tls::certificate("localhost")?;
             fs::create_dir_all(&folder)?;
-            fs::copy(certificate.path().join("cert.pem"), folder.join("cert.pem"))?;
-            fs::copy(certificate.path().join("key.pem"), folder.join("key.pem"))?;
+            fs::copy(certificate.join("cert.pem"), folder.join("cert.pem"))?;
+            fs::copy(certificate.join("key.pem"), folder.join("key.pem"))?;
         }
         Ok(home)
     }
@@ -228,7 +228,7 @@ fn kill(signal: &str, target: &str) -> io::Result<()> {
 }
 
 /// Whether anything listens on one of the ports: asked of the kernel, because a connection would be seen by the server.
-fn any_listening(ports: std::ops::RangeInclusive<u16>) -> bool {
+pub(crate) fn any_listening(ports: std::ops::RangeInclusive<u16>) -> bool {
     const LISTEN: &str = "0A";
     ["/proc/net/tcp", "/proc/net/tcp6"].iter().filter_map(|table| fs::read_to_string(table).ok()).any(|table| {
         table.lines().skip(1).any(|line| {
@@ -237,18 +237,4 @@ fn any_listening(ports: std::ops::RangeInclusive<u16>) -> bool {
             port.is_some_and(|port| ports.contains(&port)) && columns.nth(1) == Some(LISTEN)
         })
     })
-}
-
-/// A certificate for `localhost`, made once a run.
-fn certificate() -> io::Result<&'static TempDir> {
-    static MADE: OnceLock<Result<TempDir, String>> = OnceLock::new();
-    let make = || -> io::Result<TempDir> {
-        let folder = tempfile::tempdir()?;
-        let mut command = Command::new("openssl");
-        command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
-        command.args(["-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"]);
-        let status = command.current_dir(folder.path()).stderr(Stdio::null()).status()?;
-        if status.success() { Ok(folder) } else { Err(io::Error::other("openssl made no certificate")) }
-    };
-    MADE.get_or_init(|| make().map_err(|error| error.to_string())).as_ref().map_err(|error| io::Error::other(error.clone()))
 }

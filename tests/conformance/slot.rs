@@ -41,6 +41,11 @@ impl Slot {
         }
     }
 
+    /// The port at a place in the slot.
+    pub(crate) fn place(&self, place: u16) -> u16 {
+        self.base + place
+    }
+
     /// The ports on which a server under test may listen.
     pub(crate) fn server_ports(&self) -> std::ops::RangeInclusive<u16> {
         self.base + 80..=self.base + 89
@@ -62,9 +67,9 @@ impl Slot {
     }
 }
 
-/// Checks that nobody listens where the server is to listen, nor where nobody shall.
+/// Checks that nobody listens where the server is to listen, nor where TLS fronts and nobody shall.
 fn quiet(base: u16) -> io::Result<()> {
-    (80..=89).chain([8]).try_for_each(|offset| TcpListener::bind((Ipv4Addr::LOCALHOST, base + offset)).map(drop))
+    (80..=89).chain([2, 8, 14]).try_for_each(|offset| TcpListener::bind((Ipv4Addr::LOCALHOST, base + offset)).map(drop))
 }
 
 /// Replaces every whole five-digit number that `real` knows.
