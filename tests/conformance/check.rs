@@ -94,6 +94,15 @@ enum Idle {
     Longer(f64),
 }
 
+/// How it is known what upstream was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// All backends have just said so.
+    ByBackends,
+    /// It is in the record, which may leave out the plain backend.
+    ByRecord,
+}
+
 /// What came of comparing a prediction.
 #[derive(Debug)]
 pub(crate) enum Judgement {
@@ -111,10 +120,11 @@ pub(crate) fn against_prediction(
     step: &Step,
     seen: &Seen,
     upstream: &[Sent],
+    told: Told,
     prediction: &Prediction,
 ) -> Option<Judgement> {
     let upstream = seen.upstream.as_deref().unwrap_or(upstream);
-    let expected = Expectation::of(case, step, &seen.outcome, upstream)?;
+    let expected = Expectation::of(case, step, &seen.outcome, upstream, told)?;
     let verdict = &prediction.verdict;
     if verdict.kind == Kind::Unknown {
         return Some(Judgement::Unknown(verdict.message.clone().unwrap_or_else(|| "no reason given".to_owned())));
@@ -141,7 +151,7 @@ pub(crate) fn against_prediction(
 }
 
 impl Expectation {
-    fn of(case: &Case, step: &Step, outcome: &Outcome, upstream: &[Sent]) -> Option<Self> {
+    fn of(case: &Case, step: &Step, outcome: &Outcome, upstream: &[Sent], told: Told) -> Option<Self> {
         let only = |kinds: &[Kind]| Some(Self { kinds: kinds.to_vec(), status: None, location: None, idle: Idle::NotMeasured });
         let not_upgraded = [Kind::ForwardedPlain, Kind::Answered, Kind::BadGateway, Kind::RefusesToStart];
         let reached = !upstream.is_empty();
@@ -163,7 +173,8 @@ impl Expectation {
                     Software::Apache => matches!(status, 500 | 502 | 503 | 504),
                 };
                 // nginx's records leave out what the plain backend was sent.
-                let unseen = case.software == Software::Nginx && !reached && case.mentions(PLAIN_BACKEND);
+                let unseen =
+                    told == Told::ByRecord && case.software == Software::Nginx && !reached && case.mentions(PLAIN_BACKEND);
                 let mut kinds = match status {
                     200 if unseen => vec![Kind::ForwardedPlain, Kind::Answered],
                     _ if gateway_error && reached => vec![Kind::BadGateway, Kind::ForwardedPlain],

@@ -1,7 +1,7 @@
 //! The conformance suite: what `proxylint trace` predicts, what was recorded, and what the real servers do must be the same.
 //!
 //! One test a case of `fixtures/conformance` for the installed server, and one a case and recorded version that needs no server.
-//! `PROXYLINT_REQUIRE_SERVERS=1` makes a missing server a failure, `PROXYLINT_SLOW=1` runs the cases that take minutes.
+//! Then random deployments, see [`random`]. `PROXYLINT_REQUIRE_SERVERS=1` makes a missing server a failure, `PROXYLINT_SLOW=1` runs the cases that take minutes.
 
 mod backend;
 mod case;
@@ -13,6 +13,7 @@ mod handshake;
 mod head;
 mod outcome;
 mod prediction;
+mod random;
 mod run;
 mod sent;
 mod server;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::case::{Case, Mode, Recorded, Seen, Software};
-use crate::check::Judgement;
+use crate::check::{Judgement, Told};
 use crate::outcome::Outcome;
 use crate::prediction::Kind;
 use crate::sent::Sent;
@@ -66,6 +67,11 @@ fn trials() -> io::Result<Vec<Trial>> {
             let installed = Arc::clone(&installed);
             trials.push(Trial::ignorable_test(name, move || check_server(&case, &installed)));
         }
+        for seed in random::seeds() {
+            let installed = Arc::clone(&installed);
+            let name = format!("random::{}::{seed}", software.name());
+            trials.push(Trial::ignorable_test(name, move || check_random(software, seed, &installed)));
+        }
     }
     Ok(trials)
 }
@@ -79,15 +85,14 @@ fn check_record(case: &Case, version: &str) -> Result<Completion, Failed> {
     if !prediction::is_asked() {
         return Ok(Completion::ignored_with("trace does not answer yet"));
     }
-    check_prediction(case, version, &recorded.steps, &recorded.upstream)
+    check_prediction(case, version, &recorded.steps, &recorded.upstream, Told::ByRecord)
 }
 
 /// The real server against the record, and against the prediction.
 fn check_server(case: &Case, installed: &Result<Installed, String>) -> Result<Completion, Failed> {
     let installed = match installed {
         Ok(installed) => installed,
-        Err(reason) if std::env::var_os("PROXYLINT_REQUIRE_SERVERS").is_some() => return Err(reason.into()),
-        Err(reason) => return Ok(Completion::ignored_with(reason)),
+        Err(reason) => return missing(reason),
     };
     if let Some(reason) = obstacle(case) {
         return Ok(Completion::ignored_with(reason));
@@ -108,13 +113,13 @@ fn check_server(case: &Case, installed: &Result<Installed, String>) -> Result<Co
         return Err(differences.join("\n  ").into());
     }
     if prediction::is_asked() {
-        return check_prediction(case, &installed.version, &happened.steps, &happened.upstream);
+        return check_prediction(case, &installed.version, &happened.steps, &happened.upstream, Told::ByBackends);
     }
     Ok(Completion::Completed)
 }
 
 /// Every step's prediction; a case that is not wrong anywhere but unknown somewhere counts as ignored, with what is unknown.
-fn check_prediction(case: &Case, version: &str, seen: &[Seen], upstream: &[Sent]) -> Result<Completion, Failed> {
+fn check_prediction(case: &Case, version: &str, seen: &[Seen], upstream: &[Sent], told: Told) -> Result<Completion, Failed> {
     let (mut wrong, mut undecided) = (Vec::new(), None);
     for (step, seen) in case.steps.iter().zip(seen) {
         if let Some(reason) = prediction::obstacle(case, step) {
@@ -122,7 +127,7 @@ fn check_prediction(case: &Case, version: &str, seen: &[Seen], upstream: &[Sent]
             continue;
         }
         let prediction = prediction::predict(case, step, version)?;
-        match check::against_prediction(case, step, seen, upstream, &prediction) {
+        match check::against_prediction(case, step, seen, upstream, told, &prediction) {
             Some(Judgement::Right) => {}
             Some(Judgement::Unknown(reason)) => undecided = Some(format!("{:?}: {reason}", Kind::Unknown)),
             Some(Judgement::Wrong(how)) => {
@@ -136,6 +141,39 @@ fn check_prediction(case: &Case, version: &str, seen: &[Seen], upstream: &[Sent]
         _ if !wrong.is_empty() => Err(wrong.join("\n  ").into()),
         Some(reason) => Ok(Completion::ignored_with(reason)),
         None => Ok(Completion::Completed),
+    }
+}
+
+/// A random deployment under the real server against the prediction.
+fn check_random(software: Software, seed: u64, installed: &Result<Installed, String>) -> Result<Completion, Failed> {
+    let installed = match installed {
+        Ok(installed) => installed,
+        Err(reason) => return missing(reason),
+    };
+    let record = std::env::var_os("PROXYLINT_KEEP_ALL").is_some();
+    if !prediction::is_asked() && !record {
+        return Ok(Completion::ignored_with("trace does not answer yet"));
+    }
+    let folder = tempfile::tempdir()?;
+    let case = random::case(software, seed, folder.path())?;
+    let happened = SLOTS.with(|slot| run::run(installed, &case, slot))??;
+    if record {
+        random::keep(&case, installed, &happened)?;
+        return Ok(Completion::Completed);
+    }
+    check_prediction(&case, &installed.version, &happened.steps, &happened.upstream, Told::ByBackends).map_err(|failed| {
+        let place =
+            random::keep(&case, installed, &happened).map_or_else(|error| error.to_string(), |place| place.display().to_string());
+        format!("{}\n  kept in {place}", failed.message().unwrap_or_default()).into()
+    })
+}
+
+/// A server that is not here: ignored, unless all must be.
+fn missing(reason: &str) -> Result<Completion, Failed> {
+    if std::env::var_os("PROXYLINT_REQUIRE_SERVERS").is_some() {
+        Err(reason.into())
+    } else {
+        Ok(Completion::ignored_with(reason))
     }
 }
 
