@@ -303,7 +303,7 @@ impl Case {
         folders.iter().map(|folder| Self::read(software, folder)).collect()
     }
 
-    /// The same case, asking its server at most once: the whole text of its configuration files.
+    /// Whether a text stands anywhere in the configuration, that is, in any file but the JSON ones.
     pub(crate) fn mentions(&self, needle: &str) -> bool {
         walkdir::WalkDir::new(&self.folder)
             .into_iter()

@@ -15,6 +15,7 @@ mod outcome;
 mod prediction;
 mod random;
 mod run;
+mod selfcheck;
 mod sent;
 mod server;
 mod slot;
@@ -45,14 +46,14 @@ static SLOTS: Slots = Slots::new();
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    match trials() {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
-        Err(error) => libtest_mimic::run(&arguments, vec![Trial::test("cases", move || Err(error.into()))]).exit_code(),
-    }
+    let trials = trials().unwrap_or_else(|error| vec![Trial::test("cases", move || Err(error.into()))]);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    tls::clean_up();
+    conclusion.exit_code()
 }
 
 fn trials() -> io::Result<Vec<Trial>> {
-    let mut trials = Vec::new();
+    let mut trials = selfcheck::trials();
     for software in Software::ALL {
         let installed = Arc::new(Installed::find(software));
         for case in Case::read_all(software)? {

@@ -112,10 +112,11 @@ impl FromStr for Outcome {
     }
 }
 
+/// The wording of `expected.json`.
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused => out.write_str("refuses to start"),
+            Self::Refused => out.write_str("start-error"),
             Self::Upgraded => out.write_str("ok"),
             Self::Cut(seconds) => write!(out, "cut@{seconds:.1}s"),
             Self::Alive(seconds) => write!(out, "alive>{seconds:.1}s"),

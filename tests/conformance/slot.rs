@@ -73,7 +73,7 @@ fn quiet(base: u16) -> io::Result<()> {
 }
 
 /// Replaces every whole five-digit number that `real` knows.
-fn rewrite_ports(bytes: &[u8], real: impl Fn(u16) -> Option<u16>) -> Vec<u8> {
+pub(crate) fn rewrite_ports(bytes: &[u8], real: impl Fn(u16) -> Option<u16>) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some(&first) = rest.first() {

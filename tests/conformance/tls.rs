@@ -26,9 +26,15 @@ pub(crate) fn is_available() -> bool {
         .is_ok_and(|status| status.success())
 }
 
+static MADE: Mutex<BTreeMap<String, TempDir>> = Mutex::new(BTreeMap::new());
+
+/// Removes the certificates of this run: nothing drops a static.
+pub(crate) fn clean_up() {
+    MADE.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
 /// The folder with `cert.pem` and `key.pem` for a host name, made once a run.
 pub(crate) fn certificate(name: &str) -> io::Result<PathBuf> {
-    static MADE: Mutex<BTreeMap<String, TempDir>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(folder) = made.get(name) {
         return Ok(folder.path().to_owned());

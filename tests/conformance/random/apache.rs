@@ -29,11 +29,11 @@ const BACKENDS: [&str; 6] =
 const MODULES: [(&str, usize); 9] = [
     ("proxy_http", 96),
     ("proxy_wstunnel", 60),
-    ("rewrite", 90),
-    ("headers", 92),
-    ("alias", 92),
-    ("setenvif", 90),
-    ("env", 90),
+    ("rewrite", 98),
+    ("headers", 98),
+    ("alias", 98),
+    ("setenvif", 98),
+    ("env", 98),
     ("slotmem_shm", 97),
     ("proxy_balancer", 97),
 ];
@@ -169,7 +169,7 @@ impl Writer<'_> {
         if self.random.chance(40) {
             self.rewriting();
         }
-        for _ in 0..=self.random.below(4) {
+        for _ in 0..=1 + self.random.below(4) {
             match self.random.below(12) {
                 0 => self.proxy_pass_match(),
                 1 | 2 => self.location(),
@@ -188,8 +188,12 @@ impl Writer<'_> {
         format!("{scheme}://{backend}{path}")
     }
 
-    fn parameters(&mut self) -> String {
+    /// Worker parameters; a balancer takes none of them.
+    fn parameters(&mut self, target: &str) -> String {
         let mut text = String::new();
+        if target.starts_with("balancer:") && !self.random.chance(3) {
+            return text;
+        }
         for (chance, parameter) in [
             (55, " upgrade=websocket"),
             (3, " upgrade=ANY"),
@@ -220,7 +224,8 @@ impl Writer<'_> {
             2 => "/app/",
             _ => prefix,
         };
-        let (target, parameters) = (self.target(path), self.parameters());
+        let target = self.target(path);
+        let parameters = self.parameters(&target);
         self.line(&format!("ProxyPass \"{prefix}\" \"{target}\"{parameters}"));
         if self.random.chance(60) {
             self.line(&format!("ProxyPassReverse \"{prefix}\" \"{target}\""));
@@ -235,7 +240,8 @@ impl Writer<'_> {
             3 => ("^/socket\\.io(/.*)?$", "/socket.io$1"),
             _ => ("^/chat$", "/ws"),
         };
-        let (target, parameters) = (self.target(path), self.parameters());
+        let target = self.target(path);
+        let parameters = self.parameters(&target);
         self.line(&format!("ProxyPassMatch \"{pattern}\" \"{target}\"{parameters}"));
     }
 
@@ -249,7 +255,8 @@ impl Writer<'_> {
         self.section(name, argument, |location| {
             if !matched && location.random.chance(60) {
                 let path = location.random.pick(&["/", "/ws", "", "/app/"]);
-                let (target, parameters) = (location.target(path), location.parameters());
+                let target = location.target(path);
+                let parameters = location.parameters(&target);
                 location.line(&format!("ProxyPass \"{target}\"{parameters}"));
             }
             for (chance, line) in [

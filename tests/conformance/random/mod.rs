@@ -92,7 +92,7 @@ pub(crate) fn keep(case: &Case, installed: &Installed, happened: &Happened) -> i
         })
         .collect();
     let outcomes = happened.steps.iter().map(|seen| seen.outcome.to_string()).collect::<Vec<_>>();
-    let complaints: Vec<_> = if refused { happened.complaints.lines().take(1).collect() } else { vec![] };
+    let complaints: Vec<_> = if refused { happened.complaints.lines().take(2).collect() } else { vec![] };
     let expected = json!({ &installed.version: {
         "outcome": outcomes.join(" ; "), "upstream": lines(&happened.upstream), "steps": steps, "log": complaints,
     } });
@@ -139,7 +139,7 @@ impl Random {
 /// A request of a deployment; most are a browser's handshake.
 fn request(random: &mut Random, number: usize, paths: &[&str], hosts: &[&str]) -> Value {
     let (path, host) = (random.pick(paths), random.pick(hosts));
-    let port = usize::from(random.chance(15));
+    let port = usize::from(random.chance(6));
     let mut step = json!({ "label": format!("{number}"), "path": path, "host": host, "port": port, "wait": 4 });
     match random.below(10) {
         0 => step["headers"] = json!({ "Connection": "keep-alive, Upgrade" }),

@@ -58,7 +58,7 @@ pub(super) fn deployment(random: &mut Random) -> Deployment {
     for number in 0..snippets {
         let mut writer = Writer { random, text: String::new(), depth: 0, maps: false, snippets: 0, named: false };
         writer.headers(80);
-        if writer.random.chance(30) {
+        if writer.random.chance(6) {
             writer.line("proxy_http_version 1.1;");
         }
         files.push((format!("snippet{number}.inc"), writer.text));
@@ -120,7 +120,7 @@ impl Writer<'_> {
     fn server(&mut self, number: usize) {
         self.named = self.random.chance(35);
         self.block("server", |server| {
-            let port = if server.random.chance(15) { 18081 } else { 18080 };
+            let port = if number > 0 && server.random.chance(25) { 18081 } else { 18080 };
             let default = if number == 1 && server.random.chance(40) { " default_server" } else { "" };
             let address = server.random.pick(&["127.0.0.1:", "127.0.0.1:", "", "*:"]);
             server.line(&format!("listen {address}{port}{default};"));
@@ -128,7 +128,7 @@ impl Writer<'_> {
                 let name = server.random.pick(&NAMES);
                 server.line(&format!("server_name {name};"));
             }
-            server.settings(40);
+            server.settings(50);
             if server.random.chance(15) {
                 server.rewrite();
             }
@@ -139,6 +139,10 @@ impl Writer<'_> {
                 server.error_page();
             }
             let mut taken = Vec::new();
+            if server.random.chance(55) {
+                taken.push(" /".to_owned());
+                server.block("location /", |location| location.body(false));
+            }
             for _ in 0..=server.random.below(5) {
                 server.location("", &mut taken);
             }
@@ -189,7 +193,7 @@ impl Writer<'_> {
 
     /// What a location holds; where `bare`, a `proxy_pass` may have no URI.
     fn body(&mut self, bare: bool) {
-        self.settings(55);
+        self.settings(65);
         match self.random.below(20) {
             0 => {
                 let answer = self.random.pick(&[
@@ -274,7 +278,7 @@ impl Writer<'_> {
     fn settings(&mut self, percent: usize) {
         self.headers(percent);
         if self.random.chance(percent) {
-            let version = self.random.pick(&["1.1", "1.1", "1.1", "1.0"]);
+            let version = self.random.pick(&["1.1", "1.1", "1.1", "1.1", "1.1", "1.1", "1.0"]);
             self.line(&format!("proxy_http_version {version};"));
         }
         if self.random.chance(20) {
@@ -294,6 +298,10 @@ impl Writer<'_> {
 
     fn headers(&mut self, percent: usize) {
         if !self.random.chance(percent) {
+            return;
+        }
+        if self.random.chance(45) {
+            self.recipe();
             return;
         }
         let connection = match self.random.below(8) {
@@ -316,6 +324,16 @@ impl Writer<'_> {
             if self.random.chance(chance) {
                 self.line(&line);
             }
+        }
+    }
+
+    /// The lines that work.
+    fn recipe(&mut self) {
+        self.line("proxy_set_header Upgrade $http_upgrade;");
+        let connection = if self.maps { "$connection_upgrade" } else { "\"upgrade\"" };
+        self.line(&format!("proxy_set_header Connection {connection};"));
+        if self.random.chance(50) {
+            self.line("proxy_set_header Host $host;");
         }
     }
 
