@@ -94,10 +94,10 @@ fn judge(outcome: &str, upstream: &[&str], prediction: &Value, expected: Expecte
     let prediction: Prediction = serde_json::from_value(prediction.clone())?;
     let judgement = against_prediction(&case, &Step::default(), &seen, &upstream, Told::ByBackends, &prediction);
     let given = match &judgement {
-        Some(Judgement::Right) => Expected::Right,
-        Some(Judgement::Unknown(_)) => Expected::Unknown,
-        Some(Judgement::Wrong(_)) => Expected::Wrong,
-        None => Expected::Undecided,
+        Some(Judgement::Right) => Right,
+        Some(Judgement::Unknown(_)) => Unknown,
+        Some(Judgement::Wrong(_)) => Wrong,
+        None => Undecided,
     };
     if given == expected { Ok(()) } else { Err(format!("{judgement:?}, expected {expected:?}").into()) }
 }
