@@ -130,7 +130,8 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
         }
     }
     let patience = gateway.scopes.own(route.scope).find(|entry| {
-        entry.property == Property::read_timeout(proxy.protocol) && matches!(entry.assigned, Assigned::Duration(time) if time.0 >= LONG)
+        entry.property == Property::read_timeout(proxy.protocol)
+            && matches!(entry.assigned, Assigned::Duration(time) if time.0 >= LONG)
     });
     if let Some(entry) = patience {
         hint(entry.span, "a timeout for long-lived connections");

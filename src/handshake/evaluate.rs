@@ -10,7 +10,8 @@ use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::site::Socket;
 use crate::gateway::{
-    Definition, FileTest, Gateway, Known, Map, MapKey, Part, Protocol, Proxy, ScopeId, Site, SymbolicId, TextId, Unknown, Variable,
+    Definition, FileTest, Gateway, Known, Map, MapKey, Part, Protocol, Proxy, ScopeId, Site, SymbolicId, TextId, Unknown,
+    Variable,
 };
 use crate::source::Span;
 

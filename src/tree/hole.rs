@@ -118,7 +118,8 @@ mod tests {
         for text in ["{{ port }}", "{{ {'a': {}}}}", "<%= @port %>", "${NGINX_PORT}", "@PREFIX@", "{% include 'x' %}"] {
             assert_eq!(whole(text), Some(HoleKind::Text), "{text}");
         }
-        for text in ["{{ if .Ssl }}", "{{- range $i := .X -}}", "{{ end }}", "{{- end -}}", "{{ else if .Y }}", "{{/* note */}}"] {
+        for text in ["{{ if .Ssl }}", "{{- range $i := .X -}}", "{{ end }}", "{{- end -}}", "{{ else if .Y }}", "{{/* note */}}"]
+        {
             assert_eq!(whole(text), Some(HoleKind::Control), "{text}");
         }
         for text in ["{{ $x := 1 }}", "{{#ssl}}", "{{/ssl}}", "{{ $x = 2 }}"] {

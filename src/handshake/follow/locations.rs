@@ -4,9 +4,7 @@
 use super::uri;
 use super::{Client, Files};
 use crate::facts::View;
-use crate::gateway::{
-    Assigned, Gateway, Known, Matcher, Property, RouteId, ScopeId, SiteId, Speaks, Target, Unknown, Version,
-};
+use crate::gateway::{Assigned, Gateway, Known, Matcher, Property, RouteId, ScopeId, SiteId, Speaks, Target, Unknown, Version};
 use crate::handshake::evaluate::{Environment, Followed};
 use crate::handshake::request::Request;
 use crate::handshake::{Because, Chosen, UpstreamRequest, Verdict, Walk, find_location};
@@ -250,7 +248,8 @@ impl<'a> Following<'a> {
         }
         let (longest, span) = self.number(Property::LongestLine)?.unwrap_or((LONGEST_LINE, None));
         // A line, its `: ` and its end must fit (`ngx_http_alloc_large_header_buffer`).
-        if let Some((name, _)) = self.request.headers.iter().find(|(name, value)| (name.len() + value.len()) as u64 + 4 > longest) {
+        if let Some((name, _)) = self.request.headers.iter().find(|(name, value)| (name.len() + value.len()) as u64 + 4 > longest)
+        {
             let message = format!("the client's {name} is longer than the {longest} bytes that a line may have");
             self.note(span, message);
             return Ok(Next::Status(494));
@@ -394,9 +393,7 @@ impl<'a> Following<'a> {
             return Ok(Next::Status(500));
         }
         let gateway = self.gateway;
-        let named = |id: &RouteId| {
-            matches!(gateway.route(*id).matcher, Matcher::Named(text) if gateway.texts.get(text) == name.as_bytes())
-        };
+        let named = |id: &RouteId| matches!(gateway.route(*id).matcher, Matcher::Named(text) if gateway.texts.get(text) == name.as_bytes());
         let Some(id) = gateway.site(self.site).route_ids().find(named) else {
             self.note(None, format!("no location is named `{name}`"));
             return Ok(Next::Status(500));
@@ -552,8 +549,7 @@ impl<'a> Following<'a> {
             Some(location) => Some(self.absolute(location)?),
             None => None,
         };
-        let verdict =
-            if self.failed { Verdict::BadGateway { status } } else { Verdict::Answered { status, location } };
+        let verdict = if self.failed { Verdict::BadGateway { status } } else { Verdict::Answered { status, location } };
         Ok(Outcome { verdict, upstream_request: self.sent.take() })
     }
 

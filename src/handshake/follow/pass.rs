@@ -454,8 +454,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_not_always_what_is_read() {
-        let line = |name: &str, value: &str| HeaderLine { name: name.to_owned(), value: Ok(value.to_owned()), span: None, until: None };
-        let lines = as_received(vec![line("Upgrade:", "websocket"), line("Connection", " upgrade \r\nX-Y: 1"), line("Host", "a:80")]);
+        let line =
+            |name: &str, value: &str| HeaderLine { name: name.to_owned(), value: Ok(value.to_owned()), span: None, until: None };
+        let lines =
+            as_received(vec![line("Upgrade:", "websocket"), line("Connection", " upgrade \r\nX-Y: 1"), line("Host", "a:80")]);
         let read: Vec<_> = lines.iter().map(|line| (line.name.as_str(), line.value.as_deref().unwrap())).collect();
         assert_eq!(read, [("Upgrade", ": websocket"), ("Connection", "upgrade"), ("X-Y", "1"), ("Host", "a:80")]);
     }

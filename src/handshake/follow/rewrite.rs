@@ -88,13 +88,12 @@ impl Following<'_> {
 
     /// Keeps what a pattern has captured.
     pub(super) fn keep(&mut self, captures: Vec<String>, pattern: TextId, ignore_case: bool) {
-        let names = if captures.is_empty() {
-            Vec::new()
-        } else {
-            self.view.patterns.names(&self.gateway.texts, pattern, ignore_case)
-        };
+        let names =
+            if captures.is_empty() { Vec::new() } else { self.view.patterns.names(&self.gateway.texts, pattern, ignore_case) };
         for (number, name) in names {
-            if let (Some(name), Some(value)) = (self.gateway.texts.find(name.to_ascii_lowercase().as_bytes()), captures.get(number)) {
+            if let (Some(name), Some(value)) =
+                (self.gateway.texts.find(name.to_ascii_lowercase().as_bytes()), captures.get(number))
+            {
                 self.followed.assigned.insert(name, value.clone());
             }
         }

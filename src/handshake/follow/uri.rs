@@ -56,7 +56,8 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
             let digits = [bytes.next()?, bytes.next()?];
-            let digits = std::str::from_utf8(&digits).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+            let digits =
+                std::str::from_utf8(&digits).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
             decoded.push(u8::from_str_radix(digits, 16).ok()?);
         } else {
             decoded.push(byte);

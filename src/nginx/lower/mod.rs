@@ -137,7 +137,13 @@ impl Lowerer<'_> {
         if implied != Implied::Main {
             self.gateway.partial = Some(Unknown::Fragment(start));
         }
-        self.levels.push(Level { context: Context::Main, scope: None, builder: ScopeBuilder::default(), nested: false, opened_by: None });
+        self.levels.push(Level {
+            context: Context::Main,
+            scope: None,
+            builder: ScopeBuilder::default(),
+            nested: false,
+            opened_by: None,
+        });
         if implied >= Implied::Http {
             // What stands around a `server` seldom touches what we look at; a fragment of servers is judged as if it were all.
             self.open_scope_level(Context::Http, start);

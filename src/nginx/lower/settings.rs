@@ -46,14 +46,18 @@ impl<'a> Lowerer<'a> {
             b"proxy_intercept_errors" => (Property::InterceptErrors, Self::flag),
             b"resolver" => (Property::Resolver, |_, _| Some(Assigned::Flag(true))),
             b"root" => (Property::DocumentRoot, Self::text),
-            b"alias" => (Property::DocumentRoot, |lowerer, line| line.word(0).map(|word| Assigned::Alias(lowerer.symbolic(word)))),
+            b"alias" => {
+                (Property::DocumentRoot, |lowerer, line| line.word(0).map(|word| Assigned::Alias(lowerer.symbolic(word))))
+            }
             b"autoindex" => (Property::Autoindex, Self::flag),
             b"recursive_error_pages" => (Property::RecursiveErrorPages, Self::flag),
             b"allow" => (Property::Access, |lowerer, line| lowerer.clients(line, true)),
             b"deny" => (Property::Access, |lowerer, line| lowerer.clients(line, false)),
             b"auth_basic" => (Property::Password, Self::text),
             b"auth_request" => (Property::AskedForAccess, Self::text),
-            b"satisfy" => (Property::AnyAccess, |_, line| line.word(0).map(|word| Assigned::Flag(word.value().as_ref() == b"any"))),
+            b"satisfy" => {
+                (Property::AnyAccess, |_, line| line.word(0).map(|word| Assigned::Flag(word.value().as_ref() == b"any")))
+            }
             b"internal" => (Property::Internal, |_, _| Some(Assigned::Flag(true))),
             b"absolute_redirect" => (Property::AbsoluteRedirect, Self::flag),
             b"server_name_in_redirect" => (Property::SiteNameInRedirect, Self::flag),

@@ -45,7 +45,8 @@ impl Lowerer<'_> {
         if let Some((_, last)) = words.last_mut() {
             last.truncate(last.len() - usize::from(last.ends_with(b")")));
         }
-        let empty = |end: Option<&(Word<'_>, Vec<u8>)>| end.is_some_and(|(word, value)| value.is_empty() && !word.text.is_empty());
+        let empty =
+            |end: Option<&(Word<'_>, Vec<u8>)>| end.is_some_and(|(word, value)| value.is_empty() && !word.text.is_empty());
         if empty(words.first()) {
             words.remove(0);
         }

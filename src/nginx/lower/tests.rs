@@ -216,7 +216,10 @@ fn the_conditions_of_an_if() {
 fn a_return_that_may_not_be_reached_leaves_the_target() {
     let target = |inside: &str| {
         let (_, gateway) = lowered(&format!("http {{ server {{ location /a/ {{ {inside} }} }} }}"));
-        (gateway.routes[0].target.clone(), gateway.programs.get(&gateway.routes[0].scope).is_some_and(|program| program.adds_slash))
+        (
+            gateway.routes[0].target.clone(),
+            gateway.programs.get(&gateway.routes[0].scope).is_some_and(|program| program.adds_slash),
+        )
     };
     let always = target("proxy_pass http://b; return 403;");
     assert!(matches!(always, (Target::Answer { status: 403, .. }, true)), "{always:?}");
