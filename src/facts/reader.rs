@@ -146,6 +146,7 @@ impl<'a> Reader<'a> {
             proxy: Some(proxy),
             captures: None,
             condition_captures: None,
+            notes: None,
         }
     }
 

@@ -1,8 +1,11 @@
 //! Symbolic values made concrete for one request.
 
+use std::net::IpAddr;
+
+use super::follow::Files;
 use super::pattern::{Patterns, Undecided};
 use super::request::Request;
-use crate::gateway::{Definition, Gateway, Known, Map, MapKey, Part, Proxy, Site, SymbolicId, TextId, Unknown, Variable};
+use crate::gateway::{Definition, Gateway, Known, Map, MapKey, Part, Proxy, Server, Site, SymbolicId, TextId, Unknown, Variable};
 use crate::source::Span;
 
 /// How deep maps may look up maps; nginx has no limit of its own but no configuration comes near.
@@ -25,6 +28,41 @@ pub struct Environment<'a> {
     pub captures: Option<&'a [String]>,
     /// The captures of the rewrite condition that matched last.
     pub condition_captures: Option<&'a [String]>,
+    /// What became of the request so far, where it is followed step by step.
+    pub notes: Option<&'a Notes<'a>>,
+}
+
+/// What becomes of a request while a server handles it.
+#[derive(Clone, Default)]
+pub struct Notes<'a> {
+    /// The file that it is mapped to; before that its path.
+    pub file: Option<String>,
+    /// The variables that are set for it.
+    pub variables: Vec<(String, String)>,
+    /// The client's address.
+    pub from: Option<IpAddr>,
+    /// What stands in the file system.
+    pub files: Option<Files<'a>>,
+}
+
+impl Notes<'_> {
+    /// The value of a variable.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Sets a variable, or unsets it.
+    pub fn set_variable(&mut self, name: &str, value: Option<String>) {
+        self.variables.retain(|(own, _)| own != name);
+        self.variables.extend(value.map(|value| (name.to_owned(), value)));
+    }
+}
+
+impl std::fmt::Debug for Notes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Notes").field("file", &self.file).field("variables", &self.variables).finish_non_exhaustive()
+    }
 }
 
 impl Environment<'_> {
@@ -59,10 +97,7 @@ impl Environment<'_> {
             }
             Variable::Argument(name) => argument(request.query.as_deref().unwrap_or_default(), &texts.show(name)).to_owned(),
             Variable::Path => request.path.clone(),
-            Variable::RequestTarget => match &request.query {
-                Some(query) => format!("{}?{query}", request.path),
-                None => request.path.clone(),
-            },
+            Variable::RequestTarget => request.sent_target(),
             Variable::Query => request.query.clone().unwrap_or_default(),
             Variable::QueryMark => request.query.as_ref().map(|_| "?".to_owned()).unwrap_or_default(),
             Variable::Host => request.host.clone(),
@@ -70,8 +105,12 @@ impl Environment<'_> {
             Variable::Scheme => if request.tls { "https" } else { "http" }.to_owned(),
             Variable::Tls => if request.tls { "on" } else { "" }.to_owned(),
             Variable::Method => request.method.clone(),
-            Variable::ServerPort => request.port.to_string(),
-            Variable::ForwardedFor | Variable::ClientAddress | Variable::Runtime(_) => return Err(Unknown::Runtime),
+            Variable::ServerPort => self.server_port(),
+            Variable::ClientAddress => self.notes.and_then(|notes| notes.from).ok_or(Unknown::Runtime)?.to_string(),
+            Variable::FileName => self.notes.and_then(|notes| notes.file.clone()).unwrap_or_else(|| request.path.clone()),
+            Variable::Process(name) => self.process(name)?.unwrap_or_default(),
+            Variable::ProcessOrNull(name) => self.process(name)?.unwrap_or_else(|| "(null)".to_owned()),
+            Variable::ForwardedFor | Variable::Runtime(_) => return Err(Unknown::Runtime),
             Variable::UpstreamHost => self.authority()?,
             Variable::UpstreamPort => {
                 self.authority()?.rsplit_once(':').map_or_else(|| "80".to_owned(), |(_, port)| port.to_owned())
@@ -80,6 +119,22 @@ impl Environment<'_> {
             Variable::ConditionCapture(group) => capture(self.condition_captures, group)?,
             Variable::Defined(name) => return self.defined(name, depth),
         })
+    }
+
+    /// httpd takes the port from the header `Host`, else the scheme's own (`ap_get_server_port` with `UseCanonicalPhysicalPort Off`).
+    fn server_port(&self) -> String {
+        if self.gateway.server == Server::Nginx {
+            return self.request.port.to_string();
+        }
+        let host = self.request.header(b"host").unwrap_or_default();
+        let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+        port.unwrap_or(if self.request.tls { "443" } else { "80" }).to_owned()
+    }
+
+    /// A variable that is set for the request while it is handled.
+    fn process(&self, name: TextId) -> Known<Option<String>> {
+        let notes = self.notes.ok_or(Unknown::Runtime)?;
+        Ok(notes.variable(&self.gateway.texts.show(name)).map(str::to_owned))
     }
 
     fn authority(&self) -> Known<String> {

@@ -3,7 +3,7 @@
 use super::Lowerer;
 use super::line::{Line, Word};
 use super::symbolic::lower;
-use crate::gateway::{Action, Condition, Listen, Name, Rewrite, SymbolicId, Test, Unknown};
+use crate::gateway::{Action, Condition, Flags, Listen, Name, Rewrite, SymbolicId, Test, Unknown};
 use crate::nginx::values;
 
 impl Lowerer<'_> {
@@ -40,6 +40,7 @@ impl Lowerer<'_> {
             substitution: None,
             action: Action::Continue,
             last: true,
+            flags: Flags::default(),
             beyond: hole,
         };
         if line.name() == b"return" {
