@@ -152,6 +152,7 @@ impl<'a> Reader<'a> {
             captures: None,
             condition_captures: None,
             followed: None,
+            notes: None,
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! `nginx` and `apache` lower their trees into it; `handshake` follows requests through it; `facts` read it. It knows neither syntax.
 
+mod area;
+mod expression;
 mod program;
 mod remark;
 mod rewrite;
@@ -13,18 +15,28 @@ mod symbolic;
 mod text;
 mod unknown;
 mod upstream;
+mod worker;
 
+pub use area::{
+    Access, Alias, Area, Assignment, Covers, EncodedSlashes, Handler, HostRule, Overrides, Redirect, Required, RequiredKind,
+    Rewriting, Settings, Via, When,
+};
+pub use expression::{Change, Comparison, Expression, ExpressionId, Operation, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Step, Then, TryFiles};
 pub use remark::{Remark, RemarkKind};
-pub use rewrite::{Action, Condition, FileTest, Rewrite, Test};
+pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, Signal, SignalKind, Target};
-pub use scope::{Assigned, Entry, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId, Scopes, Setting};
+pub use scope::{
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId,
+    Scopes, Setting,
+};
 pub use server::{Modules, NotAVersion, Server, Version};
 pub use site::{Listen, Name, Site, SiteId, Speaks};
 pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
 pub use text::{TextId, Texts};
 pub use unknown::{Known, Unknown};
 pub use upstream::{Member, Upstream, UpstreamId};
+pub use worker::{BalancedWorker, Worker};
 
 use rustc_hash::FxHashMap;
 
@@ -45,6 +57,10 @@ pub struct Gateway {
     pub texts: Texts,
     /// The interned values with variables in them.
     pub symbolics: Symbolics,
+    /// Changes of headers that are more than to set or to withhold them.
+    pub header_edits: Vec<HeaderEdit>,
+    /// Conditions in a language of their own.
+    pub expressions: Vec<Expression>,
     /// All settings, by the level at which they are written.
     pub scopes: Scopes,
     /// nginx's `server` blocks; httpd's main server (first) and virtual hosts. In file order.
@@ -53,6 +69,10 @@ pub struct Gateway {
     pub routes: Vec<Route>,
     /// Named groups of backends.
     pub upstreams: Vec<Upstream>,
+    /// httpd: what it knows about single backends, by site, in the order in which they are made.
+    pub workers: FxHashMap<SiteId, Vec<Worker>>,
+    /// httpd: the backends of balancers, in order.
+    pub balanced: FxHashMap<UpstreamId, Vec<BalancedWorker>>,
     /// What the configuration itself defines: nginx's `map`, `set`, `geo` …, by lower-case name without `$`.
     pub variables: FxHashMap<TextId, Definition>,
     /// What levels do to a request before anything answers it, by level; few levels do.
@@ -87,10 +107,14 @@ impl Gateway {
             partial: None,
             texts: Texts::default(),
             symbolics: Symbolics::default(),
+            header_edits: Vec::new(),
+            expressions: Vec::new(),
             scopes: Scopes::default(),
             sites: Vec::new(),
             routes: Vec::new(),
             upstreams: Vec::new(),
+            workers: FxHashMap::default(),
+            balanced: FxHashMap::default(),
             variables: FxHashMap::default(),
             programs: FxHashMap::default(),
             default_headers: Vec::new(),
@@ -103,6 +127,18 @@ impl Gateway {
     #[must_use]
     pub fn site(&self, id: SiteId) -> &Site {
         &self.sites[id.0 as usize]
+    }
+
+    /// The change of a header that `id` names.
+    #[must_use]
+    pub fn header_edit(&self, id: HeaderEditId) -> &HeaderEdit {
+        &self.header_edits[id.0 as usize]
+    }
+
+    /// The condition that `id` names.
+    #[must_use]
+    pub fn expression(&self, id: ExpressionId) -> &Expression {
+        &self.expressions[id.0 as usize]
     }
 
     /// The route that `id` names.

@@ -1,6 +1,6 @@
 //! Rewrite rules: what may change or take a request before a route is chosen.
 
-use super::{Known, RouteId, SymbolicId, TextId, Unknown};
+use super::{Comparison, ExpressionId, Known, RouteId, SymbolicId, TextId, Unknown};
 use crate::source::Span;
 
 /// One rewrite rule with its conditions.
@@ -22,6 +22,8 @@ pub struct Rewrite {
     pub action: Action,
     /// Whether no rule after this one is tried.
     pub last: bool,
+    /// What else its flags say.
+    pub flags: Flags,
     /// Set where the rule does something that we do not model, so that what follows is unknown when it applies.
     pub beyond: Option<Unknown>,
 }
@@ -37,6 +39,41 @@ pub enum Action {
     Redirect(u16),
     /// The server answers with this status.
     Answer(u16),
+}
+
+/// What the flags of a rule say beside what happens where it applies; httpd's.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// How many rules behind it are skipped where it applies: `[S=n]`.
+    pub skips: u32,
+    /// Whether the rule behind it is skipped where it does not apply: `[C]`.
+    pub chained: bool,
+    /// How often rewriting starts over where it applies, at most: `[N]`.
+    pub rounds: Option<u32>,
+    /// Whether the new path is mapped like one that was asked for: `[PT]`.
+    pub maps_again: bool,
+    /// Whether no rules are tried even after the request is handled anew: `[END]`.
+    pub ends: bool,
+    /// What becomes of the query.
+    pub query: QueryRule,
+    /// Whether the new path is taken as it is, without escaping: `[NE]`.
+    pub verbatim: bool,
+    /// Whether captures are escaped: `[B]`.
+    pub escapes_captures: bool,
+    /// Variables that it sets; `None`: unsets. `[E=name:value]`.
+    pub variables: Box<[(TextId, Option<SymbolicId>)]>,
+}
+
+/// What becomes of the query where a rule applies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueryRule {
+    /// It is kept, unless the new path brings one.
+    #[default]
+    Keep,
+    /// It is kept behind the one that the new path brings: `[QSA]`.
+    Append,
+    /// It is dropped: `[QSD]`.
+    Discard,
 }
 
 /// A condition of a rewrite rule: httpd's `RewriteCond`.
@@ -77,6 +114,10 @@ pub enum Test {
     IsSet,
     /// The text is the path of something in the file system.
     File(FileTest),
+    /// A condition in a language of its own holds; the subject does not matter.
+    Condition(ExpressionId),
+    /// The text compares so with this one.
+    Compares(Comparison, TextId),
 }
 
 /// What must stand at a path.

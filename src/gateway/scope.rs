@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Known, Protocol, SymbolicId, TextId, Unknown, Version};
+use super::{ExpressionId, Known, Protocol, SymbolicId, TextId, Unknown, Version};
 use crate::source::Span;
 
 /// A duration in milliseconds.
@@ -105,6 +105,10 @@ pub enum Property {
     CommandTypes,
     /// Whether clients need a certificate: `ssl_verify_client on`.
     VerifyClient,
+    /// Whether connections to a worker are used again: httpd's `disablereuse=`, as its opposite.
+    Reuse,
+    /// Whether a worker is out of service: httpd's `status=+D`.
+    Disabled,
 }
 
 impl Property {
@@ -167,8 +171,57 @@ pub enum Assigned {
         /// An address, a network or `all`.
         from: TextId,
     },
+    /// A change of a header that is more than to set or to withhold it.
+    HeaderEdit(HeaderEditId),
     /// Set, to something that cannot be known.
     Unknown(Unknown),
+}
+
+/// Names a [`HeaderEdit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HeaderEditId(pub u32);
+
+/// A change of a header: httpd's `RequestHeader` with a condition, or one that depends on what the client sent.
+#[derive(Clone, Debug)]
+pub struct HeaderEdit {
+    /// As written: it is sent so.
+    pub name: TextId,
+    /// For comparing.
+    pub lower: TextId,
+    /// What is done.
+    pub change: HeaderChange,
+    /// The value.
+    pub value: SymbolicId,
+    /// When.
+    pub when: EditWhen,
+}
+
+/// What is done to a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderChange {
+    /// It is set.
+    Set,
+    /// It is set where the client sent none.
+    SetIfEmpty,
+    /// The value is put behind the client's, with a comma.
+    Append,
+    /// The same, unless it is there already.
+    Merge,
+    /// It is sent a second time.
+    Add,
+    /// It is withheld.
+    Unset,
+}
+
+/// When a header is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditWhen {
+    /// Always.
+    Always,
+    /// Where a variable of the request is set, or (`false`) is not.
+    Variable(TextId, bool),
+    /// Where a condition holds.
+    Condition(ExpressionId),
 }
 
 /// One setting as written.

@@ -1,6 +1,6 @@
 //! A site: what answers for a set of names on a set of sockets.
 
-use super::{Rewrite, RouteId, ScopeId, TextId};
+use super::{Area, Rewrite, RouteId, ScopeId, TextId};
 use crate::source::Span;
 
 /// Names a [`Site`].
@@ -30,6 +30,8 @@ pub struct Site {
     /// httpd: those routes that `ProxyPass` and, behind it, `Redirect` and handlers make, in the order in which they are tried: the first that
     /// matches counts. The main server's mappings are tried before the virtual host's own (`merge_proxy_config`). Empty for nginx.
     pub mappings: std::ops::Range<u32>,
+    /// httpd: parts of its requests for which more is set; the first is the site itself. Empty for nginx.
+    pub areas: Vec<Area>,
 }
 
 impl Site {

@@ -58,6 +58,12 @@ pub enum Variable {
     UpstreamHost,
     /// The port of the upstream.
     UpstreamPort,
+    /// The file that the request is mapped to as it stands now; before that its path.
+    FileName,
+    /// A variable that the configuration sets for the request while it is handled: httpd's `SetEnvIf`; by name, case matters.
+    Process(TextId),
+    /// The same; `(null)` where it is not set.
+    ProcessOrNull(TextId),
     /// The n-th capture of the pattern that matched last: the route's, or the rewrite rule's.
     Capture(u8),
     /// The n-th capture of the condition that matched last.

@@ -10,7 +10,7 @@ use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::site::Socket;
 use crate::gateway::{
-    Definition, FileTest, Gateway, Known, Map, MapKey, Part, Protocol, Proxy, ScopeId, Site, SymbolicId, TextId, Unknown,
+    Definition, FileTest, Gateway, Known, Map, MapKey, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown,
     Variable,
 };
 use crate::source::Span;
@@ -37,6 +37,41 @@ pub struct Environment<'a> {
     pub condition_captures: Option<&'a [String]>,
     /// How far the request has come, where it is followed through its site.
     pub followed: Option<&'a Followed<'a>>,
+    /// What became of the request so far, where it is followed step by step.
+    pub notes: Option<&'a Notes<'a>>,
+}
+
+/// What becomes of a request while a server handles it.
+#[derive(Clone, Default)]
+pub struct Notes<'a> {
+    /// The file that it is mapped to; before that its path.
+    pub file: Option<String>,
+    /// The variables that are set for it.
+    pub variables: Vec<(String, String)>,
+    /// The client's address.
+    pub from: Option<IpAddr>,
+    /// What stands in the file system.
+    pub files: Option<Files<'a>>,
+}
+
+impl Notes<'_> {
+    /// The value of a variable.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Sets a variable, or unsets it.
+    pub fn set_variable(&mut self, name: &str, value: Option<String>) {
+        self.variables.retain(|(own, _)| own != name);
+        self.variables.extend(value.map(|value| (name.to_owned(), value)));
+    }
+}
+
+impl fmt::Debug for Notes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notes").field("file", &self.file).field("variables", &self.variables).finish_non_exhaustive()
+    }
 }
 
 /// What is known of a request that is followed, and not of a probe to a route.
@@ -114,15 +149,18 @@ impl Environment<'_> {
             Variable::Scheme => if request.tls { "https" } else { "http" }.to_owned(),
             Variable::Tls => if request.tls { "on" } else { "" }.to_owned(),
             Variable::Method => request.method.clone(),
-            Variable::ServerPort => request.port.to_string(),
-            Variable::ClientAddress => self.followed.ok_or(Unknown::Runtime)?.client.to_string(),
+            Variable::ServerPort => self.server_port(),
+            Variable::ClientAddress => self.client()?.to_string(),
             Variable::ForwardedFor => {
-                let client = self.followed.ok_or(Unknown::Runtime)?.client;
+                let client = self.client()?;
                 match request.header(b"X-Forwarded-For") {
                     Some(before) if !before.is_empty() => format!("{before}, {client}"),
                     _ => client.to_string(),
                 }
             }
+            Variable::FileName => self.notes.and_then(|notes| notes.file.clone()).unwrap_or_else(|| request.path.clone()),
+            Variable::Process(name) => self.process(name)?.unwrap_or_default(),
+            Variable::ProcessOrNull(name) => self.process(name)?.unwrap_or_else(|| "(null)".to_owned()),
             Variable::Runtime(name) => return self.runtime(&texts.show(name)),
             Variable::UpstreamHost => self.authority()?.0,
             Variable::UpstreamPort => self.authority()?.1,
@@ -130,6 +168,28 @@ impl Environment<'_> {
             Variable::ConditionCapture(group) => capture(self.condition_captures, group)?,
             Variable::Defined(name) => return self.defined(name, depth),
         })
+    }
+
+    /// The client's address.
+    fn client(&self) -> Known<IpAddr> {
+        let noted = self.notes.and_then(|notes| notes.from);
+        self.followed.map(|followed| followed.client).or(noted).ok_or(Unknown::Runtime)
+    }
+
+    /// httpd takes the port from the header `Host`, else the scheme's own (`ap_get_server_port` with `UseCanonicalPhysicalPort Off`).
+    fn server_port(&self) -> String {
+        if self.gateway.server == Server::Nginx {
+            return self.request.port.to_string();
+        }
+        let host = self.request.header(b"host").unwrap_or_default();
+        let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+        port.unwrap_or(if self.request.tls { "443" } else { "80" }).to_owned()
+    }
+
+    /// A variable that is set for the request while it is handled.
+    fn process(&self, name: TextId) -> Known<Option<String>> {
+        let notes = self.notes.ok_or(Unknown::Runtime)?;
+        Ok(notes.variable(&self.gateway.texts.show(name)).map(str::to_owned))
     }
 
     /// The first name of the site; `.example.com` is `example.com` here (`ngx_http_core_merge_srv_conf`).
@@ -164,7 +224,8 @@ impl Environment<'_> {
     /// # Errors
     /// Where no request is followed, or the permissions of a file decide.
     pub(super) fn file_test(&self, test: FileTest, path: &str) -> Known<bool> {
-        let found = (self.followed.ok_or(Unknown::Environment)?.files)(std::path::Path::new(path));
+        let files = self.followed.map(|followed| followed.files).or(self.notes.and_then(|notes| notes.files));
+        let found = files.ok_or(Unknown::Environment)?(std::path::Path::new(path));
         match (test, found) {
             (_, None) => Ok(false),
             (FileTest::File, Some(kind)) => Ok(kind == FileKind::File),

@@ -1,18 +1,21 @@
 //! What becomes of one request: the probes, the values of variables under them, what the upstream is sent, how long silence lasts.
 
 mod evaluate;
+mod expression;
 mod follow;
 mod idle;
 mod locations;
 mod pattern;
 mod request;
+mod rewriting;
 mod select;
 mod send;
 mod shadow;
 mod site;
 mod walk;
 
-pub use evaluate::{Environment, Followed};
+pub use evaluate::{Environment, Followed, Notes};
+pub use expression::expression_holds;
 pub use follow::{Client, FileKind, Files, follow};
 pub use idle::{Limit, idle_limit, nginx_read_timeout, timeout};
 pub use locations::{Found, find_location};

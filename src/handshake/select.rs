@@ -1,7 +1,12 @@
 //! Which route of a site takes a request, where mappings are tried in order: httpd's rewriting, sections and mappings.
 
-use super::evaluate::Environment;
-use crate::gateway::{Action, Condition, Gateway, Known, Matcher, Rewrite, RouteId, Site, SiteId, Target, Test, Unknown};
+use super::evaluate::{Environment, Notes};
+use super::expression::{compares, expression_holds};
+use super::rewriting::{Rewritten, Subject, rewrite};
+use crate::gateway::{
+    Area, Assigned, Condition, Covers, Gateway, Known, Matcher, Property, Rewrite, RouteId, ScopeId, SiteId, Target, Test,
+    Unknown,
+};
 use crate::source::Span;
 
 /// What becomes of a request in its site.
@@ -17,89 +22,150 @@ pub enum Selected {
     Unproxied,
 }
 
-/// Follows the request of `environment` through its site: rewrite rules first (`hook_uri2file`, `mod_rewrite.c`), then sections, the
-/// last that matches first, then mappings, the first that matches (`proxy_trans`, `mod_proxy.c`).
+/// Follows the request of `environment` through its site: rewrite rules first (`hook_uri2file`, `mod_rewrite.c`), then areas, the
+/// last that covers it, then mappings, the first that matches (`proxy_trans`, `mod_proxy.c`).
 ///
 /// # Errors
 /// Where something that decides cannot be known.
 pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
-    let gateway = environment.gateway;
-    let mut path = environment.request.path.clone();
-    let mut redirect = None;
-    for rewrite in &gateway.site(site).rewrites {
-        let Some(captures) = applies(environment, rewrite, &path)? else { continue };
-        if let Some(why) = rewrite.beyond {
-            return Err(why);
-        }
-        match rewrite.action {
-            Action::Proxy(route) if redirect.is_none() => return Ok(Selected::Route(route)),
-            Action::Answer(status) => return Ok(Selected::Answered(status, rewrite.span)),
-            Action::Redirect(status) => redirect = Some((status, rewrite.span)),
-            // After a redirect without `last` a `[P]` proxies the redirect's target: nobody's intention, and not followed here.
-            Action::Proxy(_) => return Err(Unknown::Pattern(rewrite.span)),
-            Action::Continue => {}
-        }
-        if let Some(substitution) = rewrite.substitution {
-            path = Environment { captures: captures.as_deref(), ..*environment }.evaluate(substitution)?;
-        }
-        if rewrite.last {
-            break;
+    let mut notes = Notes::default();
+    let request = environment.request;
+    let mut path = request.path.clone();
+    match rewrite_in_site(environment, site, &mut notes)? {
+        Rewritten::Untouched => {}
+        Rewritten::Path { path: new, maps_again: true, .. } => path = new,
+        // The path of a file: no mapping sees it.
+        Rewritten::Path { .. } => return Ok(Selected::Unproxied),
+        Rewritten::Proxied { route, .. } => return Ok(Selected::Route(route)),
+        Rewritten::Redirected { status, span, .. } => return Ok(Selected::Redirected(status, span)),
+        Rewritten::Answered(status, span) => return Ok(Selected::Answered(status, span)),
+    }
+    for area in areas(environment.gateway, site) {
+        if area.rewriting.as_ref().is_some_and(|rewriting| !rewriting.rules.is_empty())
+            && let Covers::Path(matcher) = area.covers
+            && matches(environment, matcher, area.span, &path)?
+        {
+            // Rules in a section change the request after it is mapped.
+            return Err(Unknown::Unmodelled(area.span));
         }
     }
-    if let Some((status, span)) = redirect {
-        return Ok(Selected::Redirected(status, span));
-    }
-    for id in lists(gateway, site, |site| &site.sections).rev().chain(lists(gateway, site, |site| &site.mappings)) {
-        if matches(environment, id, &path)? {
-            return Ok(match gateway.route(id).target {
-                Target::Excluded(_) => Selected::Unproxied,
-                _ => Selected::Route(id),
-            });
-        }
-    }
-    Ok(Selected::Unproxied)
+    let mapped = mapped(environment, site, &path)?;
+    Ok(match mapped {
+        Some(id) => match environment.gateway.route(id).target {
+            Target::Excluded(_) => Selected::Unproxied,
+            _ => Selected::Route(id),
+        },
+        None => Selected::Unproxied,
+    })
 }
 
-/// The routes of the main server, which come first, and of `site` (`merge_proxy_config`, `mod_proxy.c`).
-fn lists(
-    gateway: &Gateway,
-    site: SiteId,
-    list: fn(&Site) -> &std::ops::Range<u32>,
-) -> impl DoubleEndedIterator<Item = RouteId> + use<> {
-    let main = gateway.sites.first().filter(|main| main.is_main && site != SiteId(0));
-    let main = main.map_or(0..0, |main| list(main).clone());
-    main.chain(list(gateway.site(site)).clone()).map(RouteId)
+/// What the rules of the site make of the request.
+///
+/// # Errors
+/// Where something that decides cannot be known.
+pub(super) fn rewrite_in_site(environment: &Environment<'_>, site: SiteId, notes: &mut Notes<'_>) -> Known<Rewritten> {
+    let gateway = environment.gateway;
+    let rules: Vec<&Rewrite> = gateway.site(site).rewrites.iter().collect();
+    if rules.is_empty() || !rewriting_is_on(gateway, gateway.site(site).scope)? {
+        return Ok(Rewritten::Untouched);
+    }
+    let request = environment.request;
+    let subject = Subject { path: request.path.clone(), query: request.query.clone(), directory: None };
+    rewrite(environment, &rules, subject, notes)
 }
 
-/// Whether the route's matcher takes `path`.
-fn matches(environment: &Environment<'_>, id: RouteId, path: &str) -> Known<bool> {
+/// Whether `RewriteEngine` is on; what surrounds a fragment is taken to have it on, lest its rules be for nothing.
+pub(super) fn rewriting_is_on(gateway: &Gateway, scope: ScopeId) -> Known<bool> {
+    match gateway.scopes.scalar(scope, Property::RewriteEngine) {
+        Ok(setting) => Ok(matches!(setting, Some(setting) if setting.value == Assigned::Flag(true))),
+        Err(Unknown::Fragment(_)) => Ok(true),
+        Err(why) => Err(why),
+    }
+}
+
+/// The mapping that takes `path`: that of the last area that covers it, where its own path matches, else the first of the list.
+///
+/// # Errors
+/// Where a mapping that could take it cannot be known.
+pub(super) fn mapped(environment: &Environment<'_>, site: SiteId, path: &str) -> Known<Option<RouteId>> {
     let gateway = environment.gateway;
-    let route = gateway.route(id);
-    Ok(match route.matcher {
-        Matcher::Exact(text) => gateway.texts.get(text) == path.as_bytes(),
-        Matcher::Prefix { text, .. } => path.as_bytes().starts_with(gateway.texts.get(text)),
-        Matcher::Segments(text) => is_below(path.as_bytes(), gateway.texts.get(text)),
-        Matcher::Pattern { pattern, ignore_case } => environment.captures(pattern, ignore_case, path, route.span)?.is_some(),
+    let mut last = None;
+    for area in areas(gateway, site) {
+        if let Some(route) = area.proxy
+            && let Covers::Path(matcher) = area.covers
+            && matches(environment, matcher, area.span, path)?
+        {
+            last = Some(route);
+        }
+    }
+    if let Some(id) = last {
+        let route = gateway.route(id);
+        if matches(environment, route.matcher, route.span, path)? {
+            return Ok(Some(id));
+        }
+    }
+    for id in mappings(gateway, site) {
+        let route = gateway.route(id);
+        if !matches!(route.target, Target::Answer { .. }) && matches(environment, route.matcher, route.span, path)? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// The areas of the main server, which come first, and of `site`.
+pub(super) fn areas(gateway: &Gateway, site: SiteId) -> impl Iterator<Item = &Area> {
+    main_of(gateway, site).into_iter().chain([site]).flat_map(|site| &gateway.site(site).areas)
+}
+
+/// The main server, where `site` is another.
+pub(super) fn main_of(gateway: &Gateway, site: SiteId) -> Option<SiteId> {
+    gateway.sites.first().filter(|main| main.is_main && site != SiteId(0)).map(|_| SiteId(0))
+}
+
+/// The mappings of the main server, which come first, and of `site` (`merge_proxy_config`, `mod_proxy.c`).
+fn mappings(gateway: &Gateway, site: SiteId) -> impl Iterator<Item = RouteId> + use<> {
+    let main = main_of(gateway, site).map_or(0..0, |main| gateway.site(main).mappings.clone());
+    main.chain(gateway.site(site).mappings.clone()).map(RouteId)
+}
+
+/// Whether the matcher, written at `span`, takes `path`.
+///
+/// # Errors
+/// Where that cannot be known.
+pub(super) fn matches(environment: &Environment<'_>, matcher: Matcher, span: Span, path: &str) -> Known<bool> {
+    let texts = &environment.gateway.texts;
+    Ok(match matcher {
+        Matcher::Exact(text) => texts.get(text) == path.as_bytes(),
+        Matcher::Prefix { text, .. } => path.as_bytes().starts_with(texts.get(text)),
+        Matcher::Segments(text) => alias_match(path.as_bytes(), texts.get(text)).is_some(),
+        Matcher::Pattern { pattern, ignore_case } => environment.captures(pattern, ignore_case, path, span)?.is_some(),
         Matcher::Named(_) | Matcher::Rewrite(_) | Matcher::Conditional => false,
         Matcher::Unknown(why) => return Err(why),
     })
 }
 
-/// Whether `path` is `prefix` or lies below it, by whole segments (`alias_match`, `mod_proxy.c`).
-pub(super) fn is_below(path: &[u8], prefix: &[u8]) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest[0] == b'/' || prefix.ends_with(b"/"))
-}
-
-/// The captures of the rule's pattern where the rule applies: its pattern matches and its conditions hold.
-/// `Some(None)`: it applies because its pattern does *not* match.
-#[expect(clippy::option_option, reason = "whether it applies, and what it captured")]
-fn applies(environment: &Environment<'_>, rewrite: &Rewrite, path: &str) -> Known<Option<Option<Vec<String>>>> {
-    let captures = environment.captures(rewrite.pattern, rewrite.ignore_case, path, rewrite.span)?;
-    if captures.is_some() == rewrite.negated {
-        return Ok(None);
+/// How much of `path` is `prefix`, by whole segments; any number of slashes counts as one (`alias_match`, `mod_proxy.c`).
+pub(super) fn alias_match(path: &[u8], prefix: &[u8]) -> Option<usize> {
+    let slashes = |text: &[u8], from: usize| text[from..].iter().take_while(|&&byte| byte == b'/').count();
+    let (mut p, mut u) = (0, 0);
+    while p < prefix.len() && u < path.len() {
+        if prefix[p] == b'/' {
+            if path[u] != b'/' {
+                return None;
+            }
+            p += slashes(prefix, p);
+            u += slashes(path, u);
+        } else {
+            if prefix[p] != path[u] {
+                return None;
+            }
+            p += 1;
+            u += 1;
+        }
     }
-    let here = Environment { captures: captures.as_deref(), ..*environment };
-    Ok(conditions_hold(&here, &rewrite.conditions)?.then_some(captures))
+    let whole = prefix.ends_with(b"/") || u == path.len() || path[u] == b'/';
+    (p == prefix.len() && whole).then_some(u)
 }
 
 /// Whether the conditions of a rule hold for the request (`apply_rewrite_rule`, `mod_rewrite.c`): in order, rows of `[OR]` as one.
@@ -107,25 +173,53 @@ fn applies(environment: &Environment<'_>, rewrite: &Rewrite, path: &str) -> Know
 /// # Errors
 /// Where a condition that decides cannot be known.
 pub fn conditions_hold(environment: &Environment<'_>, conditions: &[Condition]) -> Known<bool> {
+    Ok(conditions_hold_with(environment, conditions)?.is_some())
+}
+
+/// The same; returns what the last pattern among them captured.
+///
+/// # Errors
+/// Where a condition that decides cannot be known.
+pub(super) fn conditions_hold_with(environment: &Environment<'_>, conditions: &[Condition]) -> Known<Option<Vec<String>>> {
     let mut unknown = None;
+    let mut captures = Vec::new();
     let mut row: Known<bool> = Ok(false);
     for condition in conditions {
-        row = match (row, holds(environment, condition)) {
-            (Ok(true), _) | (_, Ok(true)) => Ok(true),
-            (Err(why), _) | (_, Err(why)) => Err(why),
-            (Ok(false), Ok(false)) => Ok(false),
-        };
+        // Once one of a row holds, the others are not tried.
+        if row != Ok(true) {
+            let here = Environment { condition_captures: Some(&captures), ..*environment };
+            let found = condition_captures(&here, condition);
+            row = match (row, found) {
+                (_, Ok(Some(found))) => {
+                    if let Some(found) = found {
+                        captures = found;
+                    }
+                    Ok(true)
+                }
+                (Err(why), _) | (_, Err(why)) => Err(why),
+                (row, Ok(None)) => row,
+            };
+        }
         if condition.or_next {
             continue;
         }
         match row {
-            Ok(false) => return Ok(false),
+            Ok(false) => return Ok(None),
             Ok(true) => {}
             Err(why) => unknown = unknown.or(Some(why)),
         }
         row = Ok(false);
     }
-    unknown.map_or(Ok(true), Err)
+    // An `[OR]` on the last condition has nothing behind it to wait for.
+    match conditions.last() {
+        Some(last) if last.or_next && row == Ok(false) => return Ok(None),
+        Some(last) if last.or_next => unknown = unknown.or(row.err()),
+        _ => {}
+    }
+    match unknown {
+        Some(why) => Err(why),
+        None => Ok(Some(captures)),
+    }
 }
 
 /// Whether one condition holds.
@@ -133,17 +227,51 @@ pub fn conditions_hold(environment: &Environment<'_>, conditions: &[Condition]) 
 /// # Errors
 /// Where its subject or its test cannot be known.
 pub fn holds(environment: &Environment<'_>, condition: &Condition) -> Known<bool> {
+    Ok(condition_captures(environment, condition)?.is_some())
+}
+
+/// Whether the condition holds, and what its pattern captured where it has one.
+#[expect(clippy::option_option, reason = "whether it holds, and what it captured")]
+fn condition_captures(environment: &Environment<'_>, condition: &Condition) -> Known<Option<Option<Vec<String>>>> {
+    let test = condition.test?;
+    if let Test::Condition(id) = test {
+        return Ok((expression_holds(environment, id)? != condition.negated).then_some(None));
+    }
     let subject = environment.evaluate(condition.subject)?;
-    let found = match condition.test? {
-        Test::Pattern { pattern, ignore_case } => environment.captures(pattern, ignore_case, &subject, condition.span)?.is_some(),
+    let texts = &environment.gateway.texts;
+    let found = match test {
+        Test::Pattern { pattern, ignore_case } => {
+            let captures = environment.captures(pattern, ignore_case, &subject, condition.span)?;
+            return Ok(match captures {
+                Some(_) if condition.negated => None,
+                Some(captures) => Some(Some(captures)),
+                None => condition.negated.then_some(None),
+            });
+        }
         Test::Equals { text, ignore_case } => {
-            let text = environment.gateway.texts.get(text);
+            let text = texts.get(text);
             if ignore_case { text.eq_ignore_ascii_case(subject.as_bytes()) } else { text == subject.as_bytes() }
         }
         Test::Same(value) => environment.evaluate(value)? == subject,
         Test::IsSet => !matches!(subject.as_str(), "" | "0"),
-        // Files are looked up where a request is followed.
-        Test::File(test) => environment.file_test(test, &subject)?,
+        Test::Compares(comparison, text) => compares(&subject, &texts.show(text), comparison),
+        Test::File(wanted) => environment.file_test(wanted, &subject)?,
+        Test::Condition(_) => false,
     };
-    Ok(found != condition.negated)
+    Ok((found != condition.negated).then_some(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alias_match;
+
+    #[test]
+    fn paths_are_matched_by_whole_segments() {
+        assert_eq!(alias_match(b"/ws/chat", b"/ws"), Some(3));
+        assert_eq!(alias_match(b"/wsx", b"/ws"), None);
+        assert_eq!(alias_match(b"/ws", b"/ws/"), None);
+        assert_eq!(alias_match(b"/ws", b"/"), Some(1));
+        assert_eq!(alias_match(b"/ws", b"//ws"), Some(3));
+        assert_eq!(alias_match(b"/ws", b"ws"), None);
+    }
 }

@@ -1,7 +1,10 @@
 //! Which headers the upstream is sent.
 
 use super::evaluate::Environment;
-use crate::gateway::{Assigned, Entry, Gateway, Known, Property, Protocol, Proxy, Route, ScopeId, Server, Unknown, Version};
+use super::expression::expression_holds;
+use crate::gateway::{
+    Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Property, Protocol, Proxy, Route, ScopeId, Server, Unknown, Version,
+};
 use crate::source::Span;
 
 /// A header as it is sent: its values in order, and the directives that they come from.
@@ -143,21 +146,6 @@ fn headers_in_force(gateway: &Gateway, scope: ScopeId) -> Known<Option<ScopeId>>
     Ok(None)
 }
 
-fn headers<'a>(
-    gateway: &'a Gateway,
-    scope: ScopeId,
-    name: &str,
-) -> impl Iterator<Item = (&'a Entry, crate::gateway::SymbolicId)> {
-    // A name that the configuration never writes in any header is not interned, or not as a header: nothing matches.
-    let wanted = gateway.texts.find(name.as_bytes());
-    gateway.scopes.own(scope).filter_map(move |entry| match entry.assigned {
-        Assigned::Header { lower, value, .. } if entry.property == Property::RequestHeader && Some(lower) == wanted => {
-            Some((entry, value))
-        }
-        _ => None,
-    })
-}
-
 /// Whether any level of `scope` sets `Upgrade` or `Connection`; most routes need no closer look.
 #[must_use]
 pub fn sets_handshake_header(gateway: &Gateway, scope: ScopeId) -> bool {
@@ -180,51 +168,144 @@ fn unseen(gateway: &Gateway, scope: ScopeId) -> Option<Unknown> {
 
 /// `ap_proxy_create_hdrbrgd` and `mod_proxy_http`: hop-by-hop headers are dropped; `Upgrade` goes on where the worker may upgrade to it.
 fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, name: &str) -> Known<Sent> {
+    let mut levels: Vec<ScopeId> = environment.gateway.scopes.chain(route.scope).collect();
+    levels.reverse();
+    let passing = Passing { levels: &levels, protocol: proxy.protocol, worker: proxy.worker };
     match name {
-        "upgrade" => forwarded_upgrade(environment, route, proxy),
+        "upgrade" => forwarded_upgrade(environment, passing),
         "connection" => {
-            let upgrade = forwarded_upgrade(environment, route, proxy)?;
+            let upgrade = forwarded_upgrade(environment, passing)?;
             let value = if upgrade.values.is_empty() { "close" } else { "Upgrade" };
             Ok(Sent { values: vec![value.to_owned()], ..upgrade })
         }
-        "keep-alive" | "te" | "trailer" | "transfer-encoding" => Ok(Sent::default()),
-        _ => client_header(environment, route, name),
+        name if HOP_BY_HOP.contains(&name) => Ok(Sent::default()),
+        _ => client_header(environment, &levels, name),
     }
 }
 
-/// The client's header after `RequestHeader`; levels add up, the outer first (`merge_headers_config`, `mod_headers.c`).
-fn client_header(environment: &Environment<'_>, route: &Route, name: &str) -> Known<Sent> {
+/// Headers that concern one connection only and are never passed on as they are (`ap_proxy_create_hdrbrgd`).
+pub(super) const HOP_BY_HOP: [&str; 4] = ["keep-alive", "te", "trailer", "transfer-encoding"];
+
+/// How httpd passes a request on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passing<'a> {
+    /// The levels whose headers are in force, the outer first: they add up (`merge_headers_config`, `mod_headers.c`).
+    pub(super) levels: &'a [ScopeId],
+    /// The protocol towards the backend.
+    pub(super) protocol: Protocol,
+    /// The parameters of the worker; `None`: none is made for the URL.
+    pub(super) worker: Option<ScopeId>,
+}
+
+/// The client's header `name` (lower case) after `RequestHeader`.
+fn client_header(environment: &Environment<'_>, levels: &[ScopeId], name: &str) -> Known<Sent> {
     let gateway = environment.gateway;
-    let mut sent =
-        Sent { values: environment.request.header(name.as_bytes()).map(str::to_owned).into_iter().collect(), ..Sent::default() };
-    let mut levels: Vec<ScopeId> = gateway.scopes.chain(route.scope).collect();
-    levels.reverse();
-    for level in levels {
-        for (entry, value) in headers(gateway, level, name) {
+    let own = environment.request.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).cloned().collect();
+    let mut sent = Sent::default();
+    let mut headers: Vec<(String, String)> = own;
+    let wanted = gateway.texts.find(name.as_bytes());
+    for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
+        if wanted.is_some() && edited(gateway, entry) == wanted {
             sent.spans.push(entry.span);
-            let value = environment.evaluate(value)?;
-            sent.values = Some(value).filter(|value| !value.is_empty()).into_iter().collect();
+            edit(environment, entry, &mut headers)?;
         }
     }
+    sent.values = headers.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect();
     Ok(sent)
 }
 
+/// The client's headers after `RequestHeader`, in order, and the lines that changed any of them.
+///
+/// # Errors
+/// Where a value or a condition cannot be known.
+pub(super) fn client_headers(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Vec<(String, String)>> {
+    let gateway = environment.gateway;
+    let mut headers = environment.request.headers.clone();
+    for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
+        edit(environment, entry, &mut headers)?;
+    }
+    Ok(headers)
+}
+
+/// The lower-case name of the header that an entry changes.
+fn edited(gateway: &Gateway, entry: &Entry) -> Option<crate::gateway::TextId> {
+    match entry.assigned {
+        Assigned::Header { lower, .. } if entry.property == Property::RequestHeader => Some(lower),
+        Assigned::HeaderEdit(id) => Some(gateway.header_edit(id).lower),
+        _ => None,
+    }
+}
+
+/// Carries out one `RequestHeader` over `headers` (`do_headers_fixup`, `mod_headers.c`).
+fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String, String)>) -> Known<()> {
+    let gateway = environment.gateway;
+    let (name, change, value) = match entry.assigned {
+        Assigned::Header { name, value, .. } if entry.property == Property::RequestHeader => {
+            let unset = gateway.symbolics.get(value).is_empty();
+            (name, if unset { HeaderChange::Unset } else { HeaderChange::Set }, value)
+        }
+        Assigned::HeaderEdit(id) => {
+            let edit = gateway.header_edit(id);
+            let applies = match edit.when {
+                EditWhen::Always => true,
+                EditWhen::Variable(variable, wanted) => {
+                    let notes = environment.notes.ok_or(Unknown::Runtime)?;
+                    notes.variable(&gateway.texts.show(variable)).is_some() == wanted
+                }
+                EditWhen::Condition(id) => expression_holds(environment, id)?,
+            };
+            if !applies {
+                return Ok(());
+            }
+            (edit.name, edit.change, edit.value)
+        }
+        _ => return Ok(()),
+    };
+    let name = gateway.texts.show(name);
+    let value = environment.evaluate(value)?;
+    let first = headers.iter().position(|(own, _)| own.eq_ignore_ascii_case(&name));
+    match (change, first) {
+        (HeaderChange::Unset, _) => headers.retain(|(own, _)| !own.eq_ignore_ascii_case(&name)),
+        (HeaderChange::Set, Some(at)) => {
+            // Of several the first is replaced and the others go (`apr_table_setn`).
+            let mut seen = 0;
+            headers.retain(|(own, _)| {
+                seen += usize::from(own.eq_ignore_ascii_case(&name));
+                seen < 2 || !own.eq_ignore_ascii_case(&name)
+            });
+            headers[at].1 = value;
+        }
+        (HeaderChange::SetIfEmpty, Some(_)) => {}
+        (HeaderChange::Append, Some(at)) => headers[at].1 = format!("{}, {value}", headers[at].1),
+        (HeaderChange::Merge, Some(at)) => {
+            if !headers[at].1.split(',').any(|token| token.trim() == value) {
+                headers[at].1 = format!("{}, {value}", headers[at].1);
+            }
+        }
+        (HeaderChange::Add, _) | (_, None) => headers.push((name.into_owned(), value)),
+    }
+    Ok(())
+}
+
 /// Since this version `mod_proxy_http` upgrades by itself where a worker has `upgrade=`; before, the parameter does nothing for `http://`.
-const HTTP_UPGRADES: Version = Version::new(2, 4, 47);
+pub(super) const HTTP_UPGRADES: Version = Version::new(2, 4, 47);
 
 /// `ap_proxy_worker_can_upgrade` (`proxy_util.c`): the worker's `upgrade=`, else `websocket` for `ws` and `wss`.
-fn forwarded_upgrade(environment: &Environment<'_>, route: &Route, proxy: &Proxy) -> Known<Sent> {
+///
+/// # Errors
+/// Where the parameter or the header cannot be known.
+pub(super) fn forwarded_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Known<Sent> {
     let gateway = environment.gateway;
-    let is_websocket = matches!(proxy.protocol, Protocol::Ws | Protocol::Wss);
+    let is_websocket = matches!(passing.protocol, Protocol::Ws | Protocol::Wss);
     let mut sent = Sent::default();
     // A group whose backends are not seen, or a scheme that variables decide.
-    if matches!(proxy.protocol, Protocol::Balancer | Protocol::Other) {
-        return Err(Unknown::Unmodelled(proxy.span));
+    if matches!(passing.protocol, Protocol::Balancer | Protocol::Other) {
+        return Err(environment.proxy.map_or(Unknown::Runtime, |proxy| Unknown::Unmodelled(proxy.span)));
     }
-    if !proxy.protocol.is_http() || !is_websocket && gateway.version.is_some_and(|version| version < HTTP_UPGRADES) {
+    if !passing.protocol.is_http() || !is_websocket && gateway.version.is_some_and(|version| version < HTTP_UPGRADES) {
         return Ok(sent);
     }
-    let setting = match proxy.worker {
+    let setting = match passing.worker {
         Some(worker) => gateway.scopes.scalar(worker, Property::Upgrade)?,
         None => None,
     };
@@ -233,16 +314,22 @@ fn forwarded_upgrade(environment: &Environment<'_>, route: &Route, proxy: &Proxy
         Some(Assigned::Text(text)) => Some(environment.evaluate(text)?),
         _ => is_websocket.then(|| "websocket".to_owned()),
     };
-    let asked = client_header(environment, route, "upgrade")?;
+    let asked = client_header(environment, passing.levels, "upgrade")?;
     sent.spans.extend(&asked.spans);
     if let (Some(allowed), Some(asked)) = (allowed, asked.values.into_iter().next())
-        && (allowed == "*"
-            || allowed.eq_ignore_ascii_case("ANY")
-            || allowed.split(',').any(|token| token.trim().eq_ignore_ascii_case(&asked)))
+        && may_upgrade(&allowed, &asked)
     {
         sent.values.push(asked);
     }
     Ok(sent)
+}
+
+/// Whether `upgrade=` allows what the client asks for: anything, the very same text, or one of a list (`ap_find_token`).
+fn may_upgrade(allowed: &str, asked: &str) -> bool {
+    allowed == "*"
+        || allowed.eq_ignore_ascii_case("ANY")
+        || allowed.eq_ignore_ascii_case(asked)
+        || asked.split(',').any(|token| allowed.split(',').any(|one| one.trim().eq_ignore_ascii_case(token.trim())))
 }
 
 /// Headers that a level around `route` sets for the upstream and that are lost here, because the level in force sets others:

@@ -5,7 +5,9 @@ use super::worker::WorkerId;
 use super::{Lowerer, ServerIndex};
 use crate::apache::statement::Word;
 use crate::apache::values::{parameter, proxy_url};
-use crate::gateway::{Assigned, Member, Property, Protocol, Proxy, Requirement, ScopeId, TextId, Upstream, UpstreamId};
+use crate::gateway::{
+    Assigned, BalancedWorker, Member, Property, Protocol, Proxy, Requirement, ScopeId, TextId, Upstream, UpstreamId,
+};
 use crate::source::Span;
 
 /// What is known of a balancer beside its [`Upstream`].
@@ -66,6 +68,13 @@ impl Lowerer<'_> {
         self.set_parameters(worker, parameters);
         self.gateway.upstreams[id.0 as usize].members.push(Member { address, backup, span });
         self.balancers[id.0 as usize].members.push((worker, protocol));
+        let route =
+            parameters.iter().map(|word| parameter(&word.value)).filter(|one| one.is(&["route"])).find_map(|one| one.value);
+        let route = route.map(|route| self.gateway.texts.intern(route));
+        let url = self.gateway.texts.intern(&url.value);
+        let scope = self.workers[worker.0].scope;
+        let balanced = BalancedWorker { url, protocol, scope, route, backup, span };
+        self.gateway.balanced.entry(id).or_default().push(balanced);
     }
 
     /// The parameters of a balancer, in its section or at a mapping to it; returns its method, where one is written.

@@ -5,11 +5,12 @@ use rustc_hash::FxHashSet;
 use super::mapping::Mapping;
 use super::site::{Rewriting, Server};
 use super::{Lowerer, ServerIndex};
-use crate::gateway::{Action, Gateway, Matcher, Rewrite, RouteId, Site, TextId};
+use crate::gateway::{Action, Covers, Gateway, Handler, Matcher, Rewrite, RouteId, Site, TextId};
 
 impl Lowerer<'_> {
     pub(super) fn finish(mut self) -> Gateway {
         self.default_hosts();
+        self.document_roots();
         let main = &self.servers[0].rewriting;
         let inherits: Vec<Option<bool>> = self.servers.iter().map(|server| server.rewriting.inherits(main)).collect();
         let wanted = inherits.iter().skip(1).any(Option::is_some);
@@ -37,6 +38,28 @@ impl Lowerer<'_> {
         }
     }
 
+    /// A `DocumentRoot` relative to a `ServerRoot` that is not written is the directory that a section names so.
+    fn document_roots(&mut self) {
+        let texts = &mut self.gateway.texts;
+        let mut named: Vec<Vec<u8>> = Vec::new();
+        for area in self.servers.iter().flat_map(|server| &server.areas) {
+            if let Covers::Directory(Matcher::Segments(path)) = area.covers {
+                named.push(texts.get(path).strip_suffix(b"/").unwrap_or(texts.get(path)).to_vec());
+            }
+        }
+        for area in self.servers.iter_mut().flat_map(|server| &mut server.areas) {
+            if let Some(Ok(root)) = area.settings.document_root {
+                let relative = texts.get(root).to_vec();
+                let is_it = |path: &&Vec<u8>| path.strip_suffix(relative.as_slice()).is_some_and(|rest| rest.ends_with(b"/"));
+                if !relative.starts_with(b"/")
+                    && let Some(path) = named.iter().find(is_it)
+                {
+                    area.settings.document_root = Some(Ok(texts.intern(path)));
+                }
+            }
+        }
+    }
+
     fn routes(&self) -> u32 {
         u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX)
     }
@@ -45,6 +68,8 @@ impl Lowerer<'_> {
     fn site(&mut self, at: ServerIndex, inherits: Option<bool>, inherited: &[(Rewrite, Option<Mapping>)]) {
         let server: &mut Server = &mut self.servers[at.0];
         let sections = std::mem::take(&mut server.sections);
+        let handlers = std::mem::take(&mut server.handlers);
+        let area_rules = std::mem::take(&mut server.area_rules);
         let mut mappings = std::mem::take(&mut server.mappings);
         mappings.append(&mut server.behind);
         let Rewriting { rules: mut own, .. } = std::mem::take(&mut server.rewriting);
@@ -54,8 +79,9 @@ impl Lowerer<'_> {
             None => {}
         }
         let start = self.routes();
-        for mapping in sections {
-            self.add_route(at, mapping);
+        for (area, mapping) in sections {
+            let route = self.add_route(at, mapping);
+            self.servers[at.0].areas[area].proxy = Some(route);
         }
         let sections_end = self.routes();
         for mapping in mappings {
@@ -69,6 +95,16 @@ impl Lowerer<'_> {
             }
             rewrites.push(rule);
         }
+        for (area, mapping) in handlers {
+            let route = self.add_route(at, mapping);
+            self.servers[at.0].areas[area].handler = Some(Handler::Proxy(route));
+        }
+        for (area, rule, mapping) in area_rules {
+            let route = self.add_route(at, mapping);
+            if let Some(rewriting) = &mut self.servers[at.0].areas[area].rewriting {
+                rewriting.rules[rule].action = Action::Proxy(route);
+            }
+        }
         let end = self.routes();
         let server: &mut Server = &mut self.servers[at.0];
         self.gateway.sites.push(Site {
@@ -81,6 +117,7 @@ impl Lowerer<'_> {
             routes: start..end,
             sections: start..sections_end,
             mappings: sections_end..mappings_end,
+            areas: std::mem::take(&mut server.areas),
         });
     }
 

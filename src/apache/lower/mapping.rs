@@ -5,8 +5,11 @@ use super::worker::{self, WorkerId, WorkerUrl};
 use super::{Lowerer, SectionPath, ServerIndex};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{parameter, proxy_url};
-use crate::gateway::{Matcher, Protocol, Proxy, Route, RouteId, ScopeId, Signal, SiteId, Target, TextId, Unknown};
+use crate::gateway::{self, Matcher, Protocol, Proxy, Route, RouteId, ScopeId, Signal, SiteId, Target, TextId, Unknown, Version};
 use crate::source::Span;
+
+/// Since this version the worker of a `ProxyPassMatch` with captures is found by its pattern (`ap_proxy_define_match_worker`).
+const PATTERNS_HAVE_WORKERS: Version = Version::new(2, 4, 47);
 
 /// A route with what is settled once all lines are read.
 #[derive(Clone, Debug)]
@@ -127,7 +130,11 @@ impl Lowerer<'_> {
             return Destination { target: Target::Proxy(proxy), worker: None, balancer: Some(name), method };
         }
         let key = if url.unknown.is_none() { WorkerUrl::new(&url.value) } else { None };
-        if let Some(worker) = key.as_ref().and_then(|key| self.servers[at.0].workers.find(key)) {
+        // Since 2.4.47 the worker of a pattern with captures is one of its own.
+        let version = self.gateway.version;
+        let is_pattern = pattern && url.value.contains(&b'$') && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
+        let found = key.as_ref().filter(|_| !is_pattern).and_then(|key| self.servers[at.0].workers.find(key));
+        if let Some(worker) = found {
             let ignored = parameters.iter().any(|word| parameter(&word.value).value.is_some());
             proxy.shares_worker_of = ignored.then_some(self.workers[worker.0].span);
             // What is ignored is still read, and read wrongly is still worth a word.
@@ -138,16 +145,26 @@ impl Lowerer<'_> {
             let worker = self.new_worker(span);
             proxy.worker = Some(self.workers[worker.0].scope);
             self.set_parameters(worker, parameters);
-            if let Some(key) = &key {
+            if let Some(key) = key.as_ref().filter(|_| !is_pattern) {
                 self.servers[at.0].workers.insert(key, worker);
             }
+            self.know_worker(at, &url.value, is_pattern, worker);
         }
-        Destination { target: Target::Proxy(proxy), worker: key, balancer: None, method: None }
+        Destination { target: Target::Proxy(proxy), worker: key.filter(|_| !is_pattern), balancer: None, method: None }
+    }
+
+    /// Adds a worker to those that requests are matched with.
+    fn know_worker(&mut self, at: ServerIndex, url: &[u8], is_pattern: bool, worker: WorkerId) {
+        let Some(url) = worker::canonical(url) else { return };
+        let url = self.gateway.texts.intern(&url);
+        let worker = &self.workers[worker.0];
+        let known = gateway::Worker { url, is_pattern, scope: worker.scope, span: worker.span };
+        self.gateway.workers.entry(at.site()).or_default().push(known);
     }
 
     pub(super) fn new_worker(&mut self, span: Span) -> WorkerId {
         let scope = self.gateway.scopes.open(None, span);
-        self.workers.push(worker::Worker { scope, settings: crate::gateway::ScopeBuilder::default(), span });
+        self.workers.push(worker::Worker { scope, settings: gateway::ScopeBuilder::default(), span });
         WorkerId(self.workers.len() - 1)
     }
 
@@ -167,6 +184,7 @@ impl Lowerer<'_> {
         }
         let worker = self.new_worker(span);
         self.servers[at.0].workers.insert(&key, worker);
+        self.know_worker(at, url, false, worker);
         Some(worker)
     }
 

@@ -1,6 +1,9 @@
 //! Lines in effect to gateway: what the directives mean, in the order in which httpd merges and tries them.
 
+mod access;
+mod area;
 mod balancer;
+mod expression;
 mod finish;
 mod mapping;
 mod require;
@@ -92,7 +95,7 @@ struct Lowerer<'a> {
 }
 
 /// The longest directive name that means something here.
-const LONGEST_NAME: usize = 24;
+const LONGEST_NAME: usize = 36;
 
 impl Lowerer<'_> {
     fn current(&self) -> ServerIndex {
@@ -112,8 +115,8 @@ impl Lowerer<'_> {
     /// Notes that settings may be in force here that we do not see.
     fn unseen(&mut self, why: Unknown) {
         let level = match self.sections.last_mut() {
-            Some(Section::Location(location)) => &mut location.settings,
-            Some(Section::Opaque | Section::Proxy(_)) => return,
+            Some(Section::Area(area)) => &mut area.settings,
+            Some(Section::Opaque | Section::Inside(_)) => return,
             Some(Section::VirtualHost) | None => &mut self.servers[self.server.0].settings,
         };
         level.open = level.open.or(Some(why));
@@ -137,9 +140,12 @@ impl Lowerer<'_> {
         lower.make_ascii_lowercase();
         match self.sections.last() {
             None | Some(Section::VirtualHost) => self.server_line(lower, statement),
-            Some(Section::Location(_)) => self.location_line(lower, statement),
-            Some(Section::Proxy(_)) => self.proxy_line(lower, statement),
-            Some(Section::Opaque) => self.opaque_line(lower, statement),
+            Some(Section::Area(_)) => self.area_line(lower, statement),
+            Some(Section::Inside(inside)) => {
+                let inside = inside.clone();
+                self.access_line(lower, statement, &inside);
+            }
+            Some(Section::Opaque) => {}
         }
     }
 

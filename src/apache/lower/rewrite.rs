@@ -1,12 +1,17 @@
 //! `RewriteCond`, `RewriteRule` and `RewriteOptions` of a server (`mod_rewrite.c`).
 
 use super::Lowerer;
+use super::expression::expression;
 use super::mapping::Mapping;
+use super::site::RewriteOptions;
 use super::symbols::{rewrite_string, unknown};
 use crate::apache::statement::Statement;
-use crate::apache::values::{Parameter, flags, proxy_url};
+use crate::apache::values::{Parameter, flags};
 use crate::apache::words::rewrite_arguments;
-use crate::gateway::{Action, Condition, Known, Matcher, Rewrite, RouteId, Test, Unknown};
+use crate::gateway::{
+    Action, Comparison, Condition, Covers, FileTest, Flags, Known, Matcher, Order, QueryRule, Rewrite, RouteId, SymbolicId, Test,
+    TextId, Unknown,
+};
 use crate::source::Span;
 
 impl Lowerer<'_> {
@@ -18,35 +23,49 @@ impl Lowerer<'_> {
         let flags = arguments.flags.and_then(flags).unwrap_or_default();
         let ignore_case = flags.iter().any(|flag| flag.is(&["NC", "nocase"]));
         let or_next = flags.iter().any(|flag| flag.is(&["OR", "ornext"]));
-        let (negated, pattern) = arguments.object.strip_prefix(b"!").map_or((false, arguments.object), |pattern| (true, pattern));
         let is_expression = arguments.subject.eq_ignore_ascii_case(b"expr");
+        let negation = arguments.object.strip_prefix(b"!").filter(|_| !is_expression);
+        let (negated, pattern) = negation.map_or((false, arguments.object), |pattern| (true, pattern));
         let test = match unseen {
             Some(why) => Err(why),
-            None if is_expression => Err(Unknown::Unmodelled(span)),
-            None => self.condition_test(pattern, ignore_case, span),
+            None if is_expression => Ok(Test::Condition(expression(&mut self.gateway, arguments.object, span))),
+            None => self.condition_test(pattern, ignore_case),
         };
         let subject = match unseen {
             Some(why) => unknown(&mut self.gateway, why),
             None => rewrite_string(&mut self.gateway, arguments.subject, span),
         };
         let signals = self.signals_above(statement);
-        let rewriting = &mut self.servers[self.server.0].rewriting;
-        rewriting.present = true;
-        rewriting.conditions.push(Condition { span, subject, test, negated, or_next });
         self.condition_signals.extend(signals);
+        let condition = Condition { span, subject, test, negated, or_next };
+        self.rewriting_here();
+        match self.area_mut() {
+            Some(area) => area.conditions.push(condition),
+            None => self.servers[self.server.0].rewriting.conditions.push(condition),
+        }
     }
 
     /// What a condition tests for (`cmd_rewritecond`).
-    fn condition_test(&mut self, pattern: &[u8], ignore_case: bool, span: Span) -> Known<Test> {
+    fn condition_test(&mut self, pattern: &[u8], ignore_case: bool) -> Known<Test> {
         match pattern {
             [b'=', text @ ..] => {
                 // `=""` tests for the empty string.
                 let text = if text == b"\"\"" { b"" } else { text };
                 Ok(Test::Equals { text: self.gateway.texts.intern(text), ignore_case })
             }
-            [b'-', b'd' | b'f' | b's' | b'l' | b'h' | b'L' | b'F' | b'U' | b'x'] => Err(Unknown::Environment),
-            // Comparisons by order or number.
-            [b'<' | b'>', ..] | [b'-', b'e' | b'n' | b'g' | b'l', b'q' | b'e' | b't'] => Err(Unknown::Unmodelled(span)),
+            [b'-', b'f'] => Ok(Test::File(FileTest::File)),
+            [b'-', b'd'] => Ok(Test::File(FileTest::Directory)),
+            // Whether a URL can be reached, a link, a size or a permission.
+            [b'-', b's' | b'l' | b'h' | b'L' | b'F' | b'U' | b'x'] => Err(Unknown::Environment),
+            [b'<', b'=', text @ ..] => Ok(Test::Compares(Comparison::Text(Order::LessOrEqual), self.gateway.texts.intern(text))),
+            [b'>', b'=', text @ ..] => {
+                Ok(Test::Compares(Comparison::Text(Order::GreaterOrEqual), self.gateway.texts.intern(text)))
+            }
+            [b'<', text @ ..] => Ok(Test::Compares(Comparison::Text(Order::Less), self.gateway.texts.intern(text))),
+            [b'>', text @ ..] => Ok(Test::Compares(Comparison::Text(Order::Greater), self.gateway.texts.intern(text))),
+            [b'-', a, b, text @ ..] if let Some(order) = super::expression::numeric_order(&[*a, *b]) => {
+                Ok(Test::Compares(Comparison::Number(order), self.gateway.texts.intern(text)))
+            }
             _ => Ok(Test::Pattern { pattern: self.gateway.texts.intern(pattern), ignore_case }),
         }
     }
@@ -56,12 +75,16 @@ impl Lowerer<'_> {
         let span = statement.span(self.store);
         let (text, unseen) = self.resolved.arguments(self.store, statement);
         let at = self.server;
-        let conditions = std::mem::take(&mut self.servers[at.0].rewriting.conditions);
         let mut signals = std::mem::take(&mut self.condition_signals);
-        self.servers[at.0].rewriting.present = true;
+        self.rewriting_here();
+        let area = self.area_mut().map(|area| (area.index, std::mem::take(&mut area.conditions)));
+        let (area, conditions) = match area {
+            Some((index, conditions)) => (Some(index), conditions),
+            None => (None, std::mem::take(&mut self.servers[at.0].rewriting.conditions)),
+        };
         let Some(arguments) = rewrite_arguments(&text) else { return };
         let flags = arguments.flags.and_then(flags).unwrap_or_default();
-        let effect = Effect::of(&flags, arguments.object, span);
+        let effect = Effect::of(&flags, arguments.object);
         let (negated, pattern) =
             arguments.subject.strip_prefix(b"!").map_or((false, arguments.subject), |pattern| (true, pattern));
         let pattern = self.gateway.texts.intern(pattern);
@@ -70,14 +93,28 @@ impl Lowerer<'_> {
             Some(why) => Some(unknown(&mut self.gateway, why)),
             None => Some(rewrite_string(&mut self.gateway, arguments.object, span)),
         };
+        let index = match area {
+            Some(area) => self.servers[at.0].areas[area].rewriting.as_ref().map_or(0, |rewriting| rewriting.rules.len()),
+            None => self.servers[at.0].rewriting.rules.len(),
+        };
         let mut mapping: Option<Mapping> = None;
         if effect.proxies && arguments.object != b"-" {
             self.signals_into(statement, &mut signals);
-            let index = u32::try_from(self.servers[at.0].rewriting.rules.len()).unwrap_or(u32::MAX);
             let destination = self.rewrite_destination(span, arguments.object, unseen);
-            let scope = self.servers[at.0].scope;
-            mapping = Some(Mapping::to(destination, at.site(), Matcher::Rewrite(index), span, scope, signals));
+            let (scope, matcher) = match area {
+                Some(area) => {
+                    let area = &self.servers[at.0].areas[area];
+                    let matcher = match area.covers {
+                        Covers::Path(matcher) => matcher,
+                        _ => Matcher::Unknown(Unknown::Unmodelled(area.span)),
+                    };
+                    (area.scope, matcher)
+                }
+                None => (self.servers[at.0].scope, Matcher::Rewrite(u32::try_from(index).unwrap_or(u32::MAX))),
+            };
+            mapping = Some(Mapping::to(destination, at.site(), matcher, span, scope, signals));
         }
+        let variables = self.assigned_by(&flags, span);
         let rule = Rewrite {
             span,
             conditions,
@@ -88,25 +125,78 @@ impl Lowerer<'_> {
             // The route of a rule that proxies is known when all routes are.
             action: effect.action,
             last: effect.last,
-            beyond: unseen.or(effect.beyond),
+            flags: Flags { variables, ..effect.flags },
+            beyond: unseen.or(effect.beyond.then_some(Unknown::Unmodelled(span))),
         };
-        self.servers[at.0].rewriting.rules.push((rule, mapping));
+        match area {
+            Some(area) => {
+                if let Some(rewriting) = &mut self.servers[at.0].areas[area].rewriting {
+                    rewriting.rules.push(rule);
+                }
+                self.servers[at.0].area_rules.extend(mapping.map(|mapping| (area, index, mapping)));
+            }
+            None => self.servers[at.0].rewriting.rules.push((rule, mapping)),
+        }
+    }
+
+    /// The variables that the flags `E=name:value` set.
+    fn assigned_by(&mut self, flags: &[Parameter<'_>], span: Span) -> Box<[(TextId, Option<SymbolicId>)]> {
+        let flags = flags.iter().filter(|flag| flag.is(&["E", "env"]));
+        let assigned = flags.filter_map(|flag| {
+            let text = flag.value?;
+            if let Some(name) = text.strip_prefix(b"!") {
+                return Some((self.gateway.texts.intern(name), None));
+            }
+            let colon = memchr::memchr(b':', text);
+            let (name, value) = colon.map_or((text, &b""[..]), |at| (&text[..at], &text[at + 1..]));
+            let value = rewrite_string(&mut self.gateway, value, span);
+            Some((self.gateway.texts.intern(name), Some(value)))
+        });
+        assigned.collect()
+    }
+
+    /// Notes that the server or the area that is open has a directive of `mod_rewrite`.
+    pub(super) fn rewriting_here(&mut self) {
+        if self.area_mut().is_some() {
+            self.here().rewriting.get_or_insert_default();
+        } else {
+            self.servers[self.server.0].rewriting.present = true;
+        }
+    }
+
+    /// `RewriteBase path`.
+    pub(super) fn rewrite_base(&mut self, statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let Some(word) = words.first() else { return };
+        let base = self.gateway.texts.intern(&word.value);
+        self.rewriting_here();
+        if let Some(rewriting) = &mut self.here().rewriting {
+            rewriting.base = Some(base);
+        }
     }
 
     /// `RewriteOptions`.
     pub(super) fn rewrite_options(&mut self, statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
-        let rewriting = &mut self.servers[self.server.0].rewriting;
-        rewriting.present = true;
+        self.rewriting_here();
+        let in_area = self.area_mut().is_some();
+        let mut options = RewriteOptions::default();
         for word in words {
             match word.value.to_ascii_lowercase().as_slice() {
-                b"inherit" => rewriting.options.inherit = Some(false),
-                b"inheritbefore" => rewriting.options.inherit = Some(true),
-                b"inheritdown" => rewriting.options.inherit_down = Some(false),
-                b"inheritdownbefore" => rewriting.options.inherit_down = Some(true),
-                b"ignoreinherit" => rewriting.options.ignore = true,
+                b"inherit" => options.inherit = Some(false),
+                b"inheritbefore" => options.inherit = Some(true),
+                b"inheritdown" => options.inherit_down = Some(false),
+                b"inheritdownbefore" => options.inherit_down = Some(true),
+                b"ignoreinherit" => options.ignore = true,
                 _ => {}
             }
+        }
+        if !in_area {
+            self.servers[self.server.0].rewriting.options = options;
+        } else if let Some(rewriting) = &mut self.here().rewriting {
+            rewriting.inherits = options.inherit;
+            rewriting.hands_down = options.inherit_down;
+            rewriting.ignores = options.ignore;
         }
     }
 }
@@ -116,12 +206,17 @@ struct Effect {
     action: Action,
     proxies: bool,
     last: bool,
-    beyond: Option<Unknown>,
+    flags: Flags,
+    beyond: bool,
 }
 
+/// How often `[N]` starts over where it does not say (`MAX_REWRITE_ROUNDS`… `p->maxrounds`, `mod_rewrite.c`).
+const ROUNDS: u32 = 10_000;
+
 impl Effect {
-    fn of(flags: &[Parameter<'_>], substitution: &[u8], span: Span) -> Self {
-        let mut effect = Self { action: Action::Continue, proxies: false, last: false, beyond: None };
+    fn of(flags: &[Parameter<'_>], substitution: &[u8]) -> Self {
+        let mut effect = Self { action: Action::Continue, proxies: false, last: false, flags: Flags::default(), beyond: false };
+        let number = |value: Option<&[u8]>| value.and_then(|value| str::from_utf8(value).ok()?.parse::<u32>().ok());
         for flag in flags {
             if flag.is(&["P", "proxy"]) {
                 effect.proxies = true;
@@ -131,21 +226,34 @@ impl Effect {
                 effect.action = Action::Answer(403);
             } else if flag.is(&["G", "gone"]) {
                 effect.action = Action::Answer(410);
-            } else if flag.is(&["L", "last", "END", "PT", "passthrough"]) {
+            } else if flag.is(&["L", "last"]) {
                 effect.last = true;
-            } else if flag.is(&["S", "skip", "C", "chain", "N", "next", "H", "handler"]) {
-                effect.beyond = Some(Unknown::Unmodelled(span));
+            } else if flag.is(&["END"]) {
+                effect.last = true;
+                effect.flags.ends = true;
+            } else if flag.is(&["PT", "passthrough"]) {
+                effect.flags.maps_again = true;
+            } else if flag.is(&["S", "skip"]) {
+                effect.flags.skips = number(flag.value).unwrap_or(0);
+            } else if flag.is(&["C", "chain"]) {
+                effect.flags.chained = true;
+            } else if flag.is(&["N", "next"]) {
+                effect.flags.rounds = Some(number(flag.value).unwrap_or(ROUNDS));
+            } else if flag.is(&["QSA", "qsappend"]) {
+                effect.flags.query = QueryRule::Append;
+            } else if flag.is(&["QSD", "qsdiscard"]) {
+                effect.flags.query = QueryRule::Discard;
+            } else if flag.is(&["NE", "noescape"]) {
+                effect.flags.verbatim = true;
+            } else if flag.is(&["B"]) {
+                effect.flags.escapes_captures = true;
+            } else if flag.is(&["H", "handler"]) {
+                effect.beyond = true;
             }
         }
         if let Action::Answer(_) = effect.action {
             effect.last = true;
-        }
-        // A substitution with a scheme sends the client elsewhere, unless it is proxied.
-        if effect.action == Action::Continue && !effect.proxies && proxy_url(substitution).is_some() {
-            effect.action = Action::Redirect(302);
-            effect.last = true;
-        }
-        if effect.proxies && !matches!(effect.action, Action::Answer(_)) {
+        } else if effect.proxies {
             effect.action = if substitution == b"-" { Action::Continue } else { Action::Proxy(RouteId(u32::MAX)) };
             effect.last = true;
         }

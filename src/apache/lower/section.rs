@@ -1,25 +1,34 @@
-//! Sections: `<VirtualHost>`, `<Location>`, `<Proxy>`, and those whose lines apply under conditions that we do not follow.
+//! Sections: `<VirtualHost>`, and the areas of a server: `<Location>`, `<Directory>`, `<Files>`, `<Proxy>`, `<If>`.
 
 use super::Lowerer;
+use super::expression::expression;
 use super::mapping::{Destination, Mapping};
 use super::site::Server;
 use super::worker::WorkerId;
 use crate::apache::statement::{Statement, Word};
-use crate::apache::values::{Parameter, proxy_url};
-use crate::gateway::{Matcher, Protocol, ScopeBuilder, Target, Unknown, UpstreamId};
-use crate::source::Span;
+use crate::apache::values::proxy_url;
+use crate::gateway::{Area, Condition, Covers, Handler, Matcher, Protocol, ScopeBuilder, TextId, Unknown, UpstreamId};
 
 /// An open section.
 #[derive(Debug)]
 pub(super) enum Section {
     /// `<VirtualHost>`.
     VirtualHost,
-    /// `<Location>` or `<LocationMatch>` directly in a server.
-    Location(Box<Location>),
-    /// `<Proxy url>`.
-    Proxy(Option<Backend>),
-    /// Any other.
+    /// A section that covers some of the server's requests.
+    Area(Box<OpenArea>),
+    /// `<RequireAll>` and its kin, `<Limit>`: what stands in it belongs to the area around it.
+    Inside(Inside),
+    /// Any other: nothing in it is followed.
     Opaque,
+}
+
+/// A section within an area.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inside {
+    /// The container of requirements.
+    pub(super) required: Option<u32>,
+    /// The methods that it is for: these, or (`false`) all others.
+    pub(super) methods: Option<(Box<[TextId]>, bool)>,
 }
 
 /// What a `<Proxy>` section is about.
@@ -39,18 +48,22 @@ pub(in crate::apache) struct SectionPath {
     pub(super) is_pattern: bool,
 }
 
-/// A `<Location>` while its lines are being read.
+/// An area while its lines are being read.
 #[derive(Debug)]
-pub(super) struct Location {
-    path: SectionPath,
-    span: Span,
+pub(super) struct OpenArea {
+    /// Its index in the server's areas.
+    pub(super) index: usize,
+    /// The backend of `<Proxy>`.
+    backend: Option<Backend>,
+    /// How `mod_proxy` takes the paths, for `<Location>`.
+    path: Option<SectionPath>,
     pub(super) settings: ScopeBuilder,
+    /// Rewrite conditions that wait for their rule; without one they do not outlive the section.
+    pub(super) conditions: Vec<Condition>,
     /// What the last `ProxyPass` in it leads to: of several the last counts.
     destination: Option<DestinationIn>,
     /// What `SetHandler "proxy:…"` leads to.
     handler: Option<DestinationIn>,
-    /// A rewrite rule in it, which changes requests after they are mapped.
-    rewrite: Option<Span>,
 }
 
 /// A destination that can be shown.
@@ -64,18 +77,18 @@ impl std::fmt::Debug for DestinationIn {
 
 impl Lowerer<'_> {
     pub(super) fn begin(&mut self, statement: &Statement) {
-        let name = self.resolved.name(self.store, statement);
-        let in_server = self.sections.iter().all(|section| matches!(section, Section::VirtualHost));
-        let is = |wanted: &str| in_server && name.eq_ignore_ascii_case(wanted.as_bytes());
-        let section = if is("VirtualHost") && self.sections.is_empty() {
-            self.virtual_host(statement);
-            Section::VirtualHost
-        } else if is("Location") || is("LocationMatch") {
-            self.location(statement, is("LocationMatch"))
-        } else if is("Proxy") {
-            Section::Proxy(self.backend(statement))
-        } else {
-            Section::Opaque
+        let name = self.resolved.name(self.store, statement).to_ascii_lowercase();
+        let known = !self.sections.iter().any(|section| matches!(section, Section::Opaque));
+        let section = match name.as_slice() {
+            b"virtualhost" if self.sections.is_empty() => {
+                self.virtual_host(statement);
+                Section::VirtualHost
+            }
+            _ if known => match self.covers(&name, statement) {
+                Some((covers, path)) => self.open_area(&name, statement, covers, path),
+                None => self.inside(&name, statement).map_or(Section::Opaque, Section::Inside),
+            },
+            _ => Section::Opaque,
         };
         self.sections.push(section);
     }
@@ -83,8 +96,8 @@ impl Lowerer<'_> {
     pub(super) fn end(&mut self, statement: &Statement) {
         match self.sections.pop() {
             Some(Section::VirtualHost) => self.server = super::ServerIndex(0),
-            Some(Section::Location(location)) => self.end_location(*location, statement),
-            Some(Section::Proxy(_) | Section::Opaque) | None => {}
+            Some(Section::Area(area)) => self.end_area(*area, statement),
+            Some(Section::Inside(_) | Section::Opaque) | None => {}
         }
     }
 
@@ -100,90 +113,153 @@ impl Lowerer<'_> {
         self.server = super::ServerIndex(self.servers.len() - 1);
     }
 
-    /// The paths that `ProxyPass` in this section takes, which are not always those that the section takes: its argument is a pattern
-    /// to `mod_proxy` only if it holds one of `* ? [`, else a path (`add_pass`: `apr_fnmatch_test`).
-    fn location(&mut self, statement: &Statement, is_match: bool) -> Section {
+    /// The open area, where one is open.
+    pub(super) fn area_mut(&mut self) -> Option<&mut OpenArea> {
+        self.sections.iter_mut().rev().find_map(|section| match section {
+            Section::Area(area) => Some(&mut **area),
+            _ => None,
+        })
+    }
+
+    /// What is set in the section that is open, or in the server itself.
+    pub(super) fn here(&mut self) -> &mut Area {
+        let index = self.area_mut().map_or(0, |area| area.index);
+        &mut self.servers[self.server.0].areas[index]
+    }
+
+    /// Which requests a section covers; and how `mod_proxy` takes the paths of a `<Location>`, which is a pattern to it only if it
+    /// holds one of `* ? [`, else a path (`add_pass`: `apr_fnmatch_test`).
+    fn covers(&mut self, name: &[u8], statement: &Statement) -> Option<(Covers, Option<SectionPath>)> {
         let words = self.resolved.words(self.store, statement);
+        if matches!(name, b"if" | b"elseif" | b"else") {
+            return Some((self.condition(name, &words, statement), None));
+        }
+        let is_match = name.ends_with(b"match");
         let tilde = !is_match && words.first().is_some_and(|word| *word.value == *b"~");
         let word = words.get(usize::from(tilde));
         let text = word.map(|word| word.value.clone()).unwrap_or_default();
+        let unknown = word.and_then(|word| word.unknown);
         let globbed = text.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
-        let pattern = if globbed && !(is_match || tilde) { glob_pattern(&text) } else { text.to_vec() };
+        let is_pattern = is_match || tilde;
+        let pattern = if globbed && !is_pattern { glob_pattern(&text) } else { text.to_vec() };
         let id = self.gateway.texts.intern(&pattern);
-        let matcher = match word.and_then(|word| word.unknown) {
+        let matcher = match unknown {
             Some(why) => Matcher::Unknown(why),
-            None if globbed => Matcher::Pattern { pattern: id, ignore_case: false },
+            None if is_pattern || globbed => Matcher::Pattern { pattern: id, ignore_case: false },
             None => Matcher::Segments(id),
         };
-        Section::Location(Box::new(Location {
-            path: SectionPath { matcher, is_pattern: globbed },
-            span: statement.span(self.store),
+        let covers = match name.strip_suffix(b"match").unwrap_or(name) {
+            b"location" => {
+                let matcher_of_proxy = match matcher {
+                    Matcher::Pattern { .. } if !globbed => Matcher::Segments(id),
+                    other => other,
+                };
+                return Some((Covers::Path(matcher), Some(SectionPath { matcher: matcher_of_proxy, is_pattern: globbed })));
+            }
+            b"directory" => Covers::Directory(matcher),
+            b"files" => Covers::File(match matcher {
+                Matcher::Segments(id) => Matcher::Exact(id),
+                other => other,
+            }),
+            b"proxy" if !is_match && *text == *b"*" => {
+                Covers::Proxied(Matcher::Prefix { text: self.gateway.texts.intern(b""), before_patterns: false })
+            }
+            b"proxy" => Covers::Proxied(match matcher {
+                Matcher::Segments(text) => Matcher::Prefix { text, before_patterns: false },
+                other => other,
+            }),
+            _ => return None,
+        };
+        Some((covers, None))
+    }
+
+    fn condition(&mut self, name: &[u8], words: &[Word<'_>], statement: &Statement) -> Covers {
+        let span = statement.span(self.store);
+        if name != b"if" {
+            return Covers::Unknown(Unknown::Unmodelled(span));
+        }
+        let Some(word) = words.first() else { return Covers::Unknown(Unknown::Unmodelled(span)) };
+        match word.unknown {
+            Some(why) => Covers::Unknown(why),
+            None => Covers::Condition(expression(&mut self.gateway, &word.value, span)),
+        }
+    }
+
+    fn open_area(&mut self, name: &[u8], statement: &Statement, covers: Covers, path: Option<SectionPath>) -> Section {
+        let span = statement.span(self.store);
+        let backend = if name == b"proxy" { self.backend(statement) } else { None };
+        let within = self.area_mut().map_or(0, |area| area.index);
+        let at = self.current();
+        let scope = self.gateway.scopes.open(Some(self.servers[at.0].scope), span);
+        let areas = &mut self.servers[at.0].areas;
+        areas.push(Area::new(span, covers, within, scope));
+        Section::Area(Box::new(OpenArea {
+            index: areas.len() - 1,
+            backend,
+            path,
             settings: ScopeBuilder::default(),
+            conditions: Vec::new(),
             destination: None,
             handler: None,
-            rewrite: None,
         }))
     }
 
-    pub(super) fn location_line(&mut self, name: &[u8], statement: &Statement) {
-        let path = match self.sections.last() {
-            Some(Section::Location(location)) => location.path,
-            _ => return,
-        };
-        match name {
-            b"proxypass" | b"proxypassmatch" => {
+    /// A line in an area.
+    pub(super) fn area_line(&mut self, name: &[u8], statement: &Statement) {
+        let Some(area) = self.area_mut() else { return };
+        match (name, area.path, area.backend) {
+            (b"proxypass" | b"proxypassmatch", Some(path), _) => {
                 let found = self.section_destination(statement, &path, name == b"proxypassmatch");
-                if let (Some(found), Some(Section::Location(location))) = (found, self.sections.last_mut()) {
-                    location.destination = Some(DestinationIn(found));
+                if let (Some(found), Some(area)) = (found, self.area_mut()) {
+                    area.destination = Some(DestinationIn(found));
                 }
             }
-            b"sethandler" => {
-                let found = self.handler(statement);
-                if let (Some(found), Some(Section::Location(location))) = (found, self.sections.last_mut()) {
-                    location.handler = Some(DestinationIn(found));
-                }
-            }
-            b"rewriterule" => {
-                let span = statement.span(self.store);
-                if let Some(Section::Location(location)) = self.sections.last_mut() {
-                    location.rewrite = Some(span);
-                }
-            }
+            (b"sethandler", ..) => self.set_handler(statement),
+            (b"rewritecond", ..) => self.rewrite_cond(statement),
+            (b"rewriterule", ..) => self.rewrite_rule(statement),
+            (b"rewriteoptions", ..) => self.rewrite_options(statement),
+            (b"balancermember" | b"proxyset", _, Some(backend)) => self.backend_line(name, backend, statement),
             _ => self.setting(name, statement),
         }
     }
 
-    /// `SetHandler "proxy:url"`: what it leads to; the path that is sent is one of the file system.
-    fn handler(&mut self, statement: &Statement) -> Option<Destination> {
+    /// `SetHandler`: with `proxy:url` what it leads to; the path that is sent is one of the file system.
+    fn set_handler(&mut self, statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
-        let word = words.first()?;
-        let url = word.value.strip_prefix(b"proxy:")?;
+        let Some(word) = words.first() else { return };
         let span = statement.span(self.store);
-        Some(self.rewrite_destination(span, url, word.unknown))
+        let Some(url) = word.value.strip_prefix(b"proxy:") else {
+            let handler = if word.value.eq_ignore_ascii_case(b"none") {
+                Handler::Files
+            } else {
+                Handler::Named(self.gateway.texts.intern(&word.value))
+            };
+            self.here().handler = Some(handler);
+            return;
+        };
+        let found = self.rewrite_destination(span, url, word.unknown);
+        if let Some(area) = self.area_mut() {
+            area.handler = Some(DestinationIn(found));
+        }
     }
 
-    fn end_location(&mut self, location: Location, begin: &Statement) {
-        let Location { path, span, settings, destination, handler, rewrite } = location;
-        if destination.is_none() && handler.is_none() && rewrite.is_none() {
+    fn end_area(&mut self, area: OpenArea, begin: &Statement) {
+        let OpenArea { index, path, settings, destination, handler, .. } = area;
+        let at = self.current();
+        let (scope, span) = (self.servers[at.0].areas[index].scope, self.servers[at.0].areas[index].span);
+        self.gateway.scopes.close(scope, settings);
+        if destination.is_none() && handler.is_none() {
             return;
         }
-        let at = self.current();
-        let scope = self.gateway.scopes.open(Some(self.servers[at.0].scope), span);
-        self.gateway.scopes.close(scope, settings);
         let mut signals = self.signals_above(begin);
         super::signal::inside(self.store, begin.source, begin.directive, &mut signals);
-        if let Some(rule) = rewrite {
-            // Rules in a section see the request after it was mapped, under a name that depends on the mapping.
-            let target = Target::Unknown(Unknown::Unmodelled(rule));
-            let mut mapping = Mapping::plain(at.site(), path.matcher, span, target, scope);
-            mapping.route.signals = signals;
-            self.servers[at.0].sections.push(mapping);
-        } else if let Some(DestinationIn(destination)) = destination {
-            let mapping = Mapping::to(destination, at.site(), path.matcher, span, scope, signals);
-            self.servers[at.0].sections.push(mapping);
+        let matcher = path.map_or(Matcher::Unknown(Unknown::Unmodelled(span)), |path| path.matcher);
+        if let Some(DestinationIn(destination)) = destination {
+            let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);
+            self.servers[at.0].sections.push((index, mapping));
         } else if let Some(DestinationIn(destination)) = handler {
-            let mapping = Mapping::to(destination, at.site(), path.matcher, span, scope, signals);
-            self.servers[at.0].behind.push(mapping);
+            let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);
+            self.servers[at.0].handlers.push((index, mapping));
         }
     }
 
@@ -205,8 +281,7 @@ impl Lowerer<'_> {
         Some(Backend::Worker(worker))
     }
 
-    pub(super) fn proxy_line(&mut self, name: &[u8], statement: &Statement) {
-        let Some(&Section::Proxy(Some(backend))) = self.sections.last() else { return };
+    fn backend_line(&mut self, name: &[u8], backend: Backend, statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
         match (name, backend) {
             (b"balancermember", Backend::Balancer(id)) => {
@@ -237,37 +312,6 @@ impl Lowerer<'_> {
             self.set_parameters(worker, parameters);
         }
     }
-
-    /// Lines in `<Directory>`, `<Files>`, `<If>` …: a rule or handler there may proxy what no mapping takes.
-    pub(super) fn opaque_line(&mut self, name: &[u8], statement: &Statement) {
-        let proxies = match name {
-            b"rewriterule" => {
-                let words = self.resolved.words(self.store, statement);
-                words.get(2).is_some_and(|word| has_proxy_flag(word))
-            }
-            b"sethandler" => {
-                let words = self.resolved.words(self.store, statement);
-                let url = words
-                    .first()
-                    .and_then(|word| word.value.strip_prefix(b"proxy:").and_then(proxy_url).map(|url| url.protocol()));
-                url.is_some_and(Protocol::is_http)
-            }
-            _ => false,
-        };
-        if proxies {
-            let at = self.current();
-            let span = statement.span(self.store);
-            let why = Unknown::Unmodelled(span);
-            let scope = self.servers[at.0].scope;
-            let mapping = Mapping::plain(at.site(), Matcher::Unknown(why), span, Target::Unknown(why), scope);
-            self.servers[at.0].behind.push(mapping);
-        }
-    }
-}
-
-fn has_proxy_flag(word: &Word<'_>) -> bool {
-    let flags = crate::apache::values::flags(&word.value).unwrap_or_default();
-    flags.iter().any(|flag: &Parameter<'_>| flag.is(&["P", "proxy"]))
 }
 
 /// The regular expression for a path with wildcards, which do not match `/` (`ap_location_walk` with `APR_FNM_PATHNAME`).

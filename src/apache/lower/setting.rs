@@ -1,12 +1,14 @@
 //! Scalars and headers that are set on a server or in a `<Location>`, names and sockets.
 
 use super::Lowerer;
-use super::section::Section;
-use super::symbols::{literal, unknown};
+use super::symbols::{header_value, literal, unknown};
 use super::worker::read_seconds;
-use crate::apache::statement::Statement;
+use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{address, switch};
-use crate::gateway::{Assigned, Entry, Listen, Matcher, Name, Property, RemarkKind, Speaks, Target};
+use crate::gateway::{
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Listen, Matcher, Name, Property, RemarkKind, Speaks,
+    Target, Unknown,
+};
 use crate::source::Span;
 
 use super::mapping::Mapping;
@@ -19,18 +21,16 @@ impl Lowerer<'_> {
             b"proxytimeout" => self.duration(statement, Property::ReadTimeout, "ProxyTimeout"),
             b"proxypreservehost" => self.flag(statement, Property::PreserveHost),
             b"rewriteengine" => {
-                if !matches!(self.sections.last(), Some(Section::Location(_))) {
-                    self.servers[self.server.0].rewriting.present = true;
-                }
+                self.rewriting_here();
                 self.flag(statement, Property::RewriteEngine)
             }
             b"requestheader" => self.request_header(statement),
-            _ => return,
+            _ => return self.area_setting(name, statement),
         };
         let Some(entry) = entry else { return };
-        match self.sections.last_mut() {
-            Some(Section::Location(location)) => location.settings.push(entry),
-            _ => self.servers[self.server.0].settings.push(entry),
+        match self.area_mut() {
+            Some(area) => area.settings.push(entry),
+            None => self.servers[self.server.0].settings.push(entry),
         }
     }
 
@@ -56,27 +56,56 @@ impl Lowerer<'_> {
         Some(Entry { property, assigned, span })
     }
 
-    /// `RequestHeader [early] action name value`; what is not a plain `set` or `unset` has a value that we do not follow.
+    /// `RequestHeader action name [value] [condition]` (`header_cmd`, `mod_headers.c`).
     fn request_header(&mut self, statement: &Statement) -> Option<Entry> {
         let span = statement.span(self.store);
         let words = self.resolved.words(self.store, statement);
         let [action, name, rest @ ..] = words.as_slice() else { return None };
-        let value = match (action.value.to_ascii_lowercase().as_slice(), rest) {
-            (b"unset", _) => literal(&mut self.gateway, b""),
-            // A value with a format in it, or a condition behind it, depends on the request.
-            (b"set", [value]) if value.unknown.is_none() && !value.value.contains(&b'%') => {
-                literal(&mut self.gateway, &value.value)
-            }
-            (b"set" | b"setifempty" | b"append" | b"merge" | b"add" | b"edit" | b"edit*", _) => {
-                let why = rest.iter().find_map(|word| word.unknown).unwrap_or(crate::gateway::Unknown::Unmodelled(span));
-                unknown(&mut self.gateway, why)
-            }
-            _ => return None,
-        };
         let text = name.value.strip_suffix(b":").unwrap_or(&name.value);
         let lower = self.gateway.texts.intern_lower(text);
         let name = self.gateway.texts.intern(text);
-        Some(Entry { property: Property::RequestHeader, assigned: Assigned::Header { name, lower, value }, span })
+        let entry = |assigned| Some(Entry { property: Property::RequestHeader, assigned, span });
+        let (change, rest) = match (action.value.to_ascii_lowercase().as_slice(), rest) {
+            (b"unset", rest) => (HeaderChange::Unset, rest),
+            (b"set", [_, rest @ ..]) => (HeaderChange::Set, rest),
+            (b"setifempty", [_, rest @ ..]) => (HeaderChange::SetIfEmpty, rest),
+            (b"append", [_, rest @ ..]) => (HeaderChange::Append, rest),
+            (b"merge", [_, rest @ ..]) => (HeaderChange::Merge, rest),
+            (b"add", [_, rest @ ..]) => (HeaderChange::Add, rest),
+            (b"edit" | b"edit*", _) => {
+                let value = unknown(&mut self.gateway, Unknown::Unmodelled(span));
+                return entry(Assigned::Header { name, lower, value });
+            }
+            _ => return None,
+        };
+        let written = words.get(2).filter(|_| change != HeaderChange::Unset);
+        let value = match written {
+            Some(word) if let Some(why) = word.unknown => unknown(&mut self.gateway, why),
+            Some(word) => match word.value.strip_prefix(b"expr=") {
+                Some(text) => super::expression::string(&mut self.gateway, text, span),
+                None => header_value(&mut self.gateway, &word.value),
+            },
+            None => literal(&mut self.gateway, b""),
+        };
+        let when = match rest.first().map(|word| &*word.value) {
+            None | Some(b"early") => EditWhen::Always,
+            Some(condition) => match condition.split_at_checked(4) {
+                Some((b"env=", variable)) => {
+                    let (wanted, variable) = variable.strip_prefix(b"!").map_or((true, variable), |variable| (false, variable));
+                    EditWhen::Variable(self.gateway.texts.intern(variable), wanted)
+                }
+                _ => {
+                    let text = condition.strip_prefix(b"expr=").unwrap_or(condition).to_vec();
+                    EditWhen::Condition(super::expression::expression(&mut self.gateway, &text, span))
+                }
+            },
+        };
+        if when == EditWhen::Always && matches!(change, HeaderChange::Set | HeaderChange::Unset) {
+            return entry(Assigned::Header { name, lower, value });
+        }
+        let id = HeaderEditId(u32::try_from(self.gateway.header_edits.len()).unwrap_or(u32::MAX));
+        self.gateway.header_edits.push(HeaderEdit { name, lower, change, value, when });
+        entry(Assigned::HeaderEdit(id))
     }
 
     /// `ServerName` and `ServerAlias`; a scheme and a port are not part of the name.
@@ -113,21 +142,14 @@ impl Lowerer<'_> {
         let Some(word) = words.first() else { return };
         let on = switch(&word.value).unwrap_or_else(|| word.value.eq_ignore_ascii_case(b"optional"));
         self.servers[self.server.0].listens.iter_mut().for_each(|listen| listen.tls = on);
+        self.here().settings.tls = Some(on);
     }
 
     /// `Redirect [status] path url` and its kin: tried when no mapping takes the request.
     pub(super) fn redirect(&mut self, name: &[u8], statement: &Statement) {
+        self.area_setting(name, statement);
         let words = self.resolved.words(self.store, statement);
-        let mut words = words.as_slice();
-        let mut status = if name == b"redirectpermanent" { 301 } else { 302 };
-        if let [first, rest @ ..] = words
-            && !first.value.starts_with(b"/")
-            && rest.len() < 3
-            && let Some(named) = redirect_status(&first.value)
-        {
-            status = named;
-            words = rest;
-        }
+        let (status, words) = redirect_words(name, &words, false);
         let Some(path) = words.first() else { return };
         let span = statement.span(self.store);
         let text = self.gateway.texts.intern(&path.value);
@@ -155,6 +177,19 @@ impl Lowerer<'_> {
         }
         self.gateway.remarks.extend(self.resolved.remarks.iter().cloned());
     }
+}
+
+/// The status of `Redirect` or one of its kin, and the words behind it: path and URL, in a section the URL alone.
+pub(super) fn redirect_words<'a, 'w>(name: &[u8], words: &'a [Word<'w>], in_section: bool) -> (u16, &'a [Word<'w>]) {
+    let status = if name == b"redirectpermanent" { 301 } else { 302 };
+    if let [first, rest @ ..] = words
+        && !rest.is_empty()
+        && (in_section || !first.value.starts_with(b"/"))
+        && let Some(named) = redirect_status(&first.value)
+    {
+        return (named, rest);
+    }
+    (status, words)
 }
 
 fn redirect_status(word: &[u8]) -> Option<u16> {

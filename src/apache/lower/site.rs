@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::mapping::Mapping;
 use super::worker::Workers;
-use crate::gateway::{Listen, Name, Rewrite, ScopeBuilder, ScopeId, TextId, UpstreamId};
+use crate::gateway::{Area, Covers, Listen, Name, Rewrite, ScopeBuilder, ScopeId, TextId, UpstreamId};
 use crate::source::Span;
 
 /// The main server or a virtual host.
@@ -20,11 +20,17 @@ pub(super) struct Server {
     pub(super) scope: ScopeId,
     /// What is set on it.
     pub(super) settings: ScopeBuilder,
-    /// What `<Location>` sections proxy.
-    pub(super) sections: Vec<Mapping>,
+    /// Its areas; the first is the server itself.
+    pub(super) areas: Vec<Area>,
+    /// What `<Location>` sections proxy, each with the index of its area.
+    pub(super) sections: Vec<(usize, Mapping)>,
+    /// What `SetHandler "proxy:…"` leads to, each with the index of its area.
+    pub(super) handlers: Vec<(usize, Mapping)>,
+    /// What the rewrite rules of areas proxy: the index of the area, and of the rule in it.
+    pub(super) area_rules: Vec<(usize, usize, Mapping)>,
     /// What `ProxyPass` lines proxy.
     pub(super) mappings: Vec<Mapping>,
-    /// What is tried when no mapping matches: redirects, handlers.
+    /// What is tried when no mapping matches: redirects.
     pub(super) behind: Vec<Mapping>,
     /// Its rewrite rules.
     pub(super) rewriting: Rewriting,
@@ -43,7 +49,10 @@ impl Server {
             listens: Vec::new(),
             scope,
             settings: ScopeBuilder::default(),
+            areas: vec![Area::new(span, Covers::Everything, 0, scope)],
             sections: Vec::new(),
+            handlers: Vec::new(),
+            area_rules: Vec::new(),
             mappings: Vec::new(),
             behind: Vec::new(),
             rewriting: Rewriting::default(),

@@ -4,14 +4,14 @@ use crate::gateway::{Definition, Gateway, Map, MapEntry, MapKey, Part, SymbolicI
 use crate::source::Span;
 
 /// Collects parts; text that stands together becomes one.
-struct Parts<'g> {
+pub(super) struct Parts<'g> {
     gateway: &'g mut Gateway,
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     done: Vec<Part>,
 }
 
 impl Parts<'_> {
-    fn part(&mut self, part: Part) {
+    pub(super) fn part(&mut self, part: Part) {
         if !self.text.is_empty() {
             let text = self.gateway.texts.intern(&self.text);
             self.text.clear();
@@ -20,7 +20,7 @@ impl Parts<'_> {
         self.done.push(part);
     }
 
-    fn finish(mut self) -> SymbolicId {
+    pub(super) fn finish(mut self) -> SymbolicId {
         if !self.text.is_empty() {
             let text = self.gateway.texts.intern(&self.text);
             self.done.push(Part::Text(text));
@@ -29,7 +29,7 @@ impl Parts<'_> {
     }
 }
 
-fn parts(gateway: &mut Gateway) -> Parts<'_> {
+pub(super) fn parts(gateway: &mut Gateway) -> Parts<'_> {
     Parts { gateway, text: Vec::new(), done: Vec::new() }
 }
 
@@ -47,6 +47,19 @@ pub(super) fn unknown(gateway: &mut Gateway, why: Unknown) -> SymbolicId {
 
 /// The URL of `ProxyPassMatch`: `$n` are captures; without any the path is appended (`ap_proxy_trans_match`, `mod_proxy.c`).
 pub(super) fn match_url(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
+    let (mut parts, captures) = with_captures(gateway, text);
+    if !captures {
+        parts.part(Part::Variable(Variable::Path));
+    }
+    parts.finish()
+}
+
+/// A text in which `$n` are captures (`ap_pregsub`, `server/util.c`).
+pub(super) fn captured(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
+    with_captures(gateway, text).0.finish()
+}
+
+fn with_captures<'g>(gateway: &'g mut Gateway, text: &[u8]) -> (Parts<'g>, bool) {
     let mut parts = parts(gateway);
     let mut at = 0;
     let mut captures = false;
@@ -60,8 +73,38 @@ pub(super) fn match_url(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
             at += 1;
         }
     }
-    if !captures {
-        parts.part(Part::Variable(Variable::Path));
+    (parts, captures)
+}
+
+/// The value of `RequestHeader`: `%{name}e` is a variable of the request (`parse_format_string`, `mod_headers.c`).
+pub(super) fn header_value(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
+    let mut parts = parts(gateway);
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            parts.text.push(byte);
+            continue;
+        }
+        match after {
+            [b'%', after @ ..] => {
+                parts.text.push(b'%');
+                rest = after;
+            }
+            [b'{', ..] if let Some(end) = memchr::memchr(b'}', after) => {
+                let part = match after.get(end + 1) {
+                    Some(b'e') => Part::Variable(Variable::ProcessOrNull(parts.gateway.texts.intern(&after[1..end]))),
+                    _ => Part::Unknown(Unknown::Runtime),
+                };
+                parts.part(part);
+                rest = after.get(end + 2..).unwrap_or_default();
+            }
+            [_, after @ ..] => {
+                parts.part(Part::Unknown(Unknown::Runtime));
+                rest = after;
+            }
+            [] => {}
+        }
     }
     parts.finish()
 }
@@ -122,12 +165,15 @@ const HEADER_VARIABLES: [(&str, &str); 7] = [
 ];
 
 /// `lookup_variable` (`mod_rewrite.c`).
-fn server_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
+pub(super) fn server_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
     if let Some((kind, inner)) = memchr::memchr(b':', name).map(|at| (&name[..at], &name[at + 1..])) {
-        let part = if kind.eq_ignore_ascii_case(b"HTTP") {
+        let is = |names: &[&str]| names.iter().any(|name| kind.eq_ignore_ascii_case(name.as_bytes()));
+        let part = if is(&["HTTP", "req", "req_novary"]) {
             Part::Variable(Variable::RequestHeader(parts.gateway.texts.intern_lower(inner)))
+        } else if is(&["ENV", "reqenv"]) {
+            Part::Variable(Variable::Process(parts.gateway.texts.intern(inner)))
         } else {
-            Part::Unknown(if kind.eq_ignore_ascii_case(b"ENV") { Unknown::Unmodelled(span) } else { Unknown::Runtime })
+            Part::Unknown(Unknown::Runtime)
         };
         return parts.part(part);
     }
@@ -137,15 +183,16 @@ fn server_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
         return parts.part(Part::Variable(Variable::RequestHeader(header)));
     }
     let variable = match upper.as_slice() {
-        // In a server context the file name is still the path.
-        b"REQUEST_URI" | b"REQUEST_FILENAME" | b"SCRIPT_FILENAME" => Variable::Path,
+        b"REQUEST_URI" => Variable::Path,
+        b"REQUEST_FILENAME" | b"SCRIPT_FILENAME" => Variable::FileName,
         b"QUERY_STRING" => Variable::Query,
         b"REQUEST_METHOD" => Variable::Method,
         b"REQUEST_SCHEME" => Variable::Scheme,
         b"SERVER_NAME" => Variable::SiteName,
         b"SERVER_PORT" => Variable::ServerPort,
-        b"REMOTE_ADDR" => Variable::ClientAddress,
+        b"REMOTE_ADDR" | b"CONN_REMOTE_ADDR" => Variable::ClientAddress,
         b"HTTPS" => https(parts.gateway, span),
+        b"SERVER_PROTOCOL" => return parts.text.extend_from_slice(b"HTTP/1.1"),
         b"THE_REQUEST" => {
             parts.part(Part::Variable(Variable::Method));
             parts.text.push(b' ');

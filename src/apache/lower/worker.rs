@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::apache::values::{Parameter, Seconds, parameter, proxy_url, seconds, suffixed_duration};
+use crate::apache::values::{Parameter, Seconds, parameter, proxy_url, seconds, suffixed_duration, switch};
 use crate::gateway::{Assigned, Entry, Gateway, Property, RemarkKind, ScopeBuilder, ScopeId, Unknown};
 use crate::source::Span;
 
@@ -22,6 +22,16 @@ pub(super) struct Worker {
     pub(super) settings: ScopeBuilder,
     /// The directive that made it.
     pub(super) span: Span,
+}
+
+/// The name by which a URL is looked up and a worker is known: scheme and authority in lower case; without the socket before it.
+pub(super) fn canonical(url: &[u8]) -> Option<Vec<u8>> {
+    let url = proxy_url(url)?;
+    let mut text = url.scheme.to_ascii_lowercase();
+    text.extend_from_slice(b"://");
+    text.extend(url.authority.to_ascii_lowercase());
+    text.extend_from_slice(url.path);
+    Some(text)
 }
 
 /// The workers of one server, by their URL.
@@ -87,6 +97,10 @@ pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: O
         Property::ConnectTimeout
     } else if parameter.is(&["upgrade"]) {
         Property::Upgrade
+    } else if parameter.is(&["disablereuse"]) {
+        Property::Reuse
+    } else if parameter.is(&["status"]) {
+        Property::Disabled
     } else {
         return None;
     };
@@ -94,6 +108,12 @@ pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: O
         (Some(why), _) => Assigned::Unknown(why),
         (None, Property::ReadTimeout) => Assigned::Duration(read_seconds(gateway, "timeout=", value, span).read),
         (None, Property::ConnectTimeout) => Assigned::Duration(suffixed_duration(value)?),
+        (None, Property::Reuse) => Assigned::Flag(!switch(value)?),
+        // `+D`, `D`: disabled; `+S`, `+E`: stopped, in error.
+        (None, Property::Disabled) => {
+            let upper = value.to_ascii_uppercase();
+            Assigned::Flag(!upper.starts_with(b"-") && upper.iter().any(|flag| matches!(flag, b'D' | b'S')))
+        }
         (None, _) => Assigned::Text(literal(gateway, value)),
     };
     Some(Entry { property, assigned, span })

@@ -170,6 +170,7 @@ impl<'a> Following<'a> {
             captures: Some(&self.captures),
             condition_captures: None,
             followed: Some(&self.followed),
+            notes: None,
         }
     }
 

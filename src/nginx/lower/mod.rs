@@ -269,6 +269,7 @@ impl Lowerer<'_> {
             routes: routes..routes,
             sections: 0..0,
             mappings: 0..0,
+            areas: Vec::new(),
         });
         id
     }

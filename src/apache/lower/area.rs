@@ -1,0 +1,287 @@
+//! What is set for an area, or for a server as a whole, beside mappings, rewriting and access.
+
+use super::Lowerer;
+use super::expression::expression;
+use super::symbols::{captured, literal};
+use crate::apache::statement::{Statement, Word};
+use crate::apache::values::switch;
+use crate::gateway::{
+    Alias, Assignment, EncodedSlashes, Matcher, Overrides, Part, Redirect, Settings, SymbolicId, TextId, Unknown, Variable, Via,
+    When,
+};
+use crate::source::Span;
+
+impl Lowerer<'_> {
+    /// A directive that sets something for the area that is open, or else for the server.
+    pub(super) fn area_setting(&mut self, name: &[u8], statement: &Statement) {
+        let span = statement.span(self.store);
+        if let Some(set) = flag_setter(name) {
+            let words = self.resolved.words(self.store, statement);
+            if let Some(value) = words.first().and_then(|word| switch(&word.value)) {
+                set(&mut self.here().settings, value, span);
+            }
+            return;
+        }
+        match name {
+            b"documentroot" => self.document_root(statement),
+            b"setenv"
+            | b"unsetenv"
+            | b"setenvif"
+            | b"setenvifnocase"
+            | b"browsermatch"
+            | b"browsermatchnocase"
+            | b"setenvifexpr" => self.variable(name, statement),
+            b"redirect" | b"redirectmatch" | b"redirectpermanent" | b"redirecttemp" => self.area_redirect(name, statement),
+            b"alias" | b"aliasmatch" | b"scriptalias" | b"scriptaliasmatch" => self.alias(name, statement),
+            b"rewritebase" => self.rewrite_base(statement),
+            b"sslrequiressl" => self.here().settings.requires_tls = Some(span),
+            _ => self.word_setting(name, statement, span),
+        }
+    }
+
+    /// Settings that are words.
+    fn word_setting(&mut self, name: &[u8], statement: &Statement, span: Span) {
+        let first = |words: &[Word<'_>]| words.first().map(|word| word.value.to_ascii_lowercase()).unwrap_or_default();
+        match name {
+            b"allowencodedslashes" => {
+                let words = self.resolved.words(self.store, statement);
+                self.here().settings.encoded_slashes = match first(&words).as_slice() {
+                    b"on" => Some(EncodedSlashes::Decoded),
+                    b"off" => Some(EncodedSlashes::Refused),
+                    b"nodecode" => Some(EncodedSlashes::Kept),
+                    _ => return,
+                };
+            }
+            b"sslproxyverify" => {
+                let words = self.resolved.words(self.store, statement);
+                self.here().settings.proxy_verify = Some((first(&words) == b"require", span));
+            }
+            b"sslproxycacertificatefile" | b"sslproxycacertificatepath" => {
+                self.here().settings.proxy_authorities = Some(span);
+            }
+            b"allowmethods" => {
+                let methods = self.texts_of(statement);
+                self.here().settings.methods = Some((methods, span));
+            }
+            b"proxyblock" => {
+                let hosts = self.texts_of(statement);
+                self.here().settings.blocked.extend(hosts.iter().map(|&host| (host, span)));
+            }
+            b"proxyvia" => {
+                let words = self.resolved.words(self.store, statement);
+                self.here().settings.via = match first(&words).as_slice() {
+                    b"on" | b"full" => Some(Via::On),
+                    b"block" => Some(Via::Block),
+                    _ => Some(Via::Off),
+                };
+            }
+            b"directoryindex" => {
+                let files = self.texts_of(statement);
+                self.here().settings.indexes = Some(files);
+            }
+            b"fallbackresource" => {
+                let files = self.texts_of(statement);
+                self.here().settings.fallback = files.first().map(|&file| (file, span));
+            }
+            b"options" => self.options(statement),
+            b"allowoverride" | b"allowoverridelist" => {
+                let words = self.resolved.words(self.store, statement);
+                let none = first(&words) == b"none";
+                let settings = &mut self.here().settings;
+                if !none {
+                    settings.overrides = Some(Overrides::Some);
+                } else if settings.overrides.is_none() {
+                    settings.overrides = Some(Overrides::None);
+                }
+            }
+            b"authtype" => {
+                let words = self.texts_of(statement);
+                self.here().settings.password = words.first().map(|&kind| (kind, span));
+            }
+            b"satisfy" => {
+                let words = self.resolved.words(self.store, statement);
+                self.here().settings.any_access = Some(first(&words) == b"any");
+            }
+            b"require" | b"order" | b"allow" | b"deny" => self.access_line(name, statement, &super::section::Inside::default()),
+            _ => {}
+        }
+    }
+
+    fn texts_of(&mut self, statement: &Statement) -> Box<[TextId]> {
+        let words = self.resolved.words(self.store, statement);
+        words.iter().map(|word| self.gateway.texts.intern(&word.value)).collect()
+    }
+
+    /// `Options`: of those that matter here. Without signs the list replaces what was set.
+    fn options(&mut self, statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let replaces = words.iter().any(|word| !matches!(word.value.first(), Some(b'+' | b'-')));
+        let settings = &mut self.here().settings;
+        if replaces {
+            settings.listing = Some(false);
+            settings.follow_links = Some(false);
+        }
+        for word in words {
+            let (on, name) = match word.value.split_first() {
+                Some((b'-', name)) => (false, name),
+                Some((b'+', name)) => (true, name),
+                _ => (true, &*word.value),
+            };
+            match name.to_ascii_lowercase().as_slice() {
+                b"indexes" => settings.listing = Some(on),
+                b"followsymlinks" | b"symlinksifownermatch" => settings.follow_links = Some(on),
+                b"all" => {
+                    settings.listing = Some(on);
+                    settings.follow_links = Some(on);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn document_root(&mut self, statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let Some(word) = words.first() else { return };
+        let path = match word.unknown {
+            Some(why) => Err(why),
+            None => Ok(self.gateway.texts.intern(word.value.strip_suffix(b"/").unwrap_or(&word.value))),
+        };
+        self.here().settings.document_root = Some(path);
+    }
+
+    /// `SetEnv name [value]`, `SetEnvIf attribute pattern [!]name[=value] …` and their kin (`mod_setenvif.c`).
+    fn variable(&mut self, name: &[u8], statement: &Statement) {
+        let span = statement.span(self.store);
+        let words = self.resolved.words(self.store, statement);
+        let unknown = words.iter().find_map(|word| word.unknown);
+        if matches!(name, b"setenv" | b"unsetenv") {
+            let Some((variable, rest)) = words.split_first() else { return };
+            let value = rest.first().map(|word| word.value.clone()).unwrap_or_default();
+            let value = literal(&mut self.gateway, &value);
+            let when = unknown.map_or(When::Always, When::Unknown);
+            let name_of = self.gateway.texts.intern(&variable.value);
+            let value = (name == b"setenv").then_some(value);
+            self.here().variables.push(Assignment { span, when, name: name_of, value, late: true });
+            return;
+        }
+        let ignore_case = name.ends_with(b"nocase");
+        let (when, assignments) = match (name, words.as_slice()) {
+            (b"setenvifexpr", [condition, rest @ ..]) => {
+                (When::Condition(expression(&mut self.gateway, &condition.value, span)), rest)
+            }
+            (b"browsermatch" | b"browsermatchnocase", [pattern, rest @ ..]) => {
+                let header = self.gateway.texts.intern(b"user-agent");
+                let subject = self.gateway.symbolics.intern(&[Part::Variable(Variable::RequestHeader(header))]);
+                (self.matches(subject, pattern, ignore_case), rest)
+            }
+            (_, [attribute, pattern, rest @ ..]) => match self.attribute(&attribute.value, span) {
+                Ok(subject) => (self.matches(subject, pattern, ignore_case), rest),
+                Err(why) => (When::Unknown(why), rest),
+            },
+            _ => return,
+        };
+        let when = unknown.map_or(when, When::Unknown);
+        for word in assignments {
+            let text = &*word.value;
+            let (name, value) = if let Some(name) = text.strip_prefix(b"!") {
+                (name, None)
+            } else {
+                let equals = memchr::memchr(b'=', text);
+                let (name, value) = equals.map_or((text, &b"1"[..]), |at| (&text[..at], &text[at + 1..]));
+                (name, Some(captured(&mut self.gateway, value)))
+            };
+            let name = self.gateway.texts.intern(name);
+            self.here().variables.push(Assignment { span, when: when.clone(), name, value, late: false });
+        }
+    }
+
+    fn matches(&mut self, subject: SymbolicId, pattern: &Word<'_>, ignore_case: bool) -> When {
+        When::Matches { subject, pattern: self.gateway.texts.intern(&pattern.value), ignore_case }
+    }
+
+    /// What `SetEnvIf` tests: a property of the request, else a variable that is set, else a header; all but headers by their case.
+    fn attribute(&mut self, name: &[u8], span: Span) -> Result<SymbolicId, Unknown> {
+        let variable = match name.to_ascii_lowercase().as_slice() {
+            b"remote_addr" => Variable::ClientAddress,
+            b"request_uri" => Variable::Path,
+            b"request_method" => Variable::Method,
+            b"request_protocol" => return Ok(literal(&mut self.gateway, b"HTTP/1.1")),
+            b"remote_host" | b"server_addr" => return Err(Unknown::Runtime),
+            // A pattern over the names of headers.
+            lower if lower.iter().any(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_')) => {
+                return Err(Unknown::Unmodelled(span));
+            }
+            lower => {
+                let id = self.gateway.texts.intern(name);
+                let is_variable = self
+                    .servers
+                    .iter()
+                    .flat_map(|server| &server.areas)
+                    .flat_map(|area| &area.variables)
+                    .any(|set| set.name == id);
+                if is_variable { Variable::Process(id) } else { Variable::RequestHeader(self.gateway.texts.intern(lower)) }
+            }
+        };
+        Ok(self.gateway.symbolics.intern(&[Part::Variable(variable)]))
+    }
+
+    /// `Redirect` and its kin, as the area carries them out.
+    fn area_redirect(&mut self, name: &[u8], statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let in_area = self.area_mut().is_some();
+        let (status, words) = super::setting::redirect_words(name, &words, in_area);
+        let span = statement.span(self.store);
+        let is_match = name == b"redirectmatch";
+        let (path, target) = match words {
+            [path, target] => (Some(path), Some(target)),
+            [one] if (300..400).contains(&status) => (None, Some(one)),
+            [one] => (Some(one), None),
+            _ => (None, None),
+        };
+        let matcher = path.map(|path| self.path_matcher(path, is_match));
+        let target = target.map(|word| match word.unknown {
+            Some(why) => super::symbols::unknown(&mut self.gateway, why),
+            None if is_match => captured(&mut self.gateway, &word.value),
+            None => literal(&mut self.gateway, &word.value),
+        });
+        self.here().redirects.push(Redirect { span, matcher, status, target });
+    }
+
+    fn path_matcher(&mut self, word: &Word<'_>, is_match: bool) -> Matcher {
+        let text = self.gateway.texts.intern(&word.value);
+        match word.unknown {
+            Some(why) => Matcher::Unknown(why),
+            None if is_match => Matcher::Pattern { pattern: text, ignore_case: false },
+            None => Matcher::Segments(text),
+        }
+    }
+
+    /// `Alias` and its kin.
+    fn alias(&mut self, name: &[u8], statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let [path, target] = words.as_slice() else { return };
+        let span = statement.span(self.store);
+        let is_match = name.ends_with(b"match");
+        let matcher = self.path_matcher(path, is_match);
+        let target = match target.unknown {
+            Some(why) => super::symbols::unknown(&mut self.gateway, why),
+            None if is_match => captured(&mut self.gateway, &target.value),
+            None => literal(&mut self.gateway, &target.value),
+        };
+        self.here().aliases.push(Alias { span, matcher, target, script: name.starts_with(b"script") });
+    }
+}
+
+/// What a directive that is on or off sets.
+fn flag_setter(name: &[u8]) -> Option<fn(&mut Settings, bool, Span)> {
+    Some(match name {
+        b"mergeslashes" => |settings, on, _| settings.merge_slashes = Some(on),
+        b"sslengine" => |settings, on, _| settings.tls = Some(on),
+        b"sslproxyengine" => |settings, on, _| settings.proxy_tls = Some(on),
+        b"proxyaddheaders" => |settings, on, _| settings.add_headers = Some(on),
+        b"proxyrequests" => |settings, on, _| settings.forward_proxy = Some(on),
+        b"proxywebsocketfallbacktoproxyhttp" => |settings, on, span| settings.http_tunnels = Some((on, span)),
+        b"directoryslash" => |settings, on, _| settings.slash = Some(on),
+        _ => return None,
+    })
+}

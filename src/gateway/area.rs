@@ -1,0 +1,314 @@
+//! Areas: parts of a site's requests for which more is set, by path, file, backend or condition; httpd's sections.
+//!
+//! The first area of a site is the site itself. Those that cover a request are merged in order; the later wins.
+
+use super::{ExpressionId, Matcher, Rewrite, RouteId, ScopeId, SymbolicId, TextId, Unknown};
+use crate::source::Span;
+
+/// A part of a site's requests for which more is set.
+#[derive(Debug)]
+pub struct Area {
+    /// The head of the block.
+    pub span: Span,
+    /// Which requests it covers.
+    pub covers: Covers,
+    /// The area that it stands in, by its index in the site's areas.
+    pub within: usize,
+    /// The level that holds its headers and timeouts.
+    pub scope: ScopeId,
+    /// Where its requests are passed to, before the site's mappings are tried.
+    pub proxy: Option<RouteId>,
+    /// What handles its requests where nothing maps them: `SetHandler`.
+    pub handler: Option<Handler>,
+    /// Its rewrite rules, where it has any directive about rewriting.
+    pub rewriting: Option<Box<Rewriting>>,
+    /// Who is let in.
+    pub access: Option<Box<Access>>,
+    /// What else is set.
+    pub settings: Settings,
+    /// Variables that are set for its requests, in order.
+    pub variables: Vec<Assignment>,
+    /// Redirects, in order.
+    pub redirects: Vec<Redirect>,
+    /// Directories elsewhere that paths stand for, in order.
+    pub aliases: Vec<Alias>,
+}
+
+/// Which requests an [`Area`] covers.
+#[derive(Clone, Debug)]
+pub enum Covers {
+    /// Those of the area around it.
+    Everything,
+    /// Those whose path matches: `<Location>`.
+    Path(Matcher),
+    /// Those for what lies in a directory: `<Directory>`.
+    Directory(Matcher),
+    /// Those for a file of that name: `<Files>`.
+    File(Matcher),
+    /// Those that are passed to a URL that begins so, or `*` for all: `<Proxy>`.
+    Proxied(Matcher),
+    /// Those for which a condition holds: `<If>`.
+    Condition(ExpressionId),
+    /// Cannot be known.
+    Unknown(Unknown),
+}
+
+/// What handles requests that nothing maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handler {
+    /// They are passed on: `SetHandler "proxy:…"`.
+    Proxy(RouteId),
+    /// A module answers, e.g. `server-status`.
+    Named(TextId),
+    /// Files are served as if no handler were set: `None`.
+    Files,
+}
+
+/// The rewrite rules of an area.
+#[derive(Debug, Default)]
+pub struct Rewriting {
+    /// The rules, in order.
+    pub rules: Vec<Rewrite>,
+    /// The path that stands for the directory: `RewriteBase`.
+    pub base: Option<TextId>,
+    /// Whether the rules of the areas before it apply too: before (`true`) or after its own.
+    pub inherits: Option<bool>,
+    /// Whether the areas behind it take its rules too: before (`true`) or after their own.
+    pub hands_down: Option<bool>,
+    /// Whether it takes no rules handed down.
+    pub ignores: bool,
+}
+
+/// Scalars of an area; `None`: not set here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Where files are: `DocumentRoot`.
+    pub document_root: Option<Result<TextId, Unknown>>,
+    /// Whether several slashes in a path are one: `MergeSlashes`.
+    pub merge_slashes: Option<bool>,
+    /// Whether an encoded slash is let through: `AllowEncodedSlashes`.
+    pub encoded_slashes: Option<EncodedSlashes>,
+    /// Whether TLS ends here: `SSLEngine`.
+    pub tls: Option<bool>,
+    /// Whether only TLS is let in, and the line that says so: `SSLRequireSSL`.
+    pub requires_tls: Option<Span>,
+    /// Whether backends may be asked over TLS: `SSLProxyEngine`.
+    pub proxy_tls: Option<bool>,
+    /// Whether certificates of backends must be signed by someone known: `SSLProxyVerify require`.
+    pub proxy_verify: Option<(bool, Span)>,
+    /// Where those who may sign them are named: `SSLProxyCACertificateFile` and its kin.
+    pub proxy_authorities: Option<Span>,
+    /// The methods that are let in: `AllowMethods`.
+    pub methods: Option<(Box<[TextId]>, Span)>,
+    /// Hosts that are not passed on to: `ProxyBlock`.
+    pub blocked: Vec<(TextId, Span)>,
+    /// Whether `ws` is left to `mod_proxy_http`: `ProxyWebsocketFallbackToProxyHttp`.
+    pub http_tunnels: Option<(bool, Span)>,
+    /// Whether `X-Forwarded-*` are added: `ProxyAddHeaders`.
+    pub add_headers: Option<bool>,
+    /// What becomes of `Via`: `ProxyVia`.
+    pub via: Option<Via>,
+    /// Whether any URL is passed on that a client asks for: `ProxyRequests`.
+    pub forward_proxy: Option<bool>,
+    /// The files that stand for a directory: `DirectoryIndex`.
+    pub indexes: Option<Box<[TextId]>>,
+    /// What stands for a path where no file is: `FallbackResource`.
+    pub fallback: Option<(TextId, Span)>,
+    /// Whether directories without a slash behind are redirected: `DirectorySlash`.
+    pub slash: Option<bool>,
+    /// Whether directories may be listed, `Options Indexes`.
+    pub listing: Option<bool>,
+    /// Whether symbolic links are followed, which rewriting in a directory needs: `Options FollowSymLinks`.
+    pub follow_links: Option<bool>,
+    /// What directories themselves may set: `AllowOverride`.
+    pub overrides: Option<Overrides>,
+    /// Kind of password that is asked for: `AuthType`.
+    pub password: Option<(TextId, Span)>,
+    /// Whether one way of being let in suffices: `Satisfy Any`.
+    pub any_access: Option<bool>,
+}
+
+/// What becomes of `%2F` in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncodedSlashes {
+    /// It is not found.
+    Refused,
+    /// It becomes `/`.
+    Decoded,
+    /// It stays.
+    Kept,
+}
+
+/// What becomes of the header `Via`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// Nothing.
+    Off,
+    /// The server adds itself.
+    On,
+    /// It is removed.
+    Block,
+}
+
+/// What the file of a directory (`.htaccess`) may set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overrides {
+    /// It is not read.
+    None,
+    /// It is read, and may set anything or some things.
+    Some,
+}
+
+/// A variable that is set for requests: `SetEnvIf`, `SetEnv`.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The directive.
+    pub span: Span,
+    /// When it is set: what must match.
+    pub when: When,
+    /// Its name.
+    pub name: TextId,
+    /// Its value; `None`: it is unset.
+    pub value: Option<SymbolicId>,
+    /// Whether it is set only when the request is mapped already: `SetEnv`.
+    pub late: bool,
+}
+
+/// What must match for a variable to be set.
+#[derive(Clone, Debug)]
+pub enum When {
+    /// Nothing.
+    Always,
+    /// A pattern must match a value.
+    Matches {
+        /// The value.
+        subject: SymbolicId,
+        /// The pattern.
+        pattern: TextId,
+        /// Whether case is ignored.
+        ignore_case: bool,
+    },
+    /// A condition must hold.
+    Condition(ExpressionId),
+    /// Cannot be known.
+    Unknown(Unknown),
+}
+
+/// A redirect.
+#[derive(Clone, Debug)]
+pub struct Redirect {
+    /// The directive.
+    pub span: Span,
+    /// The paths that are redirected; `None`: those of the area.
+    pub matcher: Option<Matcher>,
+    /// The status.
+    pub status: u16,
+    /// Where to; the rest of the path is appended, unless the matcher is a pattern.
+    pub target: Option<SymbolicId>,
+}
+
+/// A directory elsewhere that paths stand for.
+#[derive(Clone, Debug)]
+pub struct Alias {
+    /// The directive.
+    pub span: Span,
+    /// The paths.
+    pub matcher: Matcher,
+    /// The directory; the rest of the path is appended, unless the matcher is a pattern.
+    pub target: SymbolicId,
+    /// Whether files there are programs: `ScriptAlias`.
+    pub script: bool,
+}
+
+/// Who is let in: a tree of requirements, a parent before its children. The first is met where any of its children is.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// `Require` and the containers around it.
+    pub required: Vec<Required>,
+    /// `Allow` and `Deny`.
+    pub hosts: Vec<HostRule>,
+    /// Whether `Deny` beats `Allow` and what neither names is let in: `Order deny,allow`, which is the default.
+    pub deny_first: Option<bool>,
+}
+
+/// One requirement, or a container of some.
+#[derive(Clone, Debug)]
+pub struct Required {
+    /// The directive.
+    pub span: Span,
+    /// The container that it stands in, by index; the outermost stand in none.
+    pub parent: Option<u32>,
+    /// Whether it must not be met.
+    pub negated: bool,
+    /// The methods that it is for: these, or (`false`) all others.
+    pub methods: Option<(Box<[TextId]>, bool)>,
+    /// What is required.
+    pub kind: RequiredKind,
+}
+
+/// What is required of a request.
+#[derive(Clone, Debug)]
+pub enum RequiredKind {
+    /// All of what stands in it.
+    All,
+    /// Any of what stands in it.
+    Any,
+    /// None of what stands in it.
+    None,
+    /// Nothing, or (`false`) the impossible.
+    Granted(bool),
+    /// An address of the client: addresses and networks as written.
+    Client(Box<[TextId]>),
+    /// That the client is on this machine.
+    Local,
+    /// A method.
+    Method(Box<[TextId]>),
+    /// That a variable is set.
+    Variable(Box<[TextId]>),
+    /// That a condition holds.
+    Condition(ExpressionId),
+    /// A user who gave a password.
+    User,
+    /// Cannot be known.
+    Unknown(Unknown),
+}
+
+/// `Allow` or `Deny`.
+#[derive(Clone, Debug)]
+pub struct HostRule {
+    /// The directive.
+    pub span: Span,
+    /// Whether the client is let in.
+    pub allowed: bool,
+    /// An address, network or name as written, `all`, or `env=…`.
+    pub from: TextId,
+}
+
+impl Area {
+    /// Whether anything is set in it, its level aside.
+    #[must_use]
+    pub fn sets_anything(&self) -> bool {
+        let has_any = self.proxy.is_some() || self.handler.is_some() || self.rewriting.is_some() || self.access.is_some();
+        let lists = !self.variables.is_empty() || !self.redirects.is_empty() || !self.aliases.is_empty();
+        has_any || lists || self.settings != Settings::default()
+    }
+
+    /// An area in which nothing is set.
+    #[must_use]
+    pub fn new(span: Span, covers: Covers, within: usize, scope: ScopeId) -> Self {
+        Self {
+            span,
+            covers,
+            within,
+            scope,
+            proxy: None,
+            handler: None,
+            rewriting: None,
+            access: None,
+            settings: Settings::default(),
+            variables: Vec::new(),
+            redirects: Vec::new(),
+            aliases: Vec::new(),
+        }
+    }
+}

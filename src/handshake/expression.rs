@@ -1,0 +1,167 @@
+//! Whether a condition in a language of its own holds: a stack machine over truths that may be unknown.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::evaluate::Environment;
+use super::follow::FileKind;
+use super::site::wildcard_match;
+use crate::gateway::{Change, Comparison, ExpressionId, FileTest, Known, Operation, Unknown};
+
+/// A text or a truth on the stack.
+enum Value {
+    Text(Known<String>),
+    Truth(Known<bool>),
+}
+
+/// Whether the condition holds for the request.
+///
+/// # Errors
+/// Where what decides cannot be known.
+pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Known<bool> {
+    let expression = environment.gateway.expression(id);
+    let malformed = || Unknown::Unmodelled(expression.span);
+    let mut stack: Vec<Value> = Vec::new();
+    for step in &expression.steps {
+        let value = match *step {
+            Operation::Text(text) => Value::Text(environment.evaluate(text)),
+            Operation::Truth(truth) => Value::Truth(Ok(truth)),
+            Operation::Unknown(why) => Value::Truth(Err(why)),
+            Operation::Not => Value::Truth(truth(stack.pop(), malformed)?.map(|truth| !truth)),
+            Operation::And | Operation::Or => {
+                let right = truth(stack.pop(), malformed)?;
+                let left = truth(stack.pop(), malformed)?;
+                Value::Truth(combined(left, right, matches!(step, Operation::Or)))
+            }
+            Operation::Compare(comparison) => {
+                let right = text(stack.pop(), malformed)?;
+                let left = text(stack.pop(), malformed)?;
+                Value::Truth(left.and_then(|left| Ok(compares(&left, &right?, comparison))))
+            }
+            Operation::Change(change) => Value::Text(text(stack.pop(), malformed)?.map(|text| match change {
+                Change::Lower => text.to_ascii_lowercase(),
+                Change::Upper => text.to_ascii_uppercase(),
+            })),
+            Operation::Pattern { pattern, ignore_case } => {
+                let text = text(stack.pop(), malformed)?;
+                let found = |text: String| environment.captures(pattern, ignore_case, &text, expression.span);
+                Value::Truth(text.and_then(found).map(|captures| captures.is_some()))
+            }
+            Operation::IsEmpty => Value::Truth(text(stack.pop(), malformed)?.map(|text| text.is_empty())),
+            Operation::Exists(wanted) => {
+                Value::Truth(text(stack.pop(), malformed)?.and_then(|path| environment.file_test(wanted, &path)))
+            }
+            Operation::MeansYes => Value::Truth(
+                text(stack.pop(), malformed)?
+                    .map(|text| !matches!(text.to_ascii_lowercase().as_str(), "" | "0" | "off" | "false" | "no")),
+            ),
+            Operation::InNetwork(network) => {
+                let network = environment.gateway.texts.show(network);
+                let lies = |text: String| text.parse().ok().and_then(|address| in_network(address, &network)).unwrap_or(false);
+                Value::Truth(text(stack.pop(), malformed)?.map(lies))
+            }
+        };
+        stack.push(value);
+    }
+    truth(stack.pop(), malformed)?
+}
+
+fn text(value: Option<Value>, malformed: impl FnOnce() -> Unknown) -> Known<Known<String>> {
+    match value {
+        Some(Value::Text(text)) => Ok(text),
+        _ => Err(malformed()),
+    }
+}
+
+fn truth(value: Option<Value>, malformed: impl FnOnce() -> Unknown) -> Known<Known<bool>> {
+    match value {
+        Some(Value::Truth(truth)) => Ok(truth),
+        _ => Err(malformed()),
+    }
+}
+
+/// Both hold, or (`any`) one does: what decides alone decides, whatever the other may be.
+fn combined(left: Known<bool>, right: Known<bool>, any: bool) -> Known<bool> {
+    match (left, right) {
+        (Ok(truth), _) | (_, Ok(truth)) if truth == any => Ok(any),
+        (Err(why), _) | (_, Err(why)) => Err(why),
+        _ => Ok(!any),
+    }
+}
+
+/// Whether two texts compare so; numbers as `atoi` reads them.
+pub(super) fn compares(left: &str, right: &str, comparison: Comparison) -> bool {
+    match comparison {
+        Comparison::Text(order) => order.holds(left.cmp(right)),
+        Comparison::Number(order) => order.holds(number(left).cmp(&number(right))),
+        Comparison::Wildcard { ignore_case: false } => wildcard_match(right.as_bytes(), left.as_bytes()),
+        Comparison::Wildcard { ignore_case: true } => {
+            wildcard_match(right.to_ascii_lowercase().as_bytes(), left.to_ascii_lowercase().as_bytes())
+        }
+    }
+}
+
+fn number(text: &str) -> i64 {
+    let text = text.trim_start();
+    let end = text.bytes().enumerate().find(|&(at, byte)| !(byte.is_ascii_digit() || at == 0 && matches!(byte, b'-' | b'+')));
+    text[..end.map_or(text.len(), |(at, _)| at)].parse().unwrap_or(0)
+}
+
+/// Whether an address lies in a network: `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `10.1`, an address. `None`: that is none.
+pub(super) fn in_network(address: IpAddr, network: &str) -> Option<bool> {
+    let (base, mask) = network.split_once('/').map_or((network, None), |(base, mask)| (base, Some(mask)));
+    let (base, bits) = match base.parse::<IpAddr>() {
+        Ok(base) => {
+            let all = if base.is_ipv4() { 32 } else { 128 };
+            let bits = match mask {
+                None => all,
+                Some(mask) => match mask.parse::<u32>() {
+                    Ok(bits) => bits,
+                    Err(_) => u32::from(mask.parse::<std::net::Ipv4Addr>().ok()?).leading_ones(),
+                },
+            };
+            (base, bits.min(all))
+        }
+        // The beginning of an address: `10.1` is `10.1.0.0/16`.
+        Err(_) => {
+            let parts: Vec<u8> = base.trim_end_matches('.').split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+            let mut octets = [0; 4];
+            octets.get_mut(..parts.len())?.copy_from_slice(&parts);
+            (IpAddr::from(octets), u32::try_from(parts.len() * 8).ok()?)
+        }
+    };
+    Some(match (address, base) {
+        (IpAddr::V4(address), IpAddr::V4(base)) => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            u32::from(address) & mask == u32::from(base) & mask
+        }
+        (IpAddr::V6(address), IpAddr::V6(base)) => {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            u128::from(address) & mask == u128::from(base) & mask
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_lie_in_networks() {
+        let in_network = |address: &str, network| in_network(address.parse().unwrap(), network);
+        assert_eq!(in_network("127.0.0.1", "127.0.0.0/8"), Some(true));
+        assert_eq!(in_network("127.0.0.1", "10.0.0.0/255.0.0.0"), Some(false));
+        assert_eq!(in_network("10.1.2.3", "10.1"), Some(true));
+        assert_eq!(in_network("10.1.2.3", "0.0.0.0/0"), Some(true));
+        assert_eq!(in_network("::1", "::1"), Some(true));
+        assert_eq!(in_network("10.1.2.3", "example.com"), None);
+    }
+
+    #[test]
+    fn what_decides_alone_decides() {
+        assert_eq!(combined(Ok(true), Err(Unknown::Runtime), true), Ok(true));
+        assert_eq!(combined(Err(Unknown::Runtime), Ok(false), false), Ok(false));
+        assert_eq!(combined(Err(Unknown::Runtime), Ok(true), false), Err(Unknown::Runtime));
+    }
+}

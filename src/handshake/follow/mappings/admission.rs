@@ -1,0 +1,225 @@
+//! Who is let in: `Require`, `Allow` and `Deny`, methods, TLS, passwords.
+
+use std::net::IpAddr;
+
+use super::areas::setting;
+use crate::gateway::{Access, Area, Gateway, HostRule, Known, Required, RequiredKind, TextId, Unknown};
+use crate::handshake::evaluate::Environment;
+use crate::handshake::expression::{expression_holds, in_network};
+use crate::source::Span;
+
+/// That a request is not let in: the status, and the line that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) span: Span,
+}
+
+/// What a requirement comes to (`authz_status`, `mod_authz_core.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Granted,
+    Denied,
+    /// It neither lets in nor keeps out.
+    Neutral,
+    /// It would let a user in who gives a password.
+    NeedsUser,
+}
+
+/// Whether the areas let the request in.
+///
+/// # Errors
+/// Where something that decides cannot be known.
+pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<Result<(), Refused>> {
+    let gateway = environment.gateway;
+    let request = environment.request;
+    if let Some(span) = setting(areas, |settings| settings.requires_tls)
+        && !request.tls
+    {
+        return Ok(Err(Refused { status: 403, span }));
+    }
+    if let Some((methods, span)) = setting(areas, |settings| settings.methods.as_ref())
+        && !names(gateway, methods, &request.method)
+    {
+        return Ok(Err(Refused { status: 405, span: *span }));
+    }
+    // Of each kind the last area that has any counts; they do not add up (`AuthMerging Off`).
+    let by_host = areas.iter().rev().filter_map(|area| area.access.as_deref()).find(|access| has_host_rules(access));
+    let hosts = by_host.map(|access| let_in_by_host(environment, access)).transpose()?.flatten();
+    let required = areas.iter().rev().filter_map(|area| area.access.as_deref()).find(|access| !access.required.is_empty());
+    let required = required.map(|access| required_of(environment, access)).transpose()?;
+    let password = setting(areas, |settings| settings.password);
+    let refused = match required {
+        None | Some((Outcome::Granted, _)) => None,
+        Some((Outcome::NeedsUser, span)) => Some(match password {
+            // `AuthType None` or nothing: no one can give a password (AH00027).
+            None => Refused { status: 500, span },
+            Some(_) if request.header(b"authorization").is_some() => return Err(Unknown::Environment),
+            Some(_) => Refused { status: 401, span },
+        }),
+        Some((Outcome::Denied | Outcome::Neutral, span)) => Some(Refused { status: 403, span }),
+    };
+    let any = setting(areas, |settings| settings.any_access).unwrap_or(false);
+    Ok(match (hosts, refused) {
+        // One of the two ways suffices.
+        (None, Some(_)) if any && by_host.is_some() => Ok(()),
+        (Some(_), None) if any && required.is_some() => Ok(()),
+        (Some(span), _) => Err(Refused { status: 403, span }),
+        (None, Some(refused)) => Err(refused),
+        (None, None) => Ok(()),
+    })
+}
+
+fn names(gateway: &Gateway, methods: &[TextId], method: &str) -> bool {
+    let is = |wanted: &str| methods.iter().any(|&text| gateway.texts.get(text).eq_ignore_ascii_case(wanted.as_bytes()));
+    // Who may GET may HEAD.
+    is(method) || method == "HEAD" && is("GET") || is("reset")
+}
+
+fn has_host_rules(access: &Access) -> bool {
+    !access.hosts.is_empty() || access.deny_first.is_some()
+}
+
+/// The line that keeps the client out; `None`: it is let in (`check_dir_access`, `mod_access_compat.c`).
+fn let_in_by_host(environment: &Environment<'_>, access: &Access) -> Known<Option<Span>> {
+    let last = |allowed| -> Known<Option<Span>> {
+        for rule in access.hosts.iter().filter(|rule| rule.allowed == allowed) {
+            if names_client(environment, rule)? {
+                return Ok(Some(rule.span));
+            }
+        }
+        Ok(None)
+    };
+    let any = access.hosts.first().map(|rule| rule.span);
+    Ok(if access.deny_first.unwrap_or(true) {
+        match last(false)? {
+            Some(span) if last(true)?.is_none() => Some(span),
+            _ => None,
+        }
+    } else {
+        match (last(true)?, last(false)?) {
+            (Some(_), None) => None,
+            (_, Some(span)) => Some(span),
+            (None, None) => any,
+        }
+    })
+}
+
+fn names_client(environment: &Environment<'_>, rule: &HostRule) -> Known<bool> {
+    let text = environment.gateway.texts.show(rule.from);
+    if text.eq_ignore_ascii_case("all") {
+        return Ok(true);
+    }
+    let notes = environment.notes.ok_or(Unknown::Runtime)?;
+    if let Some(variable) = text.strip_prefix("env=") {
+        return Ok(match variable.strip_prefix('!') {
+            Some(variable) => notes.variable(variable).is_none(),
+            None => notes.variable(variable).is_some(),
+        });
+    }
+    in_network(client(environment)?, &text).ok_or(Unknown::Runtime)
+}
+
+fn client(environment: &Environment<'_>) -> Known<IpAddr> {
+    environment.notes.and_then(|notes| notes.from).ok_or(Unknown::Runtime)
+}
+
+/// What the requirements come to, and the line that decides.
+///
+/// A parent stands before its children, so going backwards every container is complete when it is met.
+fn required_of(environment: &Environment<'_>, access: &Access) -> Known<(Outcome, Span)> {
+    let required = &access.required;
+    let applies = |one: &Required| {
+        let named =
+            |(methods, these): &(Box<[TextId]>, bool)| names(environment.gateway, methods, &environment.request.method) == *these;
+        one.methods.as_ref().is_none_or(named)
+    };
+    // Where none is for this method, nothing is required.
+    let Some(first) = required.iter().find(|one| applies(one)) else {
+        return Ok((Outcome::Granted, required[0].span));
+    };
+    let mut children: Vec<Vec<Known<Outcome>>> = vec![Vec::new(); required.len()];
+    let mut outermost = Vec::new();
+    let mut culprit = first.span;
+    for (index, one) in required.iter().enumerate().rev() {
+        if !applies(one) {
+            continue;
+        }
+        let inside = std::mem::take(&mut children[index]);
+        let outcome = match &one.kind {
+            RequiredKind::All => all(&inside),
+            RequiredKind::Any => any(&inside),
+            RequiredKind::None => none(&inside),
+            kind => leaf(environment, kind),
+        };
+        let outcome = outcome.map(|outcome| match outcome {
+            Outcome::Granted if one.negated => Outcome::Denied,
+            _ if one.negated => Outcome::Neutral,
+            outcome => outcome,
+        });
+        if matches!(outcome, Ok(Outcome::Denied | Outcome::NeedsUser)) {
+            culprit = one.span;
+        }
+        match one.parent {
+            Some(parent) => children[parent as usize].push(outcome),
+            None => outermost.push(outcome),
+        }
+    }
+    Ok((any(&outermost)?, culprit))
+}
+
+fn any(outcomes: &[Known<Outcome>]) -> Known<Outcome> {
+    if outcomes.contains(&Ok(Outcome::Granted)) {
+        return Ok(Outcome::Granted);
+    }
+    let unknown = outcomes.iter().find_map(|outcome| outcome.err());
+    match unknown {
+        Some(why) => Err(why),
+        None if outcomes.contains(&Ok(Outcome::NeedsUser)) => Ok(Outcome::NeedsUser),
+        None if outcomes.contains(&Ok(Outcome::Denied)) => Ok(Outcome::Denied),
+        None => Ok(Outcome::Neutral),
+    }
+}
+
+fn all(outcomes: &[Known<Outcome>]) -> Known<Outcome> {
+    if outcomes.contains(&Ok(Outcome::Denied)) {
+        return Ok(Outcome::Denied);
+    }
+    let unknown = outcomes.iter().find_map(|outcome| outcome.err());
+    match unknown {
+        Some(why) => Err(why),
+        None if outcomes.contains(&Ok(Outcome::NeedsUser)) => Ok(Outcome::NeedsUser),
+        None if outcomes.contains(&Ok(Outcome::Granted)) => Ok(Outcome::Granted),
+        None => Ok(Outcome::Neutral),
+    }
+}
+
+fn none(outcomes: &[Known<Outcome>]) -> Known<Outcome> {
+    match any(outcomes)? {
+        Outcome::Granted => Ok(Outcome::Denied),
+        _ => Ok(Outcome::Neutral),
+    }
+}
+
+fn leaf(environment: &Environment<'_>, kind: &RequiredKind) -> Known<Outcome> {
+    let gateway = environment.gateway;
+    let outcome = |granted: bool| if granted { Outcome::Granted } else { Outcome::Denied };
+    Ok(match kind {
+        RequiredKind::Granted(granted) => outcome(*granted),
+        RequiredKind::Client(networks) => {
+            let client = client(environment)?;
+            let lies = |&network: &TextId| in_network(client, &gateway.texts.show(network)).unwrap_or(false);
+            outcome(networks.iter().any(lies))
+        }
+        RequiredKind::Local => outcome(client(environment)?.is_loopback()),
+        RequiredKind::Method(methods) => outcome(names(gateway, methods, &environment.request.method)),
+        RequiredKind::Variable(names) => {
+            let notes = environment.notes.ok_or(Unknown::Runtime)?;
+            outcome(names.iter().any(|&name| notes.variable(&gateway.texts.show(name)).is_some()))
+        }
+        RequiredKind::Condition(id) => outcome(expression_holds(environment, *id)?),
+        RequiredKind::User => Outcome::NeedsUser,
+        RequiredKind::Unknown(why) => return Err(*why),
+        RequiredKind::All | RequiredKind::Any | RequiredKind::None => Outcome::Neutral,
+    })
+}

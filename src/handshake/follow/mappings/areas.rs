@@ -1,0 +1,103 @@
+//! Which areas cover a request, in the order in which httpd merges them.
+
+use std::path::Path;
+
+use crate::gateway::{Area, Covers, Gateway, Known, Matcher, ScopeId, Settings, SiteId};
+use crate::handshake::evaluate::Environment;
+use crate::handshake::expression::expression_holds;
+use crate::handshake::select::{main_of, matches};
+
+/// What a request leads to, as far as areas ask for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Whereto<'a> {
+    /// The file that it is mapped to.
+    pub(super) file: Option<&'a str>,
+    /// The URL that it is passed to.
+    pub(super) url: Option<&'a str>,
+}
+
+/// The areas that cover a request: the main server and the site; directories, the outer first; files; backends; paths; conditions
+/// (`ap_process_request_internal`, `request.c`).
+pub(super) fn covering<'g>(
+    gateway: &'g Gateway,
+    environment: &Environment<'_>,
+    site: SiteId,
+    whereto: Whereto<'_>,
+) -> Known<Vec<&'g Area>> {
+    let mut found: Vec<(Rank, &Area)> = Vec::new();
+    for site in main_of(gateway, site).into_iter().chain([site]) {
+        let areas = &gateway.site(site).areas;
+        let mut covered = vec![false; areas.len()];
+        for (index, area) in areas.iter().enumerate() {
+            if index > 0 && !covered[area.within] {
+                continue;
+            }
+            let rank = match covers(environment, area, whereto) {
+                Ok(rank) => rank,
+                Err(_) if !area.sets_anything() && gateway.scopes.own(area.scope).next().is_none() => None,
+                Err(why) => return Err(why),
+            };
+            if let Some(rank) = rank {
+                covered[index] = true;
+                found.push((rank, area));
+            }
+        }
+    }
+    found.sort_by_key(|&(rank, _)| rank);
+    Ok(found.into_iter().map(|(_, area)| area).collect())
+}
+
+/// When an area is merged: the later wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Site,
+    /// By the number of segments.
+    Directory(usize),
+    DirectoryPattern,
+    File,
+    Proxied,
+    Path,
+    Condition,
+}
+
+fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> Known<Option<Rank>> {
+    let texts = &environment.gateway.texts;
+    let matches = |matcher, text: &str| matches(environment, matcher, area.span, text);
+    Ok(match area.covers {
+        Covers::Everything => Some(Rank::Site),
+        Covers::Path(matcher) => matches(matcher, &environment.request.path)?.then_some(Rank::Path),
+        Covers::Directory(matcher) => {
+            let Some(file) = whereto.file else { return Ok(None) };
+            let rank = match matcher {
+                Matcher::Segments(text) => Rank::Directory(texts.get(text).iter().filter(|&&byte| byte == b'/').count()),
+                _ => Rank::DirectoryPattern,
+            };
+            matches(matcher, file)?.then_some(rank)
+        }
+        Covers::File(matcher) => {
+            let Some(name) = whereto.file.and_then(|file| Path::new(file).file_name()?.to_str()) else { return Ok(None) };
+            matches(matcher, name)?.then_some(Rank::File)
+        }
+        Covers::Proxied(matcher) => {
+            let Some(url) = whereto.url else { return Ok(None) };
+            matches(matcher, url)?.then_some(Rank::Proxied)
+        }
+        Covers::Condition(id) => expression_holds(environment, id)?.then_some(Rank::Condition),
+        Covers::Unknown(why) => return Err(why),
+    })
+}
+
+/// The last value that the areas set.
+pub(super) fn setting<'a, T>(areas: &[&'a Area], get: impl Fn(&'a Settings) -> Option<T>) -> Option<T> {
+    areas.iter().rev().find_map(|area| get(&area.settings))
+}
+
+/// The levels of the areas, the outer first.
+pub(super) fn levels(areas: &[&Area]) -> Vec<ScopeId> {
+    areas.iter().map(|area| area.scope).collect()
+}
+
+/// The areas of a site that are there for every request to it.
+pub(super) fn of_site(gateway: &Gateway, site: SiteId) -> Vec<&Area> {
+    main_of(gateway, site).into_iter().chain([site]).filter_map(|site| gateway.site(site).areas.first()).collect()
+}

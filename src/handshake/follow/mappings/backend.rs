@@ -1,0 +1,535 @@
+//! What a backend is sent, and what comes of it: the worker of a URL, the module that speaks its scheme, headers, the verdict.
+
+use std::net::IpAddr;
+
+use super::areas::{levels, setting};
+use super::paths::escaped;
+use crate::gateway::{
+    Area, Assigned, Gateway, Known, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Unknown, UpstreamId, Version,
+    Via, Worker,
+};
+use crate::handshake::evaluate::Environment;
+use crate::handshake::idle::{Limit, idle_limit, timeout};
+use crate::handshake::select::main_of;
+use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade};
+use crate::handshake::walk::{UpstreamRequest, Verdict};
+use crate::source::Span;
+
+/// A request on its way to a backend.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The route that takes it.
+    pub(super) route: RouteId,
+    /// The URL: scheme, authority and path, which is not escaped unless `verbatim`.
+    pub(super) url: String,
+    /// The query.
+    pub(super) query: Option<String>,
+    /// Whether the path is sent as it is.
+    pub(super) verbatim: bool,
+    /// The directive that passes it on.
+    pub(super) span: Span,
+}
+
+/// What comes of it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) verdict: Verdict,
+    pub(super) sent: Option<UpstreamRequest>,
+    /// The line that decides, and what it does.
+    pub(super) because: Option<(Span, String)>,
+}
+
+impl Answer {
+    fn refused(status: u16, span: Span, message: impl Into<String>) -> Self {
+        Self { verdict: Verdict::BadGateway { status }, sent: None, because: Some((span, message.into())) }
+    }
+}
+
+/// Since this version a URL that cannot be resolved is answered with 500, before with 502.
+const UNRESOLVED_IS_500: Version = Version::new(2, 4, 47);
+
+/// A backend's URL in its parts.
+struct Url<'a> {
+    scheme: &'a str,
+    authority: &'a str,
+    path: &'a str,
+}
+
+fn parts(url: &str) -> Option<Url<'_>> {
+    let (scheme, rest) = url.split_once("://")?;
+    let end = rest.find('/').unwrap_or(rest.len());
+    Some(Url { scheme, authority: &rest[..end], path: &rest[end..] })
+}
+
+fn protocol(scheme: &str) -> Protocol {
+    let table = [
+        Protocol::Http,
+        Protocol::Https,
+        Protocol::Ws,
+        Protocol::Wss,
+        Protocol::Balancer,
+        Protocol::FastCgi,
+        Protocol::Uwsgi,
+        Protocol::Scgi,
+        Protocol::Ajp,
+        Protocol::H2,
+    ];
+    let lower = scheme.to_ascii_lowercase();
+    let found = table.into_iter().find(|protocol| protocol.scheme() == lower);
+    found.unwrap_or(if lower == "h2c" { Protocol::H2 } else { Protocol::Other })
+}
+
+/// Passes a request on.
+///
+/// # Errors
+/// Where something that decides cannot be known.
+pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Asked) -> Known<Answer> {
+    let gateway = environment.gateway;
+    // What stands before a socket's `|` is where it is, not what is asked.
+    let url = match asked.url.get(..5) {
+        Some(start) if start.eq_ignore_ascii_case("unix:") => asked.url.split_once('|').map_or("", |(_, url)| url),
+        _ => &asked.url,
+    };
+    let Some(url) = parts(url) else { return Ok(Answer::refused(500, asked.span, "is no URL that a request can be passed to")) };
+    let backends = match protocol(url.scheme) {
+        Protocol::Balancer => {
+            if gateway.modules.has("proxy_balancer") == Some(false) {
+                return Ok(Answer::refused(500, asked.span, "needs mod_proxy_balancer, which is not loaded"));
+            }
+            if url.path.is_empty() && !asked.verbatim && url.authority.contains(':') {
+                return Err(Unknown::Unmodelled(asked.span));
+            }
+            match members(environment, site, &url) {
+                Ok(members) => members,
+                Err(refused) => return Ok(Answer::refused(refused.0, asked.span, refused.1)),
+            }
+        }
+        protocol => vec![Backend {
+            protocol,
+            authority: url.authority.to_owned(),
+            path: url.path.to_owned(),
+            worker: worker(gateway, site, &format!("{}://{}{}", url.scheme, url.authority, url.path)),
+            route: None,
+        }],
+    };
+    let backends = kept_with(environment, backends);
+    let mut answers = Vec::new();
+    for backend in &backends {
+        answers.push(ask(environment, site, areas, asked, backend)?);
+    }
+    let mut answers = answers.into_iter();
+    let Some(first) = answers.next() else { return Err(Unknown::Runtime) };
+    // Which backend of several is asked is known only where it makes no difference.
+    if answers.any(|other| other.verdict != first.verdict) {
+        return Err(Unknown::Runtime);
+    }
+    Ok(first)
+}
+
+/// One backend that may be asked.
+struct Backend {
+    protocol: Protocol,
+    authority: String,
+    path: String,
+    worker: Option<Worker>,
+    route: Option<String>,
+}
+
+/// The backends of a balancer (`proxy_balancer_pre_request`): spares only where there are no others.
+fn members(environment: &Environment<'_>, site: SiteId, url: &Url<'_>) -> Result<Vec<Backend>, (u16, &'static str)> {
+    let gateway = environment.gateway;
+    let name = url.authority.to_ascii_lowercase();
+    let named = |id: &UpstreamId| gateway.texts.get(gateway.upstream(*id).name) == name.as_bytes();
+    let count = u32::try_from(gateway.upstreams.len()).unwrap_or(u32::MAX);
+    let of_site = environment.proxy.and_then(|proxy| proxy.upstream);
+    let id =
+        of_site.filter(named).or_else(|| (0..count).map(UpstreamId).find(|id| named(id) && gateway.balanced.contains_key(id)));
+    let _ = site;
+    let Some(all) = id.and_then(|id| gateway.balanced.get(&id)) else {
+        // A name with a path in it is looked up like a host.
+        let known = (0..count).map(UpstreamId).any(|id| named(&id));
+        let begins = (0..count).map(UpstreamId).any(|id| {
+            let own = gateway.texts.show(gateway.upstream(id).name);
+            gateway.balanced.contains_key(&id) && name.starts_with(&*own)
+        });
+        return Err(if known || !begins { (503, "names a balancer without members") } else { (500, "names no balancer") });
+    };
+    let spares = all.iter().all(|member| member.backup);
+    let backends = all.iter().filter(|member| member.backup == spares).filter_map(|member| {
+        let text = gateway.texts.show(member.url).into_owned();
+        let text = text.rsplit_once('|').map_or(text.as_str(), |(_, url)| url).to_owned();
+        let own = parts(&text)?;
+        Some(Backend {
+            protocol: member.protocol,
+            authority: own.authority.to_owned(),
+            path: format!("{}{}", own.path, url.path),
+            worker: Some(Worker { url: member.url, is_pattern: false, scope: member.scope, span: member.span }),
+            route: member.route.map(|route| gateway.texts.show(route).into_owned()),
+        })
+    });
+    Ok(backends.collect())
+}
+
+/// Those that a session is kept with, where the client names a route and one of them has it; else all.
+fn kept_with(environment: &Environment<'_>, backends: Vec<Backend>) -> Vec<Backend> {
+    let request = environment.request;
+    let cookie = request.header(b"cookie").unwrap_or_default();
+    let query = request.query.as_deref().unwrap_or_default();
+    let values = cookie.split(';').chain(query.split('&')).filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.trim());
+    let routes: Vec<&str> = values.filter_map(|value| value.rsplit_once('.')).map(|(_, route)| route).collect();
+    let kept = backends.iter().position(|backend| backend.route.as_deref().is_some_and(|route| routes.contains(&route)));
+    match kept {
+        Some(at) => backends.into_iter().skip(at).take(1).collect(),
+        None => backends,
+    }
+}
+
+/// The worker whose URL is the longest that this one begins with (`ap_proxy_get_worker_ex`, `proxy_util.c`); the first of equal ones.
+fn worker(gateway: &Gateway, site: SiteId, url: &str) -> Option<Worker> {
+    let scheme_end = url.find("://")? + 3;
+    let path_at = url[scheme_end..].find('/').map_or(url.len(), |at| scheme_end + at);
+    let url = format!("{}{}", url[..path_at].to_ascii_lowercase(), &url[path_at..]);
+    let own = gateway.workers.get(&site).into_iter().flatten();
+    // A virtual host has those of the main server behind its own.
+    let main = main_of(gateway, site).and_then(|main| gateway.workers.get(&main)).into_iter().flatten();
+    let mut best: Option<&Worker> = None;
+    for worker in own.chain(main) {
+        let name = gateway.texts.show(worker.url);
+        let fits = name.len() <= url.len()
+            && name.len() >= path_at
+            && if worker.is_pattern { ematch(&url, &name) } else { url.starts_with(&*name) };
+        if fits && best.is_none_or(|best| name.len() > gateway.texts.get(best.url).len()) {
+            best = Some(worker);
+        }
+    }
+    best.copied()
+}
+
+/// Whether `text` begins as `pattern` says, in which `$1` stands for any text (`ap_proxy_strcmp_ematch`).
+fn ematch(text: &str, pattern: &str) -> bool {
+    let mut literals = Vec::new();
+    let mut rest = pattern;
+    while let Some(at) = rest.find('$') {
+        let digit = rest[at + 1..].starts_with(|next: char| next.is_ascii_digit());
+        if !digit {
+            break;
+        }
+        literals.push(&rest[..at]);
+        rest = &rest[at + 2..];
+    }
+    literals.push(rest);
+    let mut from = 0;
+    for (index, literal) in literals.iter().enumerate() {
+        let found = if index == 0 { text.starts_with(literal).then_some(0) } else { text[from..].find(literal) };
+        match found {
+            Some(at) => from += at + literal.len(),
+            None => return false,
+        }
+    }
+    true
+}
+
+/// The module that speaks to a backend.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    /// `mod_proxy_http`.
+    Http,
+    /// `mod_proxy_wstunnel` by itself.
+    Tunnel,
+}
+
+/// Asks one backend.
+fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Asked, backend: &Backend) -> Known<Answer> {
+    let gateway = environment.gateway;
+    let route = gateway.route(asked.route);
+    let at = backend.worker.map_or(asked.span, |worker| worker.span);
+    for (blocked, span) in areas.iter().flat_map(|area| &area.settings.blocked) {
+        let blocked = gateway.texts.show(*blocked);
+        if blocked == "*" || backend.authority.contains(&*blocked) {
+            let because = Some((*span, format!("{} is blocked", backend.authority)));
+            return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
+        }
+    }
+    let modern = gateway.version.is_none_or(|version| version >= HTTP_UPGRADES);
+    let lacks = |module: &str| gateway.modules.has(module) == Some(false);
+    let is_websocket = matches!(backend.protocol, Protocol::Ws | Protocol::Wss);
+    let falls_back = setting(areas, |settings| settings.http_tunnels);
+    let speaker = match backend.protocol {
+        Protocol::Http | Protocol::Https if lacks("proxy_http") => {
+            return Ok(Answer::refused(500, asked.span, "no module speaks http: mod_proxy_http is not loaded"));
+        }
+        Protocol::Http | Protocol::Https => Speaker::Http,
+        Protocol::Ws | Protocol::Wss if !modern && lacks("proxy_wstunnel") => {
+            return Ok(Answer::refused(500, asked.span, "no module speaks ws: mod_proxy_wstunnel is not loaded"));
+        }
+        Protocol::Ws | Protocol::Wss if lacks("proxy_wstunnel") && lacks("proxy_http") => {
+            return Ok(Answer::refused(500, asked.span, "no module speaks ws: mod_proxy_http is not loaded"));
+        }
+        Protocol::Ws | Protocol::Wss => {
+            let by_itself = !modern || lacks("proxy_http") || falls_back.is_some_and(|(on, _)| !on);
+            if by_itself && !lacks("proxy_wstunnel") { Speaker::Tunnel } else { Speaker::Http }
+        }
+        Protocol::H2 => return Ok(Answer::refused(503, asked.span, "HTTP/2 backends take no upgrade")),
+        Protocol::Scgi | Protocol::Uwsgi | Protocol::Ajp | Protocol::FastCgi => {
+            let module = match backend.protocol {
+                Protocol::Scgi => "proxy_scgi",
+                Protocol::Uwsgi => "proxy_uwsgi",
+                Protocol::Ajp => "proxy_ajp",
+                _ => "proxy_fcgi",
+            };
+            if lacks(module) {
+                return Ok(Answer::refused(500, asked.span, format!("needs mod_{module}, which is not loaded")));
+            }
+            let because = Some((asked.span, format!("{} carries no upgrade", backend.protocol.scheme())));
+            return Ok(Answer { verdict: Verdict::ForwardedPlain, sent: None, because });
+        }
+        _ => return Ok(Answer::refused(500, asked.span, "no module speaks this scheme")),
+    };
+    let tls = matches!(backend.protocol, Protocol::Https | Protocol::Wss);
+    if tls {
+        if lacks("ssl") {
+            return Ok(Answer::refused(500, asked.span, "needs mod_ssl, which is not loaded"));
+        }
+        if setting(areas, |settings| settings.proxy_tls) != Some(true) {
+            return Ok(Answer::refused(500, asked.span, "needs SSLProxyEngine On"));
+        }
+        if let Some((true, span)) = setting(areas, |settings| settings.proxy_verify)
+            && setting(areas, |settings| settings.proxy_authorities).is_none()
+        {
+            return Ok(Answer::refused(500, span, "the backend's certificate is checked, and no authority is named"));
+        }
+    }
+    if !is_authority(&backend.authority) {
+        let status = if gateway.version.is_none_or(|version| version >= UNRESOLVED_IS_500) { 500 } else { 502 };
+        return Ok(Answer::refused(status, asked.span, format!("there is no host `{}`", backend.authority)));
+    }
+    if let Some(worker) = backend.worker
+        && flag(gateway, worker.scope, Property::Disabled)? == Some(true)
+    {
+        return Ok(Answer::refused(503, worker.span, "the backend is taken out of service"));
+    }
+    let client = timeout(gateway, gateway.site(site).scope, Property::ClientTimeout)?;
+    if client.value.0 == 0 {
+        return Ok(Answer::refused(503, client.origin.span().unwrap_or(at), "a timeout of 0 is over at once"));
+    }
+    sent(environment, site, areas, asked, backend, speaker, route, is_websocket && speaker == Speaker::Tunnel)
+}
+
+fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let port_fits =
+        port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    let host_fits = host.starts_with('[')
+        || !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    port_fits && host_fits
+}
+
+fn flag(gateway: &Gateway, scope: ScopeId, property: Property) -> Known<Option<bool>> {
+    let setting = gateway.scopes.scalar(scope, property)?;
+    Ok(setting.and_then(|setting| match setting.value {
+        Assigned::Flag(on) => Some(on),
+        _ => None,
+    }))
+}
+
+/// A scalar that levels merge: the last that sets it.
+fn last_flag(gateway: &Gateway, levels: &[ScopeId], property: Property) -> Option<bool> {
+    levels.iter().rev().find_map(|&level| {
+        let entry = gateway.scopes.own(level).filter(|entry| entry.property == property).last()?;
+        match entry.assigned {
+            Assigned::Flag(on) => Some(on),
+            _ => None,
+        }
+    })
+}
+
+/// The request as the backend gets it, and what comes of it.
+#[expect(clippy::too_many_arguments, reason = "what a backend is asked with, all of it decided before")]
+fn sent(
+    environment: &Environment<'_>,
+    site: SiteId,
+    areas: &[&Area],
+    asked: &Asked,
+    backend: &Backend,
+    speaker: Speaker,
+    route: &Route,
+    own_tunnel: bool,
+) -> Known<Answer> {
+    let gateway = environment.gateway;
+    let levels = levels(areas);
+    let scope = backend.worker.map(|worker| worker.scope);
+    let old_http = environment.notes.is_some_and(|notes| notes.variable("force-proxy-request-1.0").is_some());
+    let passing = Passing { levels: &levels, protocol: backend.protocol, worker: scope };
+    let upgrade = match speaker {
+        Speaker::Tunnel => client_upgrade(environment, &levels)?.map(|_| "WebSocket".to_owned()),
+        Speaker::Http if old_http => None,
+        Speaker::Http => forwarded_upgrade(environment, passing)?.values.into_iter().next(),
+    };
+    if speaker == Speaker::Tunnel && upgrade.is_none() {
+        // `mod_proxy_wstunnel` declines what is no upgrade to WebSocket, and no other module speaks the scheme.
+        return Ok(Answer::refused(500, asked.span, "the request does not ask for an upgrade, and ws takes no other"));
+    }
+    let path = if asked.verbatim { backend.path.clone() } else { escaped(&backend.path) };
+    let path = if path.is_empty() { "/".to_owned() } else { path };
+    let target = match asked.query.as_deref() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let client = client_headers(environment, &levels)?;
+    let find = |name: &str| client.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
+    let preserves = last_flag(gateway, &levels, Property::PreserveHost) == Some(true);
+    let host = if preserves { find("host") } else { None }.unwrap_or_else(|| host_of(backend));
+    let mut headers = vec![("Host".to_owned(), host)];
+    let listed = find("connection").unwrap_or_default();
+    let dropped = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        matches!(lower.as_str(), "host" | "connection" | "upgrade" | "proxy-authorization")
+            || HOP_BY_HOP.contains(&lower.as_str())
+            || listed.split(',').any(|token| token.trim().eq_ignore_ascii_case(name))
+    };
+    headers.extend(client.iter().filter(|(name, _)| !dropped(name)).cloned());
+    match setting(areas, |settings| settings.via) {
+        Some(Via::On) => headers.push(("Via".to_owned(), format!("1.1 {}", server_name(gateway, site)))),
+        Some(Via::Block) => headers.retain(|(name, _)| !name.eq_ignore_ascii_case("via")),
+        _ => {}
+    }
+    if setting(areas, |settings| settings.add_headers).unwrap_or(true) {
+        let from = environment.notes.and_then(|notes| notes.from);
+        forwarded(&mut headers, gateway, site, from, find("host"));
+    }
+    let reused = scope.is_some_and(|scope| !matches!(flag(gateway, scope, Property::Reuse), Ok(Some(false))))
+        && !backend.worker.is_some_and(|worker| worker.is_pattern);
+    match &upgrade {
+        Some(upgrade) if speaker == Speaker::Tunnel => {
+            headers.push(("Upgrade".to_owned(), upgrade.clone()));
+            headers.push(("Connection".to_owned(), "Upgrade".to_owned()));
+        }
+        Some(upgrade) => {
+            headers.push(("Connection".to_owned(), "Upgrade".to_owned()));
+            headers.push(("Upgrade".to_owned(), upgrade.clone()));
+        }
+        None if old_http => {}
+        None => headers.push(("Connection".to_owned(), if reused { "Keep-Alive" } else { "close" }.to_owned())),
+    }
+    let http_version = if old_http { "1.0" } else { "1.1" }.to_owned();
+    let request = UpstreamRequest { method: environment.request.method.clone(), target, http_version, headers };
+    let (verdict, because) = match why_plain(&request, upgrade.as_deref()) {
+        Some(reason) => {
+            let span = backend.worker.map_or(asked.span, |worker| worker.span);
+            (Verdict::ForwardedPlain, Some((if upgrade.is_none() { span } else { asked.span }, reason.to_owned())))
+        }
+        None => {
+            let proxy = Proxy {
+                span: asked.span,
+                protocol: backend.protocol,
+                url: gateway_url(route),
+                authority: None,
+                path: None,
+                upstream: None,
+                worker: scope,
+                shares_worker_of: None,
+            };
+            let limit = if own_tunnel { Ok(Limit::Never) } else { idle_limit(gateway, route, &proxy) };
+            let because = match limit {
+                Ok(Limit::After(setting)) => {
+                    setting.origin.span().map(|span| (span, format!("closes it after {} s of silence", setting.value.0 / 1000)))
+                }
+                _ => None,
+            };
+            let idle_limit = limit.map(|limit| match limit {
+                // Below 0 is read as no limit.
+                Limit::After(setting) if setting.value.0 == u64::MAX => None,
+                Limit::After(setting) => Some(setting.value),
+                Limit::Never => None,
+            });
+            (Verdict::Upgraded { idle_limit }, because)
+        }
+    };
+    Ok(Answer { verdict, sent: Some(request), because })
+}
+
+fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
+    match &route.target {
+        crate::gateway::Target::Proxy(proxy) => proxy.url,
+        _ => crate::gateway::SymbolicId(0),
+    }
+}
+
+/// What the client asks to upgrade to, after `RequestHeader`.
+fn client_upgrade(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Option<String>> {
+    let headers = client_headers(environment, levels)?;
+    let asked = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("upgrade")).map(|(_, value)| value);
+    Ok(asked.filter(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket"))))
+}
+
+/// The header `Host` that names the backend; the scheme's own port is not named.
+fn host_of(backend: &Backend) -> String {
+    let default = if matches!(backend.protocol, Protocol::Https | Protocol::Wss) { ":443" } else { ":80" };
+    let lower = backend.authority.to_ascii_lowercase();
+    lower.strip_suffix(default).unwrap_or(&lower).to_owned()
+}
+
+fn server_name(gateway: &Gateway, site: SiteId) -> String {
+    let names = [Some(site), main_of(gateway, site)].into_iter().flatten().flat_map(|site| &gateway.site(site).names);
+    names.map(|name| gateway.texts.show(name.text).into_owned()).next().unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// `X-Forwarded-For`, `-Host` and `-Server`, put behind what the client sent (`ap_proxy_create_hdrbrgd`).
+fn forwarded(headers: &mut Vec<(String, String)>, gateway: &Gateway, site: SiteId, from: Option<IpAddr>, host: Option<String>) {
+    let server = server_name(gateway, site);
+    let values = [
+        ("X-Forwarded-For", from.map(|from| from.to_string())),
+        ("X-Forwarded-Host", host),
+        ("X-Forwarded-Server", Some(server)),
+    ];
+    for (name, value) in values {
+        let Some(value) = value else { continue };
+        match headers.iter_mut().find(|(own, _)| own.eq_ignore_ascii_case(name)) {
+            Some((_, before)) => *before = format!("{before}, {value}"),
+            None => headers.push((name.to_owned(), value)),
+        }
+    }
+}
+
+/// Why what is sent is no valid handshake; `None`: it is one (RFC 6455, section 4.2.1).
+fn why_plain(request: &UpstreamRequest, upgrade: Option<&str>) -> Option<&'static str> {
+    let find =
+        |name: &str| request.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+    match upgrade {
+        None => Some("the backend gets no Upgrade"),
+        Some(upgrade) if !upgrade.eq_ignore_ascii_case("websocket") => Some("the backend gets an Upgrade that is not websocket"),
+        Some(_) if request.method != "GET" => Some("a handshake is a GET"),
+        Some(_) if request.http_version != "1.1" => Some("a handshake needs HTTP/1.1"),
+        Some(_) if !find("sec-websocket-key").is_some_and(is_key) => Some("the backend gets no valid Sec-WebSocket-Key"),
+        Some(_) if find("sec-websocket-version") != Some("13") => Some("the backend gets no Sec-WebSocket-Version: 13"),
+        Some(_) => None,
+    }
+}
+
+/// Whether a text is 16 bytes in Base64.
+fn is_key(text: &str) -> bool {
+    let digits = text.strip_suffix("==").unwrap_or_default();
+    digits.len() == 22 && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ematch, is_authority};
+
+    #[test]
+    fn captures_in_a_worker_stand_for_any_text() {
+        assert!(ematch("http://b/ws/chat", "http://b/ws$1"));
+        assert!(ematch("http://b/ws", "http://b/$1"));
+        assert!(!ematch("http://b/api", "http://b/ws$1"));
+        assert!(ematch("http://b/a/x/c", "http://b/$1/x/$2"));
+    }
+
+    #[test]
+    fn hosts_and_ports_are_told_from_what_is_glued_to_them() {
+        assert!(is_authority("127.0.0.1:19001") && is_authority("b") && is_authority("[::1]:80"));
+        assert!(!is_authority("127.0.0.1:19001ws") && !is_authority("") && !is_authority("$b"));
+    }
+}

@@ -1,0 +1,83 @@
+//! What files answer: `mod_dir`, `mod_autoindex` and the default handler.
+
+use std::path::Path;
+
+use super::areas::setting;
+use super::{Course, Round};
+use crate::gateway::{Area, Known, Unknown};
+use crate::handshake::Verdict;
+use crate::handshake::follow::{FileKind, Files};
+
+impl<'a> Course<'a> {
+    /// Serves a file, or says that there is none.
+    pub(super) fn serve(&mut self, areas: &[&'a Area], file: &str) -> Known<Round> {
+        let span = self.gateway.site(self.site).span;
+        let Some(files) = self.notes.files else { return Err(Unknown::Environment) };
+        let directories_redirect = self.gateway.modules.has("dir") != Some(false);
+        match files(Path::new(file)) {
+            Some(FileKind::File) => {
+                self.step(Some(span), format!("serves the file {file}"), true);
+                Ok(Round::Done(Verdict::Answered { status: 200, location: None }))
+            }
+            Some(FileKind::Directory) if !file.ends_with('/') => {
+                if !directories_redirect || setting(areas, |settings| settings.slash) == Some(false) {
+                    return Ok(Round::Done(self.answered(404, span, format!("{file} is a directory"))));
+                }
+                let scheme = if self.request.tls { "https" } else { "http" };
+                let host = self.request.header(b"host").unwrap_or(&self.request.host);
+                let mut location = format!("{scheme}://{host}{}/", super::paths::escaped_in_location(&self.request.path));
+                if let Some(query) = &self.request.query {
+                    location.push('?');
+                    location.push_str(query);
+                }
+                self.step(Some(span), format!("{file} is a directory"), true);
+                Ok(Round::Done(Verdict::Answered { status: 301, location: Some(location) }))
+            }
+            Some(FileKind::Directory) => {
+                let default = ["index.html".to_owned()];
+                let names = setting(areas, |settings| settings.indexes.as_deref());
+                let names =
+                    names.map(|names| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect::<Vec<_>>());
+                let found = names.as_deref().unwrap_or(&default).iter().any(|name| {
+                    let path = if name.starts_with('/') { name.clone() } else { format!("{file}{name}") };
+                    files(Path::new(&path)) == Some(FileKind::File)
+                });
+                let listed = self.gateway.modules.has("autoindex");
+                let status = match (directories_redirect && found, listed) {
+                    (true, _) => 200,
+                    (false, Some(false)) => 404,
+                    (false, _) if setting(areas, |settings| settings.listing) == Some(true) => 200,
+                    (false, _) => 403,
+                };
+                Ok(Round::Done(self.answered(status, span, format!("{file} is a directory"))))
+            }
+            None => {
+                if let Some((path, span)) = setting(areas, |settings| settings.fallback)
+                    && directories_redirect
+                    && self.gateway.texts.show(path) != "disabled"
+                {
+                    let path = self.gateway.texts.show(path).into_owned();
+                    if path != self.request.path {
+                        self.step(Some(span), format!("{path} stands for what is not there"), false);
+                        return Ok(Round::Again(path, self.request.query.clone(), false));
+                    }
+                }
+                Ok(Round::Done(self.answered(404, span, format!("there is no file {file}"))))
+            }
+        }
+    }
+}
+
+/// The path as far as there is anything, and one segment more: what lies behind is not part of the file (`ap_directory_walk`).
+pub(super) fn existing_part(files: Option<Files<'_>>, file: &str) -> String {
+    let Some(files) = files else { return file.to_owned() };
+    let mut end = 0;
+    while let Some(at) = file[end + 1..].find('/') {
+        let next = end + 1 + at;
+        if files(Path::new(&file[..next])) != Some(FileKind::Directory) && end > 0 {
+            return file[..next].to_owned();
+        }
+        end = next;
+    }
+    file.to_owned()
+}
