@@ -19,7 +19,7 @@ use crate::report::walk::{self, Shown};
 /// Exit status: 0 where it is upgraded, 1 where it is not, 2 where the job could not be done.
 #[derive(Debug, Args)]
 pub(super) struct TraceArgs {
-    /// What the client opens: ws://host[:port]/path or wss://…
+    /// What the client opens: `ws://host[:port]/path` or `wss://…`
     url: String,
     /// Files and directories
     #[arg(default_value = ".")]

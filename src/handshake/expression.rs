@@ -1,12 +1,10 @@
 //! Whether a condition in a language of its own holds: a stack machine over truths that may be unknown.
 
 use std::net::IpAddr;
-use std::path::Path;
 
 use super::evaluate::Environment;
-use super::follow::FileKind;
 use super::site::wildcard_match;
-use crate::gateway::{Change, Comparison, ExpressionId, FileTest, Known, Operation, Unknown};
+use crate::gateway::{Change, Comparison, ExpressionId, Known, Operation, Unknown};
 
 /// A text or a truth on the stack.
 enum Value {
