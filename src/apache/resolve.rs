@@ -348,7 +348,13 @@ impl Reader {
             ReadTime::IfFile => {
                 condition::if_file(first, |path| self.server_root.locate(store, path).map(|place| place.exists()))
             }
-            ReadTime::IfKnown => condition::if_known(first),
+            ReadTime::IfKnown => {
+                let outcome = condition::if_known(first, &self.resolved.modules, self.absence != Absence::Unknown);
+                if outcome != condition::if_known(first, &self.resolved.modules, false) {
+                    self.absence = Absence::Decisive;
+                }
+                outcome
+            }
         };
         if outcome != Outcome::False {
             self.enter(store, statement.directive, FrameKind::Transparent);

@@ -210,12 +210,7 @@ pub(super) fn conditions_hold_with(environment: &Environment<'_>, conditions: &[
         }
         row = Ok(false);
     }
-    // An `[OR]` on the last condition has nothing behind it to wait for.
-    match conditions.last() {
-        Some(last) if last.or_next && row == Ok(false) => return Ok(None),
-        Some(last) if last.or_next => unknown = unknown.or(row.err()),
-        _ => {}
-    }
+    // An `[OR]` on the last condition waits for one that does not come, and the rule applies.
     match unknown {
         Some(why) => Err(why),
         None => Ok(Some(captures)),

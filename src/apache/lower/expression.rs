@@ -343,7 +343,7 @@ mod tests {
     use crate::source::SourceId;
 
     fn steps(text: &str) -> String {
-        let source = SourceId::new(0);
+        let source = SourceId(0);
         let mut gateway = Gateway::new(Server::Apache, None, source);
         let id = expression(&mut gateway, text.as_bytes(), Span::new(source, 0, 0));
         let shown = |step: &Step| match step {

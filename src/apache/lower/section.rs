@@ -4,7 +4,6 @@ use super::Lowerer;
 use super::expression::expression;
 use super::mapping::{Destination, Mapping};
 use super::site::Server;
-use super::worker::WorkerId;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::proxy_url;
 use crate::gateway::{Area, Condition, Covers, Handler, Matcher, Protocol, ScopeBuilder, TextId, Unknown, UpstreamId};
@@ -32,10 +31,10 @@ pub(super) struct Inside {
 }
 
 /// What a `<Proxy>` section is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Backend {
-    /// One backend.
-    Worker(WorkerId),
+    /// One backend. A worker is made for it where the section sets a parameter, and not before (`set_proxy_param`).
+    Single(Box<[u8]>),
     /// A balancer.
     Balancer(UpstreamId),
 }
@@ -207,11 +206,16 @@ impl Lowerer<'_> {
     /// A line in an area.
     pub(super) fn area_line(&mut self, name: &[u8], statement: &Statement) {
         let Some(area) = self.area_mut() else { return };
-        match (name, area.path, area.backend) {
+        match (name, area.path, area.backend.clone()) {
             (b"proxypass" | b"proxypassmatch", Some(path), _) => {
                 let found = self.section_destination(statement, &path, name == b"proxypassmatch");
                 if let (Some(found), Some(area)) = (found, self.area_mut()) {
                     area.destination = Some(DestinationIn(found));
+                    // With `ProxyPassMatch` the path is a pattern whatever it holds.
+                    if let (b"proxypassmatch", Matcher::Segments(pattern)) = (name, path.matcher) {
+                        let matcher = Matcher::Pattern { pattern, ignore_case: false };
+                        area.path = Some(SectionPath { matcher, is_pattern: true });
+                    }
                 }
             }
             (b"sethandler", ..) => self.set_handler(statement),
@@ -276,9 +280,11 @@ impl Lowerer<'_> {
             self.balancer_parameters(at, name, parameters);
             return Some(Backend::Balancer(id));
         }
-        let worker = self.worker_of(at, &url.value, span)?;
-        self.set_parameters(worker, parameters);
-        Some(Backend::Worker(worker))
+        if !parameters.is_empty() {
+            let worker = self.worker_of(at, &url.value, span)?;
+            self.set_parameters(worker, parameters);
+        }
+        Some(Backend::Single(url.value.to_vec().into()))
     }
 
     fn backend_line(&mut self, name: &[u8], backend: Backend, statement: &Statement) {
@@ -288,7 +294,12 @@ impl Lowerer<'_> {
                 let span = statement.span(self.store);
                 self.balancer_member(self.current(), Some(id), &words, span);
             }
-            (b"proxyset", Backend::Worker(worker)) => self.set_parameters(worker, &words),
+            (b"proxyset", Backend::Single(url)) => {
+                let span = statement.span(self.store);
+                if let Some(worker) = self.worker_of(self.current(), &url, span) {
+                    self.set_parameters(worker, &words);
+                }
+            }
             (b"proxyset", Backend::Balancer(id)) => {
                 let name = self.gateway.upstream(id).name;
                 self.balancer_parameters(self.current(), name, &words);
