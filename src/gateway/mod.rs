@@ -17,8 +17,8 @@ mod upstream;
 mod worker;
 
 pub use area::{
-    Access, Alias, Area, Assignment, Covers, EncodedSlashes, Handler, HostRule, Overrides, Redirect, Required, RequiredKind,
-    Rewriting, Settings, Via, When,
+    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, Handler, HostRule, Needed, OverrideClass, Overrides,
+    Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
 };
 pub use expression::{Change, Comparison, Expression, ExpressionId, Order, Step};
 pub use remark::{Remark, RemarkKind};

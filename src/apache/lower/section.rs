@@ -6,7 +6,7 @@ use super::mapping::{Destination, Mapping};
 use super::site::Server;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::proxy_url;
-use crate::gateway::{Area, Condition, Covers, Handler, Matcher, Protocol, ScopeBuilder, TextId, Unknown, UpstreamId};
+use crate::gateway::{Area, Condition, Covers, Handler, Matcher, Protocol, ScopeBuilder, Signal, TextId, Unknown, UpstreamId};
 
 /// An open section.
 #[derive(Debug)]
@@ -63,6 +63,21 @@ pub(super) struct OpenArea {
     destination: Option<DestinationIn>,
     /// What `SetHandler "proxy:…"` leads to.
     handler: Option<DestinationIn>,
+}
+
+impl OpenArea {
+    /// The area of this index, before its first line.
+    pub(super) fn new(index: usize) -> Self {
+        Self {
+            index,
+            backend: None,
+            path: None,
+            settings: ScopeBuilder::default(),
+            conditions: Vec::new(),
+            destination: None,
+            handler: None,
+        }
+    }
 }
 
 /// A destination that can be shown.
@@ -192,15 +207,7 @@ impl Lowerer<'_> {
         let scope = self.gateway.scopes.open(Some(self.servers[at.0].scope), span);
         let areas = &mut self.servers[at.0].areas;
         areas.push(Area::new(span, covers, within, scope));
-        Section::Area(Box::new(OpenArea {
-            index: areas.len() - 1,
-            backend,
-            path,
-            settings: ScopeBuilder::default(),
-            conditions: Vec::new(),
-            destination: None,
-            handler: None,
-        }))
+        Section::Area(Box::new(OpenArea { backend, path, ..OpenArea::new(areas.len() - 1) }))
     }
 
     /// A line in an area.
@@ -248,15 +255,20 @@ impl Lowerer<'_> {
     }
 
     fn end_area(&mut self, area: OpenArea, begin: &Statement) {
+        let mut signals = Vec::new();
+        if area.destination.is_some() || area.handler.is_some() {
+            signals = self.signals_above(begin);
+            super::signal::inside(self.store, begin.source, begin.directive, &mut signals);
+        }
+        self.close_area(area, signals);
+    }
+
+    /// Settles what an area holds.
+    pub(super) fn close_area(&mut self, area: OpenArea, signals: Vec<Signal>) {
         let OpenArea { index, path, settings, destination, handler, .. } = area;
         let at = self.current();
         let (scope, span) = (self.servers[at.0].areas[index].scope, self.servers[at.0].areas[index].span);
         self.gateway.scopes.close(scope, settings);
-        if destination.is_none() && handler.is_none() {
-            return;
-        }
-        let mut signals = self.signals_above(begin);
-        super::signal::inside(self.store, begin.source, begin.directive, &mut signals);
         let matcher = path.map_or(Matcher::Unknown(Unknown::Unmodelled(span)), |path| path.matcher);
         if let Some(DestinationIn(destination)) = destination {
             let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);

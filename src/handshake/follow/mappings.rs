@@ -83,7 +83,8 @@ impl<'a> Course<'a> {
     }
 
     fn step(&mut self, span: Option<Span>, message: impl Into<String>, culprit: bool) {
-        self.walk.because.push(Because { span, message: message.into(), culprit });
+        let message = message.into().replace(UNKNOWN_ROOT, "(unknown directory)");
+        self.walk.because.push(Because { span, message, culprit });
     }
 
     fn answered(&mut self, status: u16, span: Span, message: impl Into<String>) -> Verdict {
@@ -143,6 +144,10 @@ impl<'a> Course<'a> {
         let on_disk = file.as_deref().filter(|_| url.is_none());
         let whereto = Whereto { file: on_disk, url: url.as_deref() };
         let areas = covering(gateway, &self.environment(), self.site, whereto)?;
+        let areas = match areas::allowed(areas) {
+            Ok(areas) => areas,
+            Err((span, why)) => return Ok(Round::Done(self.answered(500, span, why))),
+        };
         self.assign(&areas, false)?;
         if let Err(refused) = admission::admitted(&self.environment(), &areas)? {
             let message = match refused.status {
