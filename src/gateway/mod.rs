@@ -4,6 +4,7 @@
 
 mod area;
 mod expression;
+mod program;
 mod remark;
 mod rewrite;
 mod route;
@@ -20,7 +21,8 @@ pub use area::{
     Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, Handler, HostRule, Needed, OverrideClass, Overrides,
     Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
 };
-pub use expression::{Change, Comparison, Expression, ExpressionId, Order, Step};
+pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
+pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Step, Then, TryFiles};
 pub use remark::{Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, Signal, SignalKind, Target};
@@ -29,7 +31,7 @@ pub use scope::{
     Scopes, Setting,
 };
 pub use server::{Modules, NotAVersion, Server, Version};
-pub use site::{Listen, Name, Site, SiteId};
+pub use site::{Listen, Name, Site, SiteId, Speaks};
 pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
 pub use text::{TextId, Texts};
 pub use unknown::{Known, Unknown};
@@ -73,6 +75,8 @@ pub struct Gateway {
     pub balanced: FxHashMap<UpstreamId, Vec<BalancedWorker>>,
     /// What the configuration itself defines: nginx's `map`, `set`, `geo` …, by lower-case name without `$`.
     pub variables: FxHashMap<TextId, Definition>,
+    /// What levels do to a request before anything answers it, by level; few levels do.
+    pub programs: FxHashMap<ScopeId, Program>,
     /// Headers that the server adds or withholds by itself when it asks an upstream, for `version`; an empty value withholds the client's.
     pub default_headers: Vec<DefaultHeader>,
     /// The modules that are loaded, as far as can be seen.
@@ -112,6 +116,7 @@ impl Gateway {
             workers: FxHashMap::default(),
             balanced: FxHashMap::default(),
             variables: FxHashMap::default(),
+            programs: FxHashMap::default(),
             default_headers: Vec::new(),
             modules: Modules::default(),
             remarks: Vec::new(),

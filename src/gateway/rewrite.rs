@@ -108,6 +108,10 @@ pub enum Test {
         /// Whether case is ignored.
         ignore_case: bool,
     },
+    /// The text is the value of this: nginx's `=`.
+    Same(SymbolicId),
+    /// The text is neither empty nor `0`: nginx's `if ($x)`.
+    IsSet,
     /// The text is the path of something in the file system.
     File(FileTest),
     /// A condition in a language of its own holds; the subject does not matter.

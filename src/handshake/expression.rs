@@ -1,12 +1,10 @@
 //! Whether a condition in a language of its own holds: a stack machine over truths that may be unknown.
 
 use std::net::IpAddr;
-use std::path::Path;
 
 use super::evaluate::Environment;
-use super::follow::FileKind;
 use super::site::wildcard_match;
-use crate::gateway::{Change, Comparison, ExpressionId, FileTest, Known, Step, Unknown};
+use crate::gateway::{Change, Comparison, ExpressionId, ExpressionStep, Known, Unknown};
 
 /// A text or a truth on the stack.
 enum Value {
@@ -24,38 +22,38 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
     let mut stack: Vec<Value> = Vec::new();
     for step in &expression.steps {
         let value = match *step {
-            Step::Text(text) => Value::Text(environment.evaluate(text)),
-            Step::Truth(truth) => Value::Truth(Ok(truth)),
-            Step::Unknown(why) => Value::Truth(Err(why)),
-            Step::Not => Value::Truth(truth(stack.pop(), malformed)?.map(|truth| !truth)),
-            Step::And | Step::Or => {
+            ExpressionStep::Text(text) => Value::Text(environment.evaluate(text)),
+            ExpressionStep::Truth(truth) => Value::Truth(Ok(truth)),
+            ExpressionStep::Unknown(why) => Value::Truth(Err(why)),
+            ExpressionStep::Not => Value::Truth(truth(stack.pop(), malformed)?.map(|truth| !truth)),
+            ExpressionStep::And | ExpressionStep::Or => {
                 let right = truth(stack.pop(), malformed)?;
                 let left = truth(stack.pop(), malformed)?;
-                Value::Truth(combined(left, right, matches!(step, Step::Or)))
+                Value::Truth(combined(left, right, matches!(step, ExpressionStep::Or)))
             }
-            Step::Compare(comparison) => {
+            ExpressionStep::Compare(comparison) => {
                 let right = text(stack.pop(), malformed)?;
                 let left = text(stack.pop(), malformed)?;
                 Value::Truth(left.and_then(|left| Ok(compares(&left, &right?, comparison))))
             }
-            Step::Change(change) => Value::Text(text(stack.pop(), malformed)?.map(|text| match change {
+            ExpressionStep::Change(change) => Value::Text(text(stack.pop(), malformed)?.map(|text| match change {
                 Change::Lower => text.to_ascii_lowercase(),
                 Change::Upper => text.to_ascii_uppercase(),
             })),
-            Step::Pattern { pattern, ignore_case } => {
+            ExpressionStep::Pattern { pattern, ignore_case } => {
                 let text = text(stack.pop(), malformed)?;
                 let found = |text: String| environment.captures(pattern, ignore_case, &text, expression.span);
                 Value::Truth(text.and_then(found).map(|captures| captures.is_some()))
             }
-            Step::IsEmpty => Value::Truth(text(stack.pop(), malformed)?.map(|text| text.is_empty())),
-            Step::Exists(wanted) => {
-                Value::Truth(text(stack.pop(), malformed)?.and_then(|path| stands_at(environment, &path, wanted)))
+            ExpressionStep::IsEmpty => Value::Truth(text(stack.pop(), malformed)?.map(|text| text.is_empty())),
+            ExpressionStep::Exists(wanted) => {
+                Value::Truth(text(stack.pop(), malformed)?.and_then(|path| environment.file_test(wanted, &path)))
             }
-            Step::MeansYes => Value::Truth(
+            ExpressionStep::MeansYes => Value::Truth(
                 text(stack.pop(), malformed)?
                     .map(|text| !matches!(text.to_ascii_lowercase().as_str(), "" | "0" | "off" | "false" | "no")),
             ),
-            Step::InNetwork(network) => {
+            ExpressionStep::InNetwork(network) => {
                 let network = environment.gateway.texts.show(network);
                 let lies = |text: String| text.parse().ok().and_then(|address| in_network(address, &network)).unwrap_or(false);
                 Value::Truth(text(stack.pop(), malformed)?.map(lies))
@@ -105,21 +103,6 @@ fn number(text: &str) -> i64 {
     let text = text.trim_start();
     let end = text.bytes().enumerate().find(|&(at, byte)| !(byte.is_ascii_digit() || at == 0 && matches!(byte, b'-' | b'+')));
     text[..end.map_or(text.len(), |(at, _)| at)].parse().unwrap_or(0)
-}
-
-/// Whether something stands at a path of the server's file system.
-///
-/// # Errors
-/// Where the request is not followed with a file system at hand, or the test is about permissions.
-pub(super) fn stands_at(environment: &Environment<'_>, path: &str, wanted: FileTest) -> Known<bool> {
-    let files = environment.notes.and_then(|notes| notes.files).ok_or(Unknown::Environment)?;
-    let found = files(Path::new(path));
-    Ok(match wanted {
-        FileTest::File => found == Some(FileKind::File),
-        FileTest::Directory => found == Some(FileKind::Directory),
-        FileTest::Any => found.is_some(),
-        FileTest::Executable => return Err(Unknown::Environment),
-    })
 }
 
 /// Whether an address lies in a network: `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `10.1`, an address. `None`: that is none.

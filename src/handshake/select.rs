@@ -1,7 +1,7 @@
 //! Which route of a site takes a request, where mappings are tried in order: httpd's rewriting, sections and mappings.
 
 use super::evaluate::{Environment, Notes};
-use super::expression::{compares, expression_holds, stands_at};
+use super::expression::{compares, expression_holds};
 use super::rewriting::{Rewritten, Subject, rewrite};
 use crate::gateway::{
     Area, Assigned, Condition, Covers, Gateway, Known, Matcher, Property, Rewrite, RouteId, ScopeId, SiteId, Target, Test,
@@ -248,8 +248,11 @@ fn condition_captures(environment: &Environment<'_>, condition: &Condition) -> K
             if ignore_case { text.eq_ignore_ascii_case(subject.as_bytes()) } else { text == subject.as_bytes() }
         }
         Test::Compares(comparison, text) => compares(&subject, &texts.show(text), comparison),
-        Test::File(wanted) => stands_at(environment, &subject, wanted)?,
         Test::Condition(_) => false,
+        Test::Same(value) => environment.evaluate(value)? == subject,
+        Test::IsSet => !matches!(subject.as_str(), "" | "0"),
+        // Files are looked up where a request is followed.
+        Test::File(test) => environment.file_test(test, &subject)?,
     };
     Ok((found != condition.negated).then_some(None))
 }

@@ -119,6 +119,19 @@ fn number(digits: &[u8]) -> Option<u64> {
     Some(number)
 }
 
+/// A number of bytes, with `k`, `m` or, for offsets, `g` (`ngx_parse_size`, `ngx_parse_offset`).
+#[must_use]
+pub fn size(text: &[u8]) -> Option<u64> {
+    let (digits, unit) = match text {
+        [digits @ .., b'k' | b'K'] => (digits, 1 << 10),
+        [digits @ .., b'm' | b'M'] => (digits, 1 << 20),
+        [digits @ .., b'g' | b'G'] => (digits, 1 << 30),
+        digits => (digits, 1),
+    };
+    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    number(digits.get(..).filter(|_| plain)?)?.checked_mul(unit)
+}
+
 /// `on` or `off`, in any case (`ngx_conf_set_flag_slot`).
 #[must_use]
 pub fn flag(text: &[u8]) -> Option<bool> {

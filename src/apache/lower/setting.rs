@@ -6,8 +6,8 @@ use super::worker::read_seconds;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{address, switch};
 use crate::gateway::{
-    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Listen, Matcher, Name, Property, RemarkKind, Target,
-    Unknown,
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Listen, Matcher, Name, Property, RemarkKind, Speaks,
+    Target, Unknown,
 };
 use crate::source::Span;
 
@@ -137,7 +137,7 @@ impl Lowerer<'_> {
         let host = self.gateway.texts.intern_lower(address.host);
         let has_none = every.is_some() || memchr::memchr(b':', text).is_none() || text.ends_with(b"]");
         let port = address.port.or(has_none.then_some(0)).filter(|_| !unknown);
-        Listen { address: host, port, tls: false, default: false, span }
+        Listen { address: host, port, tls: false, default: false, speaks: Speaks::Http, span }
     }
 
     /// `SSLEngine`: whether TLS ends at this server.

@@ -79,6 +79,7 @@ impl<'a> Course<'a> {
             captures: None,
             condition_captures: None,
             notes: Some(&self.notes),
+            followed: None,
         }
     }
 

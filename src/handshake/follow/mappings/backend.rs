@@ -366,7 +366,7 @@ fn sent(
     let levels = levels(areas);
     let scope = backend.worker.map(|worker| worker.scope);
     let old_http = environment.notes.is_some_and(|notes| notes.variable("force-proxy-request-1.0").is_some());
-    let passing = Passing { levels: &levels, protocol: backend.protocol, worker: scope };
+    let passing = Passing { levels: &levels, span: asked.span, protocol: backend.protocol, worker: scope };
     let upgrade = match speaker {
         Speaker::Tunnel => tunnelled_upgrade(environment, passing)?,
         Speaker::Http if old_http => None,
