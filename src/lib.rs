@@ -60,7 +60,7 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
     let mut store = Store::default();
     store.path_map = request::path_map(&settings);
     let (candidates, problems) = project::discover(&mut store, &request.given(&settings));
-    let roots = project::roots(&mut store, &candidates);
+    let roots = project::roots(&mut store, &candidates, &|given, server| settings[given].version(server));
     Ok(Project { store, roots, settings, problems })
 }
 
@@ -91,8 +91,7 @@ impl Project {
     /// Models what the server does with a root.
     #[must_use]
     pub fn lower(&self, reached: &Reached) -> Gateway {
-        let version = self.settings[reached.given].version(reached.root.server).or(reached.version);
-        reached.resolved.lower(&self.store, &reached.root, version)
+        reached.resolved.lower(&self.store, &reached.root, reached.version)
     }
 
     /// Sorts findings by path, place and rule; what several roots say of a file they share is said once.

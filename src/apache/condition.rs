@@ -121,8 +121,31 @@ pub(super) fn if_file(argument: &[u8], exists: impl FnOnce(&[u8]) -> Option<bool
 }
 
 /// `<IfDirective>` and `<IfSection>`: which names httpd knows depends on its modules.
-pub(super) fn if_known(argument: &[u8]) -> Outcome {
-    decide(argument, |_| Outcome::Assumed)
+pub(super) fn if_known(argument: &[u8], modules: &Modules, complete: bool) -> Outcome {
+    decide(argument, |name| {
+        let lower = name.to_ascii_lowercase();
+        let of_core: [&[u8]; 8] =
+            [b"location", b"directory", b"files", b"virtualhost", b"documentroot", b"servername", b"timeout", b"include"];
+        let modules_of: [(&[u8], &str); 9] = [
+            (b"macro", "macro"),
+            (b"use", "macro"),
+            (b"proxy", "proxy"),
+            (b"proxypass", "proxy"),
+            (b"proxymatch", "proxy"),
+            (b"rewriteengine", "rewrite"),
+            (b"rewriterule", "rewrite"),
+            (b"requestheader", "headers"),
+            (b"sslengine", "ssl"),
+        ];
+        if of_core.contains(&lower.as_slice()) {
+            return Outcome::True;
+        }
+        match modules_of.iter().find(|(known, _)| *known == lower) {
+            Some((_, module)) if modules.loaded.contains_key(*module) => Outcome::True,
+            Some(_) if complete => Outcome::False,
+            _ => Outcome::Assumed,
+        }
+    })
 }
 
 #[cfg(test)]

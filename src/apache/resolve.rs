@@ -11,7 +11,7 @@ use super::include::{Included, ServerRoot, include};
 use super::macros::{Macros, Use};
 use super::statement::{Expanded, Kind, Statement, Word};
 use super::words::{joined, next_word};
-use crate::gateway::{Modules, Remark, RemarkKind, Unknown, Version};
+use crate::gateway::{Modules, Remark, RemarkKind, Server, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, Shape, TokenId, TokenKind};
@@ -37,6 +37,19 @@ pub struct Resolved {
     pub modules: Modules,
     /// Set where lines may be in effect that are not here.
     pub partial: Option<Unknown>,
+    /// The lines of the files of directories that the configuration names.
+    pub(super) directories: Vec<DirectoryLines>,
+}
+
+/// The lines of a `.htaccess`.
+#[derive(Debug)]
+pub(super) struct DirectoryLines {
+    /// The directory, as the configuration names it.
+    pub(super) directory: Vec<u8>,
+    /// The file.
+    pub(super) source: SourceId,
+    /// Its lines in effect.
+    pub(super) statements: Vec<Statement>,
 }
 
 /// Carries out what httpd does while it reads `root`, for whatever version.
@@ -180,6 +193,58 @@ impl Reader {
     fn run(&mut self, store: &mut Store, root: &Root) {
         self.reach(root.source);
         self.open_file(store, root.source, 0);
+        self.read(store);
+        let modules = &mut self.resolved.modules;
+        modules.complete = self.is_main && modules.last.is_some() && self.resolved.partial.is_none();
+        self.read_directories(store);
+    }
+
+    /// Reads the `.htaccess` of every directory that the configuration names, where any may have one.
+    ///
+    /// httpd reads them for each request; what they hold is no part of the configuration that it may refuse to start with.
+    fn read_directories(&mut self, store: &mut Store) {
+        let mut directories: Vec<Vec<u8>> = Vec::new();
+        let mut wanted = false;
+        for statement in &self.resolved.statements {
+            let is_directory =
+                |name: &[u8]| name.eq_ignore_ascii_case(b"directory") || name.eq_ignore_ascii_case(b"documentroot");
+            if !matches!(statement.kind, Kind::Line | Kind::Begin) {
+                continue;
+            }
+            let name = self.resolved.name(store, statement);
+            if name.len() >= 13 && name[..13].eq_ignore_ascii_case(b"AllowOverride") {
+                let words = self.resolved.words(store, statement);
+                wanted |= words.first().is_some_and(|word| !word.value.eq_ignore_ascii_case(b"none"));
+            } else if is_directory(&name) {
+                let words = self.resolved.words(store, statement);
+                let path = words.first().filter(|word| word.unknown.is_none() && word.value.starts_with(b"/"));
+                directories.extend(path.map(|path| path.value.strip_suffix(b"/").unwrap_or(&path.value).to_vec()));
+            }
+        }
+        if !wanted {
+            return;
+        }
+        directories.sort_unstable();
+        directories.dedup();
+        for directory in directories {
+            let Some(place) = self.server_root.locate(store, &directory).map(|place| place.join(".htaccess")) else { continue };
+            if !place.is_file() {
+                continue;
+            }
+            let Some(Ok(source)) = store.load(&[place], Server::Apache).pop() else { continue };
+            let (lines, remarks) = (self.resolved.statements.len(), self.resolved.remarks.len());
+            let partial = self.resolved.partial;
+            self.open_file(store, source, 0);
+            self.read(store);
+            self.resolved.remarks.truncate(remarks);
+            self.resolved.partial = partial;
+            let statements = self.resolved.statements.split_off(lines);
+            self.resolved.directories.push(DirectoryLines { directory, source, statements });
+        }
+    }
+
+    /// Reads what is open to its end.
+    fn read(&mut self, store: &mut Store) {
         let mut steps = 0;
         while let Some(frame) = self.frames.last_mut() {
             if frame.next >= frame.end || self.stopped {
@@ -198,8 +263,6 @@ impl Reader {
             }
             self.directive(store, source, id);
         }
-        let modules = &mut self.resolved.modules;
-        modules.complete = self.is_main && modules.last.is_some() && self.resolved.partial.is_none();
     }
 
     fn reach(&mut self, source: SourceId) {
@@ -348,7 +411,13 @@ impl Reader {
             ReadTime::IfFile => {
                 condition::if_file(first, |path| self.server_root.locate(store, path).map(|place| place.exists()))
             }
-            ReadTime::IfKnown => condition::if_known(first),
+            ReadTime::IfKnown => {
+                let outcome = condition::if_known(first, &self.resolved.modules, self.absence != Absence::Unknown);
+                if outcome != condition::if_known(first, &self.resolved.modules, false) {
+                    self.absence = Absence::Decisive;
+                }
+                outcome
+            }
         };
         if outcome != Outcome::False {
             self.enter(store, statement.directive, FrameKind::Transparent);

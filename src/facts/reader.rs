@@ -151,8 +151,8 @@ impl<'a> Reader<'a> {
             proxy: Some(proxy),
             captures: None,
             condition_captures: None,
-            followed: None,
             notes: None,
+            followed: None,
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Area {
     pub rewriting: Option<Box<Rewriting>>,
     /// Who is let in.
     pub access: Option<Box<Access>>,
+    /// Set where it is written in the directory itself.
+    pub file: Option<Box<DirectoryFile>>,
     /// What else is set.
     pub settings: Settings,
     /// Variables that are set for its requests, in order.
@@ -121,7 +123,7 @@ pub struct Settings {
     /// Whether symbolic links are followed, which rewriting in a directory needs: `Options FollowSymLinks`.
     pub follow_links: Option<bool>,
     /// What directories themselves may set: `AllowOverride`.
-    pub overrides: Option<Overrides>,
+    pub overrides: Option<Box<Overrides>>,
     /// Kind of password that is asked for: `AuthType`.
     pub password: Option<(TextId, Span)>,
     /// Whether one way of being let in suffices: `Satisfy Any`.
@@ -150,13 +152,66 @@ pub enum Via {
     Block,
 }
 
-/// What the file of a directory (`.htaccess`) may set.
+/// What the file of a directory (`.htaccess`) may set: `AllowOverride` and `AllowOverrideList`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Anything.
+    pub all: bool,
+    /// Directives of these classes.
+    pub classes: Vec<OverrideClass>,
+    /// Directives of these names, in lower case.
+    pub names: Vec<TextId>,
+    /// Set where what is not allowed is passed over instead of refused: `Nonfatal=…`.
+    pub lenient: bool,
+}
+
+impl Overrides {
+    /// Whether the file is read at all.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        self.all || !self.classes.is_empty() || !self.names.is_empty()
+    }
+
+    /// Whether a directive may stand in the file.
+    #[must_use]
+    pub fn allow(&self, needed: &Needed) -> bool {
+        self.all || self.names.contains(&needed.name) || needed.class.is_some_and(|class| self.classes.contains(&class))
+    }
+}
+
+/// A class of directives that `AllowOverride` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overrides {
-    /// It is not read.
-    None,
-    /// It is read, and may set anything or some things.
-    Some,
+pub enum OverrideClass {
+    /// Passwords and requirements: `AuthConfig`.
+    Authentication,
+    /// Handlers, headers, rewriting: `FileInfo`.
+    FileInfo,
+    /// Directories: `Indexes`.
+    Indexes,
+    /// Hosts: `Limit`.
+    Hosts,
+    /// `Options`.
+    Options,
+}
+
+/// The file of a directory: `.htaccess`.
+#[derive(Clone, Debug, Default)]
+pub struct DirectoryFile {
+    /// What it holds, and what must be allowed for it.
+    pub needs: Vec<Needed>,
+    /// What makes the server refuse it whatever is allowed, and why; each request is then answered with 500.
+    pub refused: Option<(Span, &'static str)>,
+}
+
+/// A directive in the file of a directory.
+#[derive(Clone, Copy, Debug)]
+pub struct Needed {
+    /// The directive.
+    pub span: Span,
+    /// Its class; `None`: no class allows it by itself.
+    pub class: Option<OverrideClass>,
+    /// Its name, in lower case.
+    pub name: TextId,
 }
 
 /// A variable that is set for requests: `SetEnvIf`, `SetEnv`.
@@ -290,7 +345,7 @@ impl Area {
     pub fn sets_anything(&self) -> bool {
         let has_any = self.proxy.is_some() || self.handler.is_some() || self.rewriting.is_some() || self.access.is_some();
         let lists = !self.variables.is_empty() || !self.redirects.is_empty() || !self.aliases.is_empty();
-        has_any || lists || self.settings != Settings::default()
+        has_any || lists || self.file.is_some() || self.settings != Settings::default()
     }
 
     /// An area in which nothing is set.
@@ -305,6 +360,7 @@ impl Area {
             handler: None,
             rewriting: None,
             access: None,
+            file: None,
             settings: Settings::default(),
             variables: Vec::new(),
             redirects: Vec::new(),

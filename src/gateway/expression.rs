@@ -13,12 +13,12 @@ pub struct Expression {
     /// Where it is written.
     pub span: Span,
     /// The steps, operands before what works on them.
-    pub steps: Box<[Operation]>,
+    pub steps: Box<[ExpressionStep]>,
 }
 
 /// One step of an [`Expression`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub enum ExpressionStep {
     /// Puts a text on the stack.
     Text(SymbolicId),
     /// Changes the text on top.

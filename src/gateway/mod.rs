@@ -18,10 +18,10 @@ mod upstream;
 mod worker;
 
 pub use area::{
-    Access, Alias, Area, Assignment, Covers, EncodedSlashes, Handler, HostRule, Overrides, Redirect, Required, RequiredKind,
-    Rewriting, Settings, Via, When,
+    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, Handler, HostRule, Needed, OverrideClass, Overrides,
+    Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
 };
-pub use expression::{Change, Comparison, Expression, ExpressionId, Operation, Order};
+pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Step, Then, TryFiles};
 pub use remark::{Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};

@@ -43,6 +43,10 @@ pub enum Property {
     Upgrade,
     /// Whether rewriting is on: `RewriteEngine`.
     RewriteEngine,
+    /// Whether connections to a worker are used again: httpd's `disablereuse=`, as its opposite.
+    Reuse,
+    /// Whether a worker is out of service: httpd's `status=+D`.
+    Disabled,
     /// [`Property::ReadTimeout`] towards upstreams of another protocol than HTTP: `uwsgi_read_timeout` and its like.
     ReadTimeoutOf(Protocol),
     /// [`Property::SendTimeout`] towards those.
@@ -105,10 +109,6 @@ pub enum Property {
     CommandTypes,
     /// Whether clients need a certificate: `ssl_verify_client on`.
     VerifyClient,
-    /// Whether connections to a worker are used again: httpd's `disablereuse=`, as its opposite.
-    Reuse,
-    /// Whether a worker is out of service: httpd's `status=+D`.
-    Disabled,
 }
 
 impl Property {
@@ -151,6 +151,8 @@ pub enum Assigned {
         /// The value; empty: the header is not sent.
         value: SymbolicId,
     },
+    /// A change of a header that is more than to set or to withhold it.
+    HeaderEdit(HeaderEditId),
     /// A number: of bytes, of headers.
     Number(u64),
     /// A directory that replaces the matched part of the path: `alias`.
@@ -171,8 +173,6 @@ pub enum Assigned {
         /// An address, a network or `all`.
         from: TextId,
     },
-    /// A change of a header that is more than to set or to withhold it.
-    HeaderEdit(HeaderEditId),
     /// Set, to something that cannot be known.
     Unknown(Unknown),
 }

@@ -35,10 +35,10 @@ pub struct Environment<'a> {
     pub captures: Option<&'a [String]>,
     /// The captures of the rewrite condition that matched last.
     pub condition_captures: Option<&'a [String]>,
-    /// How far the request has come, where it is followed through its site.
-    pub followed: Option<&'a Followed<'a>>,
     /// What became of the request so far, where it is followed step by step.
     pub notes: Option<&'a Notes<'a>>,
+    /// How far the request has come, where it is followed through its site.
+    pub followed: Option<&'a Followed<'a>>,
 }
 
 /// What becomes of a request while a server handles it.
@@ -151,6 +151,9 @@ impl Environment<'_> {
             Variable::Method => request.method.clone(),
             Variable::ServerPort => self.server_port(),
             Variable::ClientAddress => self.client()?.to_string(),
+            Variable::FileName => self.notes.and_then(|notes| notes.file.clone()).unwrap_or_else(|| request.path.clone()),
+            Variable::Process(name) => self.process(name)?.unwrap_or_default(),
+            Variable::ProcessOrNull(name) => self.process(name)?.unwrap_or_else(|| "(null)".to_owned()),
             Variable::ForwardedFor => {
                 let client = self.client()?;
                 match request.header(b"X-Forwarded-For") {
@@ -158,9 +161,6 @@ impl Environment<'_> {
                     _ => client.to_string(),
                 }
             }
-            Variable::FileName => self.notes.and_then(|notes| notes.file.clone()).unwrap_or_else(|| request.path.clone()),
-            Variable::Process(name) => self.process(name)?.unwrap_or_default(),
-            Variable::ProcessOrNull(name) => self.process(name)?.unwrap_or_else(|| "(null)".to_owned()),
             Variable::Runtime(name) => return self.runtime(&texts.show(name)),
             Variable::UpstreamHost => self.authority()?.0,
             Variable::UpstreamPort => self.authority()?.1,
@@ -168,12 +168,6 @@ impl Environment<'_> {
             Variable::ConditionCapture(group) => capture(self.condition_captures, group)?,
             Variable::Defined(name) => return self.defined(name, depth),
         })
-    }
-
-    /// The client's address.
-    fn client(&self) -> Known<IpAddr> {
-        let noted = self.notes.and_then(|notes| notes.from);
-        self.followed.map(|followed| followed.client).or(noted).ok_or(Unknown::Runtime)
     }
 
     /// httpd takes the port from the header `Host`, else the scheme's own (`ap_get_server_port` with `UseCanonicalPhysicalPort Off`).
@@ -190,6 +184,15 @@ impl Environment<'_> {
     fn process(&self, name: TextId) -> Known<Option<String>> {
         let notes = self.notes.ok_or(Unknown::Runtime)?;
         Ok(notes.variable(&self.gateway.texts.show(name)).map(str::to_owned))
+    }
+
+    /// The client's address.
+    ///
+    /// # Errors
+    /// Where no request is followed.
+    pub(super) fn client(&self) -> Known<IpAddr> {
+        let followed = self.followed.map(|followed| followed.client);
+        followed.or(self.notes.and_then(|notes| notes.from)).ok_or(Unknown::Runtime)
     }
 
     /// The first name of the site; `.example.com` is `example.com` here (`ngx_http_core_merge_srv_conf`).

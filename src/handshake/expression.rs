@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::evaluate::Environment;
 use super::site::wildcard_match;
-use crate::gateway::{Change, Comparison, ExpressionId, Known, Operation, Unknown};
+use crate::gateway::{Change, Comparison, ExpressionId, ExpressionStep, Known, Unknown};
 
 /// A text or a truth on the stack.
 enum Value {
@@ -22,38 +22,38 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
     let mut stack: Vec<Value> = Vec::new();
     for step in &expression.steps {
         let value = match *step {
-            Operation::Text(text) => Value::Text(environment.evaluate(text)),
-            Operation::Truth(truth) => Value::Truth(Ok(truth)),
-            Operation::Unknown(why) => Value::Truth(Err(why)),
-            Operation::Not => Value::Truth(truth(stack.pop(), malformed)?.map(|truth| !truth)),
-            Operation::And | Operation::Or => {
+            ExpressionStep::Text(text) => Value::Text(environment.evaluate(text)),
+            ExpressionStep::Truth(truth) => Value::Truth(Ok(truth)),
+            ExpressionStep::Unknown(why) => Value::Truth(Err(why)),
+            ExpressionStep::Not => Value::Truth(truth(stack.pop(), malformed)?.map(|truth| !truth)),
+            ExpressionStep::And | ExpressionStep::Or => {
                 let right = truth(stack.pop(), malformed)?;
                 let left = truth(stack.pop(), malformed)?;
-                Value::Truth(combined(left, right, matches!(step, Operation::Or)))
+                Value::Truth(combined(left, right, matches!(step, ExpressionStep::Or)))
             }
-            Operation::Compare(comparison) => {
+            ExpressionStep::Compare(comparison) => {
                 let right = text(stack.pop(), malformed)?;
                 let left = text(stack.pop(), malformed)?;
                 Value::Truth(left.and_then(|left| Ok(compares(&left, &right?, comparison))))
             }
-            Operation::Change(change) => Value::Text(text(stack.pop(), malformed)?.map(|text| match change {
+            ExpressionStep::Change(change) => Value::Text(text(stack.pop(), malformed)?.map(|text| match change {
                 Change::Lower => text.to_ascii_lowercase(),
                 Change::Upper => text.to_ascii_uppercase(),
             })),
-            Operation::Pattern { pattern, ignore_case } => {
+            ExpressionStep::Pattern { pattern, ignore_case } => {
                 let text = text(stack.pop(), malformed)?;
                 let found = |text: String| environment.captures(pattern, ignore_case, &text, expression.span);
                 Value::Truth(text.and_then(found).map(|captures| captures.is_some()))
             }
-            Operation::IsEmpty => Value::Truth(text(stack.pop(), malformed)?.map(|text| text.is_empty())),
-            Operation::Exists(wanted) => {
+            ExpressionStep::IsEmpty => Value::Truth(text(stack.pop(), malformed)?.map(|text| text.is_empty())),
+            ExpressionStep::Exists(wanted) => {
                 Value::Truth(text(stack.pop(), malformed)?.and_then(|path| environment.file_test(wanted, &path)))
             }
-            Operation::MeansYes => Value::Truth(
+            ExpressionStep::MeansYes => Value::Truth(
                 text(stack.pop(), malformed)?
                     .map(|text| !matches!(text.to_ascii_lowercase().as_str(), "" | "0" | "off" | "false" | "no")),
             ),
-            Operation::InNetwork(network) => {
+            ExpressionStep::InNetwork(network) => {
                 let network = environment.gateway.texts.show(network);
                 let lies = |text: String| text.parse().ok().and_then(|address| in_network(address, &network)).unwrap_or(false);
                 Value::Truth(text(stack.pop(), malformed)?.map(lies))

@@ -26,7 +26,15 @@ pub(super) enum Rewritten {
     /// It has a new path. A server maps that to a file at once, unless it is to be mapped like one that was asked for.
     Path { path: String, query: Option<String>, span: Span, maps_again: bool, ends: bool },
     /// It is passed on to this URL.
-    Proxied { route: RouteId, url: String, query: Option<String>, verbatim: bool, span: Span },
+    Proxied {
+        route: RouteId,
+        url: String,
+        query: Option<String>,
+        verbatim: bool,
+        span: Span,
+        /// Whether the new path is no URL, which makes it one at this very server.
+        itself: bool,
+    },
     /// The client is sent elsewhere.
     Redirected { status: u16, url: String, query: Option<String>, verbatim: bool, span: Span },
     /// The server answers.
@@ -122,9 +130,17 @@ pub(super) fn rewrite(
             changed = Some(rule);
             match rule.action {
                 Action::Proxy(route) => {
-                    let url = if is_url(&path) { path } else { itself(&request, &path) };
+                    let itself_asked = !is_url(&path);
+                    let url = if itself_asked { itself(&request, &path) } else { path };
                     let query = request.query;
-                    return Ok(Rewritten::Proxied { route, url, query, verbatim: rule.flags.verbatim, span: rule.span });
+                    return Ok(Rewritten::Proxied {
+                        route,
+                        url,
+                        query,
+                        verbatim: rule.flags.verbatim,
+                        span: rule.span,
+                        itself: itself_asked,
+                    });
                 }
                 Action::Redirect(code) => {
                     if !is_url(&path) {

@@ -210,12 +210,7 @@ pub(super) fn conditions_hold_with(environment: &Environment<'_>, conditions: &[
         }
         row = Ok(false);
     }
-    // An `[OR]` on the last condition has nothing behind it to wait for.
-    match conditions.last() {
-        Some(last) if last.or_next && row == Ok(false) => return Ok(None),
-        Some(last) if last.or_next => unknown = unknown.or(row.err()),
-        _ => {}
-    }
+    // An `[OR]` on the last condition waits for one that does not come, and the rule applies.
     match unknown {
         Some(why) => Err(why),
         None => Ok(Some(captures)),
@@ -252,11 +247,12 @@ fn condition_captures(environment: &Environment<'_>, condition: &Condition) -> K
             let text = texts.get(text);
             if ignore_case { text.eq_ignore_ascii_case(subject.as_bytes()) } else { text == subject.as_bytes() }
         }
+        Test::Compares(comparison, text) => compares(&subject, &texts.show(text), comparison),
+        Test::Condition(_) => false,
         Test::Same(value) => environment.evaluate(value)? == subject,
         Test::IsSet => !matches!(subject.as_str(), "" | "0"),
-        Test::Compares(comparison, text) => compares(&subject, &texts.show(text), comparison),
-        Test::File(wanted) => environment.file_test(wanted, &subject)?,
-        Test::Condition(_) => false,
+        // Files are looked up where a request is followed.
+        Test::File(test) => environment.file_test(test, &subject)?,
     };
     Ok((found != condition.negated).then_some(None))
 }

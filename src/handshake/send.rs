@@ -170,7 +170,7 @@ fn unseen(gateway: &Gateway, scope: ScopeId) -> Option<Unknown> {
 fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, name: &str) -> Known<Sent> {
     let mut levels: Vec<ScopeId> = environment.gateway.scopes.chain(route.scope).collect();
     levels.reverse();
-    let passing = Passing { levels: &levels, protocol: proxy.protocol, worker: proxy.worker };
+    let passing = Passing { levels: &levels, span: proxy.span, protocol: proxy.protocol, worker: proxy.worker };
     match name {
         "upgrade" => forwarded_upgrade(environment, passing),
         "connection" => {
@@ -191,6 +191,8 @@ pub(super) const HOP_BY_HOP: [&str; 4] = ["keep-alive", "te", "trailer", "transf
 pub(super) struct Passing<'a> {
     /// The levels whose headers are in force, the outer first: they add up (`merge_headers_config`, `mod_headers.c`).
     pub(super) levels: &'a [ScopeId],
+    /// The directive that passes it on.
+    pub(super) span: Span,
     /// The protocol towards the backend.
     pub(super) protocol: Protocol,
     /// The parameters of the worker; `None`: none is made for the URL.
@@ -300,7 +302,7 @@ pub(super) fn forwarded_upgrade(environment: &Environment<'_>, passing: Passing<
     let mut sent = Sent::default();
     // A group whose backends are not seen, or a scheme that variables decide.
     if matches!(passing.protocol, Protocol::Balancer | Protocol::Other) {
-        return Err(environment.proxy.map_or(Unknown::Runtime, |proxy| Unknown::Unmodelled(proxy.span)));
+        return Err(Unknown::Unmodelled(passing.span));
     }
     if !passing.protocol.is_http() || !is_websocket && gateway.version.is_some_and(|version| version < HTTP_UPGRADES) {
         return Ok(sent);

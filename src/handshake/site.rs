@@ -38,12 +38,23 @@ pub fn choose(gateway: &Gateway, patterns: &Patterns, socket: Socket, host: &str
     let candidates = listening(gateway, socket)?;
     match gateway.server {
         Server::Nginx => by_name_as_nginx(gateway, patterns, &candidates, host),
+        Server::Apache if !is_open(gateway, socket) => Ok(None),
         Server::Apache => Ok(by_name_as_httpd(gateway, &candidates, host)),
     }
 }
 
 /// A site that listens on the socket, with the directive that says so.
 type Candidate<'a> = (SiteId, &'a Site, Option<&'a Listen>);
+
+/// Whether httpd listens on the socket at all, as far as can be seen.
+fn is_open(gateway: &Gateway, socket: Socket) -> bool {
+    let Some(main) = gateway.sites.first().filter(|main| main.is_main && gateway.partial.is_none()) else { return true };
+    let reached = |listen: &Listen| {
+        listen.port.is_none_or(|port| port == socket.port)
+            && !matches!(reaches(gateway, listen.address, socket.address), Reach::Not)
+    };
+    main.listens.is_empty() || main.listens.iter().any(reached)
+}
 
 /// The sites on the socket: those that name its address where there are any, else those on the wildcard.
 ///
@@ -189,7 +200,10 @@ fn by_name_as_httpd(gateway: &Gateway, candidates: &[Candidate<'_>], host: &str)
         |site, listen: Option<&Listen>, name| Chosen { site, listen: listen.map(|listen| listen.span), name, tls: false };
     for (site, hosts, listen) in candidates {
         let fits = |name: &&Name| wildcard_match(gateway.texts.show(name.text).as_bytes(), host.as_bytes());
-        if let Some(name) = hosts.names.iter().find(fits) {
+        // A virtual host without a name has the main server's (`ap_fixup_virtual_hosts`).
+        let main = gateway.sites.first().filter(|main| main.is_main && hosts.names.is_empty());
+        let inherited = main.and_then(|main| main.names.first());
+        if let Some(name) = hosts.names.iter().chain(inherited).find(fits) {
             return Some(chosen(*site, *listen, Some(name.span)));
         }
     }

@@ -29,11 +29,11 @@ pub enum Resolved {
     SyntaxOnly([SourceId; 1]),
 }
 
-/// Follows the includes of `root`.
-pub fn resolve(store: &mut Store, root: &Root) -> Resolved {
+/// Follows the includes of `root`, as `version` of its server does.
+pub fn resolve(store: &mut Store, root: &Root, version: Option<Version>) -> Resolved {
     match root.server {
         Server::Nginx => Resolved::Nginx(nginx::resolve(store, root)),
-        Server::Apache => Resolved::Apache(apache::resolve(store, root)),
+        Server::Apache => Resolved::Apache(apache::resolve_for(store, root, version)),
     }
 }
 

@@ -18,36 +18,43 @@ pub struct Reached {
     pub root: Root,
     /// What it includes.
     pub resolved: Resolved,
-    /// The version of the server that a Dockerfile beside it names.
+    /// The version of the server: the one declared, else the one that a Dockerfile beside it names.
     pub version: Option<Version>,
     /// Which of the given paths it was found under, by index.
     pub given: usize,
 }
 
-/// The roots among `candidates`: first the main files, then the fragments, each in the order of their paths.
-pub fn roots(store: &mut Store, candidates: &[Candidate]) -> Vec<Reached> {
+/// The roots among `candidates`, for the versions that the user declares for each of the given paths: first the main files, then the fragments, each in the order of their paths.
+pub fn roots(store: &mut Store, candidates: &[Candidate], declared: &dyn Fn(usize, Server) -> Option<Version>) -> Vec<Reached> {
     let (mains, rest): (Vec<Candidate>, Vec<Candidate>) =
         candidates.iter().partition(|candidate| is_main(store, candidate.source));
     let mut reached = Vec::new();
     let mut directories = Directories::default();
-    let mains = mains.into_iter().map(|candidate| reach(store, &mut directories, candidate, true)).collect();
+    let mains = mains.into_iter().map(|candidate| reach(store, &mut directories, candidate, true, declared)).collect();
     keep_outermost(mains, &mut reached, store.sources.len());
     let seen = covered(&reached, store.sources.len());
     let fragments: Vec<Candidate> = rest.into_iter().filter(|candidate| !seen[candidate.source.index()]).collect();
-    let fragments = fragments.into_iter().map(|candidate| reach(store, &mut directories, candidate, false)).collect();
+    let fragments = fragments.into_iter().map(|candidate| reach(store, &mut directories, candidate, false, declared)).collect();
     keep_outermost(fragments, &mut reached, store.sources.len());
     reached
 }
 
-fn reach(store: &mut Store, directories: &mut Directories, candidate: Candidate, is_main: bool) -> Reached {
+fn reach(
+    store: &mut Store,
+    directories: &mut Directories,
+    candidate: Candidate,
+    is_main: bool,
+    declared: &dyn Fn(usize, Server) -> Option<Version>,
+) -> Reached {
     let Candidate { source, given } = candidate;
     let server = store.server(source);
     let path = store.sources.get(source).path().to_path_buf();
     let base = if is_main { main_base(server, &path) } else { directories.of_fragment(store, server, &path) };
     let root = Root { server, source, base, is_main };
     let syntax_only = path.file_name().is_some_and(|name| name == ".htaccess");
-    let resolved = if syntax_only { Resolved::SyntaxOnly([source]) } else { resolve(store, &root) };
-    let version = directories.version(store, server, path.parent().unwrap_or(Path::new("")));
+    let beside = directories.version(store, server, path.parent().unwrap_or(Path::new("")));
+    let version = declared(given, server).or(beside);
+    let resolved = if syntax_only { Resolved::SyntaxOnly([source]) } else { resolve(store, &root, version) };
     Reached { root, resolved, version, given }
 }
 

@@ -6,8 +6,8 @@ use super::symbols::{captured, literal};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::switch;
 use crate::gateway::{
-    Alias, Assignment, EncodedSlashes, Matcher, Overrides, Part, Redirect, Settings, SymbolicId, TextId, Unknown, Variable, Via,
-    When,
+    Alias, Assignment, EncodedSlashes, Matcher, OverrideClass, Part, Redirect, Settings, SymbolicId, TextId, Unknown, Variable,
+    Via, When,
 };
 use crate::source::Span;
 
@@ -84,16 +84,7 @@ impl Lowerer<'_> {
                 self.here().settings.fallback = files.first().map(|&file| (file, span));
             }
             b"options" => self.options(statement),
-            b"allowoverride" | b"allowoverridelist" => {
-                let words = self.resolved.words(self.store, statement);
-                let none = first(&words) == b"none";
-                let settings = &mut self.here().settings;
-                if !none {
-                    settings.overrides = Some(Overrides::Some);
-                } else if settings.overrides.is_none() {
-                    settings.overrides = Some(Overrides::None);
-                }
-            }
+            b"allowoverride" | b"allowoverridelist" => self.overrides(name, statement),
             b"authtype" => {
                 let words = self.texts_of(statement);
                 self.here().settings.password = words.first().map(|&kind| (kind, span));
@@ -104,6 +95,30 @@ impl Lowerer<'_> {
             }
             b"require" | b"order" | b"allow" | b"deny" => self.access_line(name, statement, &super::section::Inside::default()),
             _ => {}
+        }
+    }
+
+    fn overrides(&mut self, name: &[u8], statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let names: Vec<TextId> = words.iter().map(|word| self.gateway.texts.intern_lower(&word.value)).collect();
+        let overrides = self.here().settings.overrides.get_or_insert_default();
+        if name == b"allowoverridelist" {
+            overrides.names =
+                if words.first().is_some_and(|word| word.value.eq_ignore_ascii_case(b"none")) { Vec::new() } else { names };
+            return;
+        }
+        overrides.all = false;
+        overrides.classes.clear();
+        for word in words {
+            match word.value.to_ascii_lowercase().as_slice() {
+                b"all" => overrides.all = true,
+                b"authconfig" => overrides.classes.push(OverrideClass::Authentication),
+                b"fileinfo" => overrides.classes.push(OverrideClass::FileInfo),
+                b"indexes" => overrides.classes.push(OverrideClass::Indexes),
+                b"limit" => overrides.classes.push(OverrideClass::Hosts),
+                word if word.starts_with(b"options") => overrides.classes.push(OverrideClass::Options),
+                word => overrides.lenient |= word.starts_with(b"nonfatal"),
+            }
         }
     }
 

@@ -3,13 +3,15 @@
 //! The operators are put in order with a stack of their own (Dijkstra's shunting yard), so nesting costs no recursion.
 
 use super::symbols::{literal, parts, server_variable};
-use crate::gateway::{Change, Comparison, Expression, ExpressionId, FileTest, Gateway, Operation, Order, SymbolicId, Unknown};
+use crate::gateway::{
+    Change, Comparison, Expression, ExpressionId, ExpressionStep, FileTest, Gateway, Order, SymbolicId, Unknown,
+};
 use crate::source::Span;
 
 /// The condition that `text` says; where a part of it has no words in the model, the whole is unknown.
 pub(super) fn expression(gateway: &mut Gateway, text: &[u8], span: Span) -> ExpressionId {
     let reader = Reader { gateway, rest: text, span, steps: Vec::new(), pending: Vec::new() };
-    let steps = reader.read().unwrap_or_else(|| vec![Operation::Unknown(Unknown::Unmodelled(span))]);
+    let steps = reader.read().unwrap_or_else(|| vec![ExpressionStep::Unknown(Unknown::Unmodelled(span))]);
     let id = ExpressionId(u32::try_from(gateway.expressions.len()).unwrap_or(u32::MAX));
     gateway.expressions.push(Expression { span, steps: steps.into() });
     id
@@ -57,12 +59,12 @@ enum Pending {
 }
 
 impl Pending {
-    fn step(self) -> Option<Operation> {
+    fn step(self) -> Option<ExpressionStep> {
         match self {
             Self::Open => None,
-            Self::Or => Some(Operation::Or),
-            Self::And => Some(Operation::And),
-            Self::Not => Some(Operation::Not),
+            Self::Or => Some(ExpressionStep::Or),
+            Self::And => Some(ExpressionStep::And),
+            Self::Not => Some(ExpressionStep::Not),
         }
     }
 }
@@ -78,12 +80,12 @@ struct Reader<'a, 'g> {
     gateway: &'g mut Gateway,
     rest: &'a [u8],
     span: Span,
-    steps: Vec<Operation>,
+    steps: Vec<ExpressionStep>,
     pending: Vec<Pending>,
 }
 
 impl Reader<'_, '_> {
-    fn read(mut self) -> Option<Vec<Operation>> {
+    fn read(mut self) -> Option<Vec<ExpressionStep>> {
         loop {
             // Here a truth must follow.
             self.blanks();
@@ -161,11 +163,11 @@ impl Reader<'_, '_> {
     /// A comparison, a test of one text, `true` or `false`.
     fn truth(&mut self) -> Option<()> {
         if self.keyword(b"true") {
-            self.steps.push(Operation::Truth(true));
+            self.steps.push(ExpressionStep::Truth(true));
             return Some(());
         }
         if self.keyword(b"false") {
-            self.steps.push(Operation::Truth(false));
+            self.steps.push(ExpressionStep::Truth(false));
             return Some(());
         }
         if self.rest.first() == Some(&b'-') {
@@ -174,12 +176,12 @@ impl Reader<'_, '_> {
             self.blanks();
             self.text()?;
             match letter {
-                b'z' => self.steps.push(Operation::IsEmpty),
-                b'n' => self.steps.extend([Operation::IsEmpty, Operation::Not]),
-                b'T' => self.steps.push(Operation::MeansYes),
-                b'f' => self.steps.push(Operation::Exists(FileTest::File)),
-                b'd' => self.steps.push(Operation::Exists(FileTest::Directory)),
-                b'e' => self.steps.push(Operation::Exists(FileTest::Any)),
+                b'z' => self.steps.push(ExpressionStep::IsEmpty),
+                b'n' => self.steps.extend([ExpressionStep::IsEmpty, ExpressionStep::Not]),
+                b'T' => self.steps.push(ExpressionStep::MeansYes),
+                b'f' => self.steps.push(ExpressionStep::Exists(FileTest::File)),
+                b'd' => self.steps.push(ExpressionStep::Exists(FileTest::Directory)),
+                b'e' => self.steps.push(ExpressionStep::Exists(FileTest::Any)),
                 _ => return None,
             }
             return Some(());
@@ -190,21 +192,21 @@ impl Reader<'_, '_> {
             Operator::Compare(comparison, negated) => {
                 self.blanks();
                 self.text()?;
-                self.steps.push(Operation::Compare(comparison));
-                self.steps.extend(negated.then_some(Operation::Not));
+                self.steps.push(ExpressionStep::Compare(comparison));
+                self.steps.extend(negated.then_some(ExpressionStep::Not));
             }
             Operator::Match(negated) => {
                 self.blanks();
                 let (pattern, ignore_case) = self.regex()?;
                 let pattern = self.gateway.texts.intern(&pattern);
-                self.steps.push(Operation::Pattern { pattern, ignore_case });
-                self.steps.extend(negated.then_some(Operation::Not));
+                self.steps.push(ExpressionStep::Pattern { pattern, ignore_case });
+                self.steps.extend(negated.then_some(ExpressionStep::Not));
             }
             Operator::Network => {
                 self.blanks();
                 let network = self.quoted()?.to_vec();
                 let network = self.gateway.texts.intern(&network);
-                self.steps.push(Operation::InNetwork(network));
+                self.steps.push(ExpressionStep::InNetwork(network));
             }
         }
         Some(())
@@ -282,13 +284,13 @@ impl Reader<'_, '_> {
             }
             _ => return None,
         };
-        self.steps.push(Operation::Text(text));
+        self.steps.push(ExpressionStep::Text(text));
         for change in changes.into_iter().rev() {
             self.blanks();
             if !self.take(b")") {
                 return None;
             }
-            self.steps.push(Operation::Change(change));
+            self.steps.push(ExpressionStep::Change(change));
         }
         // Texts may be put together, which is rare.
         self.blanks();
@@ -346,8 +348,8 @@ mod tests {
         let source = SourceId(0);
         let mut gateway = Gateway::new(Server::Apache, None, source);
         let id = expression(&mut gateway, text.as_bytes(), Span::new(source, 0, 0));
-        let shown = |step: &Operation| match step {
-            Operation::Text(_) => "text".to_owned(),
+        let shown = |step: &ExpressionStep| match step {
+            ExpressionStep::Text(_) => "text".to_owned(),
             other => format!("{other:?}").split([' ', '(']).next().unwrap_or_default().to_owned(),
         };
         gateway.expression(id).steps.iter().map(shown).collect::<Vec<_>>().join(" ")

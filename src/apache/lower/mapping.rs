@@ -132,7 +132,8 @@ impl Lowerer<'_> {
         let key = if url.unknown.is_none() { WorkerUrl::new(&url.value) } else { None };
         // Since 2.4.47 the worker of a pattern with captures is one of its own.
         let version = self.gateway.version;
-        let is_pattern = pattern && url.value.contains(&b'$') && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
+        let has_captures = pattern && url.value.contains(&b'$');
+        let is_pattern = has_captures && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
         let found = key.as_ref().filter(|_| !is_pattern).and_then(|key| self.servers[at.0].workers.find(key));
         if let Some(worker) = found {
             let ignored = parameters.iter().any(|word| parameter(&word.value).value.is_some());
@@ -145,12 +146,12 @@ impl Lowerer<'_> {
             let worker = self.new_worker(span);
             proxy.worker = Some(self.workers[worker.0].scope);
             self.set_parameters(worker, parameters);
-            if let Some(key) = key.as_ref().filter(|_| !is_pattern) {
+            if let Some(key) = key.as_ref().filter(|_| !has_captures) {
                 self.servers[at.0].workers.insert(key, worker);
             }
             self.know_worker(at, &url.value, is_pattern, worker);
         }
-        Destination { target: Target::Proxy(proxy), worker: key.filter(|_| !is_pattern), balancer: None, method: None }
+        Destination { target: Target::Proxy(proxy), worker: key.filter(|_| !has_captures), balancer: None, method: None }
     }
 
     /// Adds a worker to those that requests are matched with.

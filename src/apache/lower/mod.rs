@@ -3,6 +3,7 @@
 mod access;
 mod area;
 mod balancer;
+mod directory;
 mod expression;
 mod finish;
 mod mapping;
@@ -62,6 +63,9 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
             Kind::Hole => lowerer.unseen(Unknown::TemplateHole(statement.span(store))),
             Kind::Unseen(_) => lowerer.unseen(Unknown::MissingInclude(statement.span(store))),
         }
+    }
+    for lines in &resolved.directories {
+        lowerer.directory_file(lines);
     }
     lowerer.finish()
 }

@@ -98,7 +98,7 @@ impl Lowerer<'_> {
             None => self.servers[at.0].rewriting.rules.len(),
         };
         let mut mapping: Option<Mapping> = None;
-        if effect.proxies && arguments.object != b"-" {
+        if matches!(effect.action, Action::Proxy(_)) {
             self.signals_into(statement, &mut signals);
             let destination = self.rewrite_destination(span, arguments.object, unseen);
             let (scope, matcher) = match area {

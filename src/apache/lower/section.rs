@@ -4,10 +4,9 @@ use super::Lowerer;
 use super::expression::expression;
 use super::mapping::{Destination, Mapping};
 use super::site::Server;
-use super::worker::WorkerId;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::proxy_url;
-use crate::gateway::{Area, Condition, Covers, Handler, Matcher, Protocol, ScopeBuilder, TextId, Unknown, UpstreamId};
+use crate::gateway::{Area, Condition, Covers, Handler, Matcher, Protocol, ScopeBuilder, Signal, TextId, Unknown, UpstreamId};
 
 /// An open section.
 #[derive(Debug)]
@@ -32,10 +31,10 @@ pub(super) struct Inside {
 }
 
 /// What a `<Proxy>` section is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Backend {
-    /// One backend.
-    Worker(WorkerId),
+    /// One backend. A worker is made for it where the section sets a parameter, and not before (`set_proxy_param`).
+    Single(Box<[u8]>),
     /// A balancer.
     Balancer(UpstreamId),
 }
@@ -64,6 +63,21 @@ pub(super) struct OpenArea {
     destination: Option<DestinationIn>,
     /// What `SetHandler "proxy:…"` leads to.
     handler: Option<DestinationIn>,
+}
+
+impl OpenArea {
+    /// The area of this index, before its first line.
+    pub(super) fn new(index: usize) -> Self {
+        Self {
+            index,
+            backend: None,
+            path: None,
+            settings: ScopeBuilder::default(),
+            conditions: Vec::new(),
+            destination: None,
+            handler: None,
+        }
+    }
 }
 
 /// A destination that can be shown.
@@ -193,25 +207,22 @@ impl Lowerer<'_> {
         let scope = self.gateway.scopes.open(Some(self.servers[at.0].scope), span);
         let areas = &mut self.servers[at.0].areas;
         areas.push(Area::new(span, covers, within, scope));
-        Section::Area(Box::new(OpenArea {
-            index: areas.len() - 1,
-            backend,
-            path,
-            settings: ScopeBuilder::default(),
-            conditions: Vec::new(),
-            destination: None,
-            handler: None,
-        }))
+        Section::Area(Box::new(OpenArea { backend, path, ..OpenArea::new(areas.len() - 1) }))
     }
 
     /// A line in an area.
     pub(super) fn area_line(&mut self, name: &[u8], statement: &Statement) {
         let Some(area) = self.area_mut() else { return };
-        match (name, area.path, area.backend) {
+        match (name, area.path, area.backend.clone()) {
             (b"proxypass" | b"proxypassmatch", Some(path), _) => {
                 let found = self.section_destination(statement, &path, name == b"proxypassmatch");
                 if let (Some(found), Some(area)) = (found, self.area_mut()) {
                     area.destination = Some(DestinationIn(found));
+                    // With `ProxyPassMatch` the path is a pattern whatever it holds.
+                    if let (b"proxypassmatch", Matcher::Segments(pattern)) = (name, path.matcher) {
+                        let matcher = Matcher::Pattern { pattern, ignore_case: false };
+                        area.path = Some(SectionPath { matcher, is_pattern: true });
+                    }
                 }
             }
             (b"sethandler", ..) => self.set_handler(statement),
@@ -244,15 +255,20 @@ impl Lowerer<'_> {
     }
 
     fn end_area(&mut self, area: OpenArea, begin: &Statement) {
+        let mut signals = Vec::new();
+        if area.destination.is_some() || area.handler.is_some() {
+            signals = self.signals_above(begin);
+            super::signal::inside(self.store, begin.source, begin.directive, &mut signals);
+        }
+        self.close_area(area, signals);
+    }
+
+    /// Settles what an area holds.
+    pub(super) fn close_area(&mut self, area: OpenArea, signals: Vec<Signal>) {
         let OpenArea { index, path, settings, destination, handler, .. } = area;
         let at = self.current();
         let (scope, span) = (self.servers[at.0].areas[index].scope, self.servers[at.0].areas[index].span);
         self.gateway.scopes.close(scope, settings);
-        if destination.is_none() && handler.is_none() {
-            return;
-        }
-        let mut signals = self.signals_above(begin);
-        super::signal::inside(self.store, begin.source, begin.directive, &mut signals);
         let matcher = path.map_or(Matcher::Unknown(Unknown::Unmodelled(span)), |path| path.matcher);
         if let Some(DestinationIn(destination)) = destination {
             let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);
@@ -276,9 +292,11 @@ impl Lowerer<'_> {
             self.balancer_parameters(at, name, parameters);
             return Some(Backend::Balancer(id));
         }
-        let worker = self.worker_of(at, &url.value, span)?;
-        self.set_parameters(worker, parameters);
-        Some(Backend::Worker(worker))
+        if !parameters.is_empty() {
+            let worker = self.worker_of(at, &url.value, span)?;
+            self.set_parameters(worker, parameters);
+        }
+        Some(Backend::Single(url.value.to_vec().into()))
     }
 
     fn backend_line(&mut self, name: &[u8], backend: Backend, statement: &Statement) {
@@ -288,7 +306,12 @@ impl Lowerer<'_> {
                 let span = statement.span(self.store);
                 self.balancer_member(self.current(), Some(id), &words, span);
             }
-            (b"proxyset", Backend::Worker(worker)) => self.set_parameters(worker, &words),
+            (b"proxyset", Backend::Single(url)) => {
+                let span = statement.span(self.store);
+                if let Some(worker) = self.worker_of(self.current(), &url, span) {
+                    self.set_parameters(worker, &words);
+                }
+            }
             (b"proxyset", Backend::Balancer(id)) => {
                 let name = self.gateway.upstream(id).name;
                 self.balancer_parameters(self.current(), name, &words);

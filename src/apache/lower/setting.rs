@@ -130,10 +130,14 @@ impl Lowerer<'_> {
         self.servers[0].listens.push(Listen { tls, ..listen });
     }
 
+    /// `<VirtualHost address:port>`: without a port, or with `*`, on every port, which is said as 0.
     pub(super) fn socket(&mut self, text: &[u8], unknown: bool, span: Span) -> Listen {
-        let address = address(text);
+        let every = text.strip_suffix(b":*");
+        let address = address(every.unwrap_or(text));
         let host = self.gateway.texts.intern_lower(address.host);
-        Listen { address: host, port: address.port.filter(|_| !unknown), tls: false, default: false, speaks: Speaks::Http, span }
+        let has_none = every.is_some() || memchr::memchr(b':', text).is_none() || text.ends_with(b"]");
+        let port = address.port.or(has_none.then_some(0)).filter(|_| !unknown);
+        Listen { address: host, port, tls: false, default: false, speaks: Speaks::Http, span }
     }
 
     /// `SSLEngine`: whether TLS ends at this server.

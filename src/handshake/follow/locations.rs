@@ -169,8 +169,8 @@ impl<'a> Following<'a> {
             proxy,
             captures: Some(&self.captures),
             condition_captures: None,
-            followed: Some(&self.followed),
             notes: None,
+            followed: Some(&self.followed),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::source::Span;
 
 use areas::{Whereto, covering, setting};
 use backend::{Asked, pass_on};
+use paths::UNKNOWN_ROOT;
 
 /// How often a request may be handled anew (`AP_DEFAULT_MAX_INTERNAL_REDIRECTS`).
 const ROUNDS: usize = 10;
@@ -63,8 +64,8 @@ enum Round {
 enum Mapped {
     Backend(Asked),
     File(String),
-    /// There is no document root that we know.
-    Nowhere,
+    /// There is no document root that we know: the file, below what stands for it.
+    Nowhere(String),
 }
 
 impl<'a> Course<'a> {
@@ -77,13 +78,14 @@ impl<'a> Course<'a> {
             proxy: None,
             captures: None,
             condition_captures: None,
-            followed: None,
             notes: Some(&self.notes),
+            followed: None,
         }
     }
 
     fn step(&mut self, span: Option<Span>, message: impl Into<String>, culprit: bool) {
-        self.walk.because.push(Because { span, message: message.into(), culprit });
+        let message = message.into().replace(UNKNOWN_ROOT, "(unknown directory)");
+        self.walk.because.push(Because { span, message, culprit });
     }
 
     fn answered(&mut self, status: u16, span: Span, message: impl Into<String>) -> Verdict {
@@ -137,12 +139,16 @@ impl<'a> Course<'a> {
         let (file, url) = match &mapped {
             Mapped::Backend(asked) => (Some(format!("proxy:{}", asked.url)), Some(asked.url.clone())),
             Mapped::File(file) => (Some(file.clone()), None),
-            Mapped::Nowhere => (None, None),
+            Mapped::Nowhere(file) => (Some(file.clone()), None),
         };
         self.notes.file.clone_from(&file);
         let on_disk = file.as_deref().filter(|_| url.is_none());
         let whereto = Whereto { file: on_disk, url: url.as_deref() };
         let areas = covering(gateway, &self.environment(), self.site, whereto)?;
+        let areas = match areas::allowed(areas) {
+            Ok(areas) => areas,
+            Err((span, why)) => return Ok(Round::Done(self.answered(500, span, why))),
+        };
         self.assign(&areas, false)?;
         if let Err(refused) = admission::admitted(&self.environment(), &areas)? {
             let message = match refused.status {
@@ -164,17 +170,13 @@ impl<'a> Course<'a> {
         let handler = areas.iter().rev().find_map(|area| Some((area.handler?, area.span)));
         let mapped = match (mapped, handler) {
             (Mapped::Backend(asked), _) => Mapped::Backend(asked),
-            (Mapped::File(file), Some((Handler::Proxy(route), span))) => {
+            (Mapped::File(file) | Mapped::Nowhere(file), Some((Handler::Proxy(route), span))) => {
                 let url = self.url_of(route, span)?;
                 // The file's path, as the server sees it, is what is sent (`proxy_handler`).
-                if !file.starts_with('/') {
-                    return Err(Unknown::Environment);
-                }
                 let file = served::existing_part(self.notes.files, &file);
                 let query = self.request.query.clone();
                 Mapped::Backend(Asked { route, url: format!("{url}{file}"), query, verbatim: false, span })
             }
-            (Mapped::Nowhere, Some((Handler::Proxy(_), _))) => return Err(Unknown::Environment),
             (_, Some((Handler::Named(name), span))) => {
                 let name = gateway.texts.show(name).into_owned();
                 return Ok(Round::Done(self.answered(200, span, format!("the handler {name} answers"))));
@@ -184,8 +186,8 @@ impl<'a> Course<'a> {
         match mapped {
             Mapped::Backend(asked) => self.pass(&areas, &asked).map(Round::Done),
             Mapped::File(file) => self.serve(&areas, &file),
-            Mapped::Nowhere if self.request.path == "/" => Err(Unknown::Environment),
-            Mapped::Nowhere => {
+            Mapped::Nowhere(_) if self.request.path == "/" => Err(Unknown::Environment),
+            Mapped::Nowhere(_) => {
                 let span = gateway.site(self.site).span;
                 Ok(Round::Done(self.answered(404, span, "nothing maps the path, and no document root is set")))
             }
@@ -215,7 +217,8 @@ impl<'a> Course<'a> {
                 self.step(Some(span), "a rewritten path is mapped to a file, past all ProxyPass", true);
                 self.file_of(early, &path).map(Ok)
             }
-            Rewritten::Proxied { route, url, query, verbatim, span } => {
+            Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
+            Rewritten::Proxied { route, url, query, verbatim, span, .. } => {
                 if self.gateway.modules.has("proxy") == Some(false) {
                     return Ok(Err(self.answered(403, span, "needs mod_proxy, which is not loaded")));
                 }
@@ -331,8 +334,13 @@ impl<'a> Course<'a> {
 
     fn file_of(&self, areas: &[&Area], path: &str) -> Known<Mapped> {
         Ok(match setting(areas, |settings| settings.document_root) {
-            Some(root) => Mapped::File(format!("{}{path}", self.gateway.texts.show(root?))),
-            None => Mapped::Nowhere,
+            Some(root) => {
+                let root = self.gateway.texts.show(root?);
+                let slash = if root.starts_with('/') { "" } else { "/" };
+                let above = if root.starts_with('/') { "" } else { UNKNOWN_ROOT };
+                Mapped::File(format!("{above}{slash}{root}{path}"))
+            }
+            None => Mapped::Nowhere(format!("{UNKNOWN_ROOT}{path}")),
         })
     }
 
@@ -431,8 +439,7 @@ impl<'a> Course<'a> {
         }
         let path = match &mapped {
             Mapped::Backend(asked) => format!("proxy:{}", asked.url),
-            Mapped::File(file) if file.starts_with('/') => file.clone(),
-            _ => return Err(Unknown::Environment),
+            Mapped::File(file) | Mapped::Nowhere(file) => file.clone(),
         };
         let directory = self.directory_of(area);
         let mut notes = std::mem::take(&mut self.notes);
@@ -442,7 +449,8 @@ impl<'a> Course<'a> {
         self.notes = notes;
         match rewritten? {
             Rewritten::Untouched => Ok(Ok(mapped)),
-            Rewritten::Proxied { route, url, query, verbatim, span } => {
+            Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
+            Rewritten::Proxied { route, url, query, verbatim, span, .. } => {
                 if self.gateway.modules.has("proxy") == Some(false) {
                     return Ok(Err(Round::Done(self.answered(403, span, "needs mod_proxy, which is not loaded"))));
                 }

@@ -1,7 +1,5 @@
 //! Who is let in: `Require`, `Allow` and `Deny`, methods, TLS, passwords.
 
-use std::net::IpAddr;
-
 use super::areas::setting;
 use crate::gateway::{Access, Area, Gateway, HostRule, Known, Required, RequiredKind, TextId, Unknown};
 use crate::handshake::evaluate::Environment;
@@ -117,11 +115,7 @@ fn names_client(environment: &Environment<'_>, rule: &HostRule) -> Known<bool> {
             None => notes.variable(variable).is_some(),
         });
     }
-    in_network(client(environment)?, &text).ok_or(Unknown::Runtime)
-}
-
-fn client(environment: &Environment<'_>) -> Known<IpAddr> {
-    environment.notes.and_then(|notes| notes.from).ok_or(Unknown::Runtime)
+    in_network(environment.client()?, &text).ok_or(Unknown::Runtime)
 }
 
 /// What the requirements come to, and the line that decides.
@@ -207,11 +201,11 @@ fn leaf(environment: &Environment<'_>, kind: &RequiredKind) -> Known<Outcome> {
     Ok(match kind {
         RequiredKind::Granted(granted) => outcome(*granted),
         RequiredKind::Client(networks) => {
-            let client = client(environment)?;
+            let client = environment.client()?;
             let lies = |&network: &TextId| in_network(client, &gateway.texts.show(network)).unwrap_or(false);
             outcome(networks.iter().any(lies))
         }
-        RequiredKind::Local => outcome(client(environment)?.is_loopback()),
+        RequiredKind::Local => outcome(environment.client()?.is_loopback()),
         RequiredKind::Method(methods) => outcome(names(gateway, methods, &environment.request.method)),
         RequiredKind::Variable(names) => {
             let notes = environment.notes.ok_or(Unknown::Runtime)?;

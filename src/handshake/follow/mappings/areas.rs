@@ -6,6 +6,7 @@ use crate::gateway::{Area, Covers, Gateway, Known, Matcher, ScopeId, Settings, S
 use crate::handshake::evaluate::Environment;
 use crate::handshake::expression::expression_holds;
 use crate::handshake::select::{main_of, matches};
+use crate::source::Span;
 
 /// What a request leads to, as far as areas ask for it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,8 +52,8 @@ pub(super) fn covering<'g>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Site,
-    /// By the number of segments.
-    Directory(usize),
+    /// By the number of segments; the directory's own file is behind what the configuration says of it.
+    Directory(usize, bool),
     DirectoryPattern,
     File,
     Proxied,
@@ -69,7 +70,11 @@ fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> K
         Covers::Directory(matcher) => {
             let Some(file) = whereto.file else { return Ok(None) };
             let rank = match matcher {
-                Matcher::Segments(text) => Rank::Directory(texts.get(text).iter().filter(|&&byte| byte == b'/').count()),
+                Matcher::Segments(text) => {
+                    let text = texts.get(text);
+                    let segments = text.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).count();
+                    Rank::Directory(segments, area.file.is_some())
+                }
                 _ => Rank::DirectoryPattern,
             };
             matches(matcher, file)?.then_some(rank)
@@ -85,6 +90,29 @@ fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> K
         Covers::Condition(id) => expression_holds(environment, id)?.then_some(Rank::Condition),
         Covers::Unknown(why) => return Err(why),
     })
+}
+
+/// Leaves out the files of directories that are not read; the line of one that is refused, and why.
+///
+/// Each is judged by what the areas before it allow (`ap_directory_walk`).
+pub(super) fn allowed<'g>(areas: Vec<&'g Area>) -> Result<Vec<&'g Area>, (Span, &'static str)> {
+    let mut kept: Vec<&'g Area> = Vec::with_capacity(areas.len());
+    for area in areas {
+        if let Some(file) = &area.file {
+            let overrides = setting(&kept, |settings| settings.overrides.as_deref());
+            let Some(overrides) = overrides.filter(|overrides| overrides.reads()) else { continue };
+            if let Some(refused) = file.refused {
+                return Err(refused);
+            }
+            if let Some(needed) = file.needs.iter().find(|needed| !overrides.allow(needed))
+                && !overrides.lenient
+            {
+                return Err((needed.span, "is not allowed here"));
+            }
+        }
+        kept.push(area);
+    }
+    Ok(kept)
 }
 
 /// The last value that the areas set.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::areas::{levels, setting};
-use super::paths::escaped;
+use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped};
 use crate::gateway::{
     Area, Assigned, Gateway, Known, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Unknown, UpstreamId, Version,
     Via, Worker,
@@ -99,18 +99,17 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             if url.path.is_empty() && !asked.verbatim && url.authority.contains(':') {
                 return Err(Unknown::Unmodelled(asked.span));
             }
-            match members(environment, site, &url) {
+            match members(environment, &url, asked.verbatim) {
                 Ok(members) => members,
                 Err(refused) => return Ok(Answer::refused(refused.0, asked.span, refused.1)),
             }
         }
-        protocol => vec![Backend {
-            protocol,
-            authority: url.authority.to_owned(),
-            path: url.path.to_owned(),
-            worker: worker(gateway, site, &format!("{}://{}{}", url.scheme, url.authority, url.path)),
-            route: None,
-        }],
+        protocol => {
+            let path = sent_path(url.path, asked.verbatim);
+            // It is the URL as it is sent that workers are compared with.
+            let worker = worker(gateway, site, &format!("{}://{}{path}", url.scheme, url.authority));
+            vec![Backend { protocol, authority: url.authority.to_owned(), path, worker, route: None }]
+        }
     };
     let backends = kept_with(environment, backends);
     let mut answers = Vec::new();
@@ -126,6 +125,12 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
     Ok(first)
 }
 
+/// The path as it is sent.
+fn sent_path(path: &str, verbatim: bool) -> String {
+    let path = if verbatim { path.to_owned() } else { escaped(path) };
+    if path.is_empty() { "/".to_owned() } else { path }
+}
+
 /// One backend that may be asked.
 struct Backend {
     protocol: Protocol,
@@ -136,7 +141,7 @@ struct Backend {
 }
 
 /// The backends of a balancer (`proxy_balancer_pre_request`): spares only where there are no others.
-fn members(environment: &Environment<'_>, site: SiteId, url: &Url<'_>) -> Result<Vec<Backend>, (u16, &'static str)> {
+fn members(environment: &Environment<'_>, url: &Url<'_>, verbatim: bool) -> Result<Vec<Backend>, (u16, &'static str)> {
     let gateway = environment.gateway;
     let name = url.authority.to_ascii_lowercase();
     let named = |id: &UpstreamId| gateway.texts.get(gateway.upstream(*id).name) == name.as_bytes();
@@ -144,7 +149,6 @@ fn members(environment: &Environment<'_>, site: SiteId, url: &Url<'_>) -> Result
     let of_site = environment.proxy.and_then(|proxy| proxy.upstream);
     let id =
         of_site.filter(named).or_else(|| (0..count).map(UpstreamId).find(|id| named(id) && gateway.balanced.contains_key(id)));
-    let _ = site;
     let Some(all) = id.and_then(|id| gateway.balanced.get(&id)) else {
         // A name with a path in it is looked up like a host.
         let known = (0..count).map(UpstreamId).any(|id| named(&id));
@@ -162,7 +166,7 @@ fn members(environment: &Environment<'_>, site: SiteId, url: &Url<'_>) -> Result
         Some(Backend {
             protocol: member.protocol,
             authority: own.authority.to_owned(),
-            path: format!("{}{}", own.path, url.path),
+            path: sent_path(&format!("{}{}", own.path, url.path), verbatim),
             worker: Some(Worker { url: member.url, is_pattern: false, scope: member.scope, span: member.span }),
             route: member.route.map(|route| gateway.texts.show(route).into_owned()),
         })
@@ -362,9 +366,9 @@ fn sent(
     let levels = levels(areas);
     let scope = backend.worker.map(|worker| worker.scope);
     let old_http = environment.notes.is_some_and(|notes| notes.variable("force-proxy-request-1.0").is_some());
-    let passing = Passing { levels: &levels, protocol: backend.protocol, worker: scope };
+    let passing = Passing { levels: &levels, span: asked.span, protocol: backend.protocol, worker: scope };
     let upgrade = match speaker {
-        Speaker::Tunnel => client_upgrade(environment, &levels)?.map(|_| "WebSocket".to_owned()),
+        Speaker::Tunnel => tunnelled_upgrade(environment, passing)?,
         Speaker::Http if old_http => None,
         Speaker::Http => forwarded_upgrade(environment, passing)?.values.into_iter().next(),
     };
@@ -372,11 +376,9 @@ fn sent(
         // `mod_proxy_wstunnel` declines what is no upgrade to WebSocket, and no other module speaks the scheme.
         return Ok(Answer::refused(500, asked.span, "the request does not ask for an upgrade, and ws takes no other"));
     }
-    let path = if asked.verbatim { backend.path.clone() } else { escaped(&backend.path) };
-    let path = if path.is_empty() { "/".to_owned() } else { path };
     let target = match asked.query.as_deref() {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
+        Some(query) => format!("{}?{query}", backend.path),
+        None => backend.path.clone(),
     };
     let client = client_headers(environment, &levels)?;
     let find = |name: &str| client.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
@@ -416,6 +418,8 @@ fn sent(
     }
     let http_version = if old_http { "1.0" } else { "1.1" }.to_owned();
     let request = UpstreamRequest { method: environment.request.method.clone(), target, http_version, headers };
+    // A path of the file system that is not known does not keep a handshake from being one.
+    let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
     let (verdict, because) = match why_plain(&request, upgrade.as_deref()) {
         Some(reason) => {
             let span = backend.worker.map_or(asked.span, |worker| worker.span);
@@ -448,7 +452,7 @@ fn sent(
             (Verdict::Upgraded { idle_limit }, because)
         }
     };
-    Ok(Answer { verdict, sent: Some(request), because })
+    Ok(Answer { verdict, sent: Some(request).filter(|_| is_known), because })
 }
 
 fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
@@ -458,11 +462,21 @@ fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
     }
 }
 
-/// What the client asks to upgrade to, after `RequestHeader`.
-fn client_upgrade(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Option<String>> {
-    let headers = client_headers(environment, levels)?;
+/// The `Upgrade` that `mod_proxy_wstunnel` sends: its own word, or the worker's, where the client asks for that; with `ANY` and `NONE`
+/// whatever the client asks for (`proxy_wstunnel_handler`).
+fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Known<Option<String>> {
+    let gateway = environment.gateway;
+    let setting = passing.worker.map(|worker| gateway.scopes.scalar(worker, Property::Upgrade)).transpose()?.flatten();
+    let method = match setting.map(|setting| setting.value) {
+        Some(Assigned::Text(text)) => environment.evaluate(text)?,
+        _ => "WebSocket".to_owned(),
+    };
+    let headers = client_headers(environment, passing.levels)?;
     let asked = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("upgrade")).map(|(_, value)| value);
-    Ok(asked.filter(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket"))))
+    if method.eq_ignore_ascii_case("ANY") || method == "*" || method.eq_ignore_ascii_case("NONE") {
+        return Ok(asked);
+    }
+    Ok(asked.filter(|asked| asked.eq_ignore_ascii_case(&method)).map(|_| method))
 }
 
 /// The header `Host` that names the backend; the scheme's own port is not named.

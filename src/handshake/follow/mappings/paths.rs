@@ -2,6 +2,11 @@
 
 use crate::gateway::EncodedSlashes;
 
+/// Stands for a directory of the file system that no file here names: where the server keeps its things, or what is compiled in.
+pub(super) const UNKNOWN_ROOT: &str = "/\u{1}";
+/// The same as it is sent.
+pub(super) const UNKNOWN_ROOT_ESCAPED: &str = "%01";
+
 /// Reads the path of a request (`ap_normalize_path`, `server/util.c`).
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::areas::setting;
+use super::paths::UNKNOWN_ROOT;
 use super::{Course, Round};
 use crate::gateway::{Area, Known, Unknown};
 use crate::handshake::Verdict;
@@ -14,7 +15,7 @@ impl<'a> Course<'a> {
         let span = self.gateway.site(self.site).span;
         let Some(files) = self.notes.files else { return Err(Unknown::Environment) };
         let directories_redirect = self.gateway.modules.has("dir") != Some(false);
-        match files(Path::new(file)) {
+        match files(in_tree(file)) {
             Some(FileKind::File) => {
                 self.step(Some(span), format!("serves the file {file}"), true);
                 Ok(Round::Done(Verdict::Answered { status: 200, location: None }))
@@ -40,7 +41,7 @@ impl<'a> Course<'a> {
                     names.map(|names| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect::<Vec<_>>());
                 let found = names.as_deref().unwrap_or(&default).iter().any(|name| {
                     let path = if name.starts_with('/') { name.clone() } else { format!("{file}{name}") };
-                    files(Path::new(&path)) == Some(FileKind::File)
+                    files(in_tree(&path)) == Some(FileKind::File)
                 });
                 let listed = self.gateway.modules.has("autoindex");
                 let status = match (directories_redirect && found, listed) {
@@ -62,10 +63,16 @@ impl<'a> Course<'a> {
                         return Ok(Round::Again(path, self.request.query.clone(), false));
                     }
                 }
-                Ok(Round::Done(self.answered(404, span, format!("there is no file {file}"))))
+                Ok(Round::Done(self.answered(404, span, format!("there is no file {}", in_tree(file).display()))))
             }
         }
     }
+}
+
+/// The path as the given tree is asked for it: relative to it where the server's own directory is not known.
+fn in_tree(file: &str) -> &Path {
+    let relative = file.strip_prefix(UNKNOWN_ROOT).map(|rest| rest.trim_start_matches('/'));
+    Path::new(relative.unwrap_or(file))
 }
 
 /// The path as far as there is anything, and one segment more: what lies behind is not part of the file (`ap_directory_walk`).
@@ -74,7 +81,7 @@ pub(super) fn existing_part(files: Option<Files<'_>>, file: &str) -> String {
     let mut end = 0;
     while let Some(at) = file[end + 1..].find('/') {
         let next = end + 1 + at;
-        if files(Path::new(&file[..next])) != Some(FileKind::Directory) && end > 0 {
+        if files(in_tree(&file[..next])) != Some(FileKind::Directory) && end > 0 {
             return file[..next].to_owned();
         }
         end = next;
