@@ -178,6 +178,9 @@ impl Following<'_> {
         if request.http_version == "1.0" {
             faults.push((version.or(here), "asks with HTTP/1.0, in which there is no upgrade".to_owned()));
         }
+        if request.target.contains(char::is_whitespace) {
+            faults.push((here, "the target holds blanks, which part it".to_owned()));
+        }
         if body.is_some() {
             faults.push((body, "sends a body, which a handshake does not have".to_owned()));
         }
