@@ -46,7 +46,7 @@ pub fn choose(gateway: &Gateway, patterns: &Patterns, socket: Socket, host: &str
 ///
 /// # Errors
 /// Where an address that decides cannot be known.
-pub fn default_site(gateway: &Gateway, socket: Socket) -> Known<Option<SiteId>> {
+pub(super) fn default_site(gateway: &Gateway, socket: Socket) -> Known<Option<SiteId>> {
     let candidates = listening(gateway, socket)?;
     let default = candidates.iter().find(|(_, _, listen)| listen.is_some_and(|listen| listen.default));
     Ok(default.or(candidates.first()).map(|(site, ..)| *site))

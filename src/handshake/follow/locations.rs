@@ -42,7 +42,6 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         captures: Vec::new(),
         route: None,
         handler: None,
-        in_if: false,
         internal: false,
         changed: false,
         in_location: true,
@@ -75,6 +74,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
 }
 
 /// A request on its way through one site.
+#[expect(clippy::struct_excessive_bools, reason = "the flags that nginx's own request has, each by itself")]
 pub(super) struct Following<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) gateway: &'a Gateway,
@@ -90,8 +90,6 @@ pub(super) struct Following<'a> {
     pub(super) route: Option<RouteId>,
     /// The route whose target makes the content: the location, or an `if` in it.
     pub(super) handler: Option<RouteId>,
-    /// Whether the settings of an `if` are in force.
-    pub(super) in_if: bool,
     /// Whether the request comes from within the server.
     pub(super) internal: bool,
     /// Whether a rewrite asks for another location (`uri_changed`).
@@ -147,7 +145,7 @@ pub(super) struct Outcome {
     pub(super) upstream_request: Option<UpstreamRequest>,
 }
 
-impl<'a> Following<'a> {
+impl Following<'_> {
     pub(super) fn note(&mut self, span: Option<Span>, message: String) {
         self.because.push(Because { span, message, culprit: false });
     }
@@ -335,7 +333,6 @@ impl<'a> Following<'a> {
         self.followed.scope = scope;
         self.route = route;
         self.handler = route;
-        self.in_if = false;
         self.changed = false;
         // Something unseen may do anything here, a `return` for one.
         match hidden(self.gateway.scopes.get(scope).open) {
