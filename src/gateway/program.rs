@@ -1,6 +1,6 @@
 //! What a level does to a request before anything answers it: nginx's rewrite phase, `try_files` and `limit_except`.
 
-use super::{Condition, RouteId, ScopeId, SymbolicId, TextId, Unknown};
+use super::{Condition, Proxy, RouteId, ScopeId, SymbolicId, TextId, Unknown};
 use crate::source::Span;
 
 /// What a site or a location does to a request that comes to it.
@@ -12,8 +12,9 @@ pub struct Program {
     pub try_files: Option<TryFiles>,
     /// The settings for all methods but a few.
     pub limit_except: Option<LimitExcept>,
-    /// Whether a request for the path without its final slash is sent to the one with it: something is passed on here.
-    pub adds_slash: bool,
+    /// Where requests would be passed to if nothing answered them before. It counts for what else a target means: that the path
+    /// without its final slash is sent to the one with it, for one.
+    pub beside: Option<Box<Proxy>>,
 }
 
 /// One step of the rewrite phase.

@@ -38,7 +38,8 @@ pub fn find_location(environment: &Environment<'_>, site: SiteId, path: &str) ->
     loop {
         let mut levels = vec![(start, false)];
         let mut at = start;
-        loop {
+        // Prefixes inside of a location with a pattern are never found: `ngx_http_init_static_location_trees` does not come there.
+        while start.is_none() {
             match static_level(gateway, site, at, path)? {
                 Level::Exactly(route) => return Ok(Found { route: Some(route), ..found }),
                 Level::Slash(route) => return Ok(Found { route: Some(route), adds_slash: true, ..found }),
@@ -109,7 +110,8 @@ fn static_level(gateway: &Gateway, site: SiteId, parent: Option<RouteId>, path: 
 /// Whether `name` is `path` with `/` appended and its location passes requests on, for which nginx redirects (`auto_redirect`).
 fn redirects_to(gateway: &Gateway, name: &[u8], path: &[u8], route: &Route) -> bool {
     let passes_on = || {
-        matches!(route.target, Target::Proxy(_)) || gateway.programs.get(&route.scope).is_some_and(|program| program.adds_slash)
+        matches!(route.target, Target::Proxy(_))
+            || gateway.programs.get(&route.scope).is_some_and(|program| program.beside.is_some())
     };
     name.strip_suffix(b"/") == Some(path) && passes_on()
 }

@@ -18,6 +18,9 @@ pub struct Patterns {
     compiled: RwLock<FxHashMap<Key, Option<Arc<Regex>>>>,
 }
 
+/// What named groups have captured, by name.
+pub(super) type Named = Vec<(String, String)>;
+
 /// A pattern and whether it ignores case.
 type Key = (TextId, bool);
 
@@ -50,8 +53,7 @@ impl Patterns {
     }
 
     /// What a pattern that is not interned captures in a name: by number, and by name.
-    #[must_use]
-    pub fn name_captures(&self, pattern: &str, text: &str) -> Option<(Vec<String>, Vec<(String, String)>)> {
+    pub(super) fn name_captures(&self, pattern: &str, text: &str) -> Option<(Vec<String>, Named)> {
         let regex = compile(pattern.as_bytes(), true)?;
         let captures = regex.captures(text).ok()??;
         let group = |number: usize| captures.get(number).map(|found| found.as_str().to_owned()).unwrap_or_default();

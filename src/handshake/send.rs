@@ -57,12 +57,12 @@ pub fn nginx_header_lines(environment: &Environment<'_>, scope: ScopeId, wanted:
     let mut lines = Vec::new();
     for entry in in_force.into_iter().flat_map(|level| gateway.scopes.own(level)) {
         match entry.assigned {
-            Assigned::Header { name, lower, value } if entry.property == Property::RequestHeader => {
-                if is_wanted(gateway.texts.get(lower)) {
-                    let value = environment.evaluate(value);
-                    let name = gateway.texts.show(name).into_owned();
-                    lines.push(HeaderLine { name, value, span: Some(entry.span), until: None });
-                }
+            Assigned::Header { name, lower, value }
+                if entry.property == Property::RequestHeader && is_wanted(gateway.texts.get(lower)) =>
+            {
+                let value = environment.evaluate(value);
+                let name = gateway.texts.show(name).into_owned();
+                lines.push(HeaderLine { name, value, span: Some(entry.span), until: None });
             }
             Assigned::Unknown(why) if entry.property == Property::RequestHeader => return Err(why),
             _ => {}

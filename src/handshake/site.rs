@@ -43,6 +43,16 @@ pub fn choose(gateway: &Gateway, patterns: &Patterns, socket: Socket, host: &str
     }
 }
 
+/// The site that a socket of nginx's belongs to before it is known which host is asked for: the default, else the first.
+///
+/// # Errors
+/// Where an address that decides cannot be known.
+pub(super) fn default_site(gateway: &Gateway, socket: Socket) -> Known<Option<SiteId>> {
+    let candidates = listening(gateway, socket)?;
+    let default = candidates.iter().find(|(_, _, listen)| listen.is_some_and(|listen| listen.default));
+    Ok(default.or(candidates.first()).map(|(site, ..)| *site))
+}
+
 /// A site that listens on the socket, with the directive that says so.
 type Candidate<'a> = (SiteId, &'a Site, Option<&'a Listen>);
 

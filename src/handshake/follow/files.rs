@@ -5,12 +5,12 @@ use std::path::Path;
 use super::FileKind;
 use super::locations::{Following, Next};
 use super::uri;
-use crate::gateway::{Assigned, Fallback, Known, Matcher, Property, TryFiles, Unknown};
+use crate::gateway::{Assigned, Fallback, Known, Matcher, Part, Property, TryFiles, Unknown};
 use crate::handshake::evaluate::Environment;
 use crate::source::Span;
 
 /// What every installation brings along below its own root; and what some do.
-const STOCK: (&str, &str) = ("/index.html", "/50x.html");
+const STOCK: (&str, &str) = ("index.html", "50x.html");
 
 /// Where the files of a location are: `root` or `alias`.
 #[derive(Clone, Debug)]
@@ -49,8 +49,11 @@ impl Place {
             let span = Some(entry.span);
             return match entry.assigned {
                 Assigned::Text(root) => {
-                    let root = environment.evaluate(root)?;
-                    let root = root.strip_suffix('/').map(str::to_owned).unwrap_or(root);
+                    // A final slash is dropped where it is written, not where it comes from a variable.
+                    let parts = environment.parts(root)?;
+                    let written = matches!(parts.last(), Some((Part::Text(_), _)));
+                    let root: String = parts.into_iter().map(|(_, text)| text).collect();
+                    let root = root.strip_suffix('/').filter(|_| written).map(str::to_owned).unwrap_or(root);
                     Ok(Self { root, replaced: Replaced::Nothing, span })
                 }
                 Assigned::Alias(root) => {
@@ -92,14 +95,28 @@ impl Following<'_> {
         let stock = || match path {
             _ if place.span.is_some() => None,
             "/" => Some(FileKind::Directory),
-            path => (path == STOCK.0).then_some(FileKind::File),
+            path => (path.trim_start_matches('/') == STOCK.0).then_some(FileKind::File),
         };
-        (self.files)(Path::new(&file)).or_else(stock)
+        let file = Path::new(&file);
+        // A relative one lies below the directory that the server was built for, not in the given tree.
+        Some(file).filter(|file| file.is_absolute()).and_then(self.files).or_else(stock)
+    }
+
+    /// Whether an alias has lost what it replaces: the path was rewritten (`ngx_http_map_uri_to_path`).
+    fn is_lost(&mut self, place: &Place) -> bool {
+        let lost = !self.in_location && !matches!(place.replaced, Replaced::Nothing);
+        if lost {
+            self.note(place.span, "an alias cannot be used for a path that was rewritten".to_owned());
+        }
+        lost
     }
 
     /// `ngx_http_try_files_handler`.
     pub(super) fn try_files(&mut self, try_files: &TryFiles) -> Known<Option<Next>> {
         let place = Place::of(&self.environment())?;
+        if self.is_lost(&place) {
+            return Ok(Some(Next::Status(500)));
+        }
         // The location's own part, which an alias replaces, is taken off where variables have put it there.
         let own = match place.replaced {
             Replaced::Prefix(length) => self.request.path.get(..length).unwrap_or_default().to_owned(),
@@ -118,6 +135,13 @@ impl Following<'_> {
         for (path, directory) in paths {
             // A directory is asked for without its slash; nothing is left of the root's.
             let path = if path.is_empty() { "/".to_owned() } else { path };
+            if let (Replaced::Everything, Some(span)) = (place.replaced, place.span) {
+                // Behind an alias that stands for the whole path, names are looked for below it.
+                if (self.files)(Path::new(&format!("{}{path}", place.root))).is_some() {
+                    return Err(Unknown::Unmodelled(span));
+                }
+                continue;
+            }
             if self.look(&place, &path) == Some(if directory { FileKind::Directory } else { FileKind::File }) {
                 self.note(Some(try_files.span), format!("`{}` is there", place.path(&path)));
                 self.request.path = path;
@@ -149,12 +173,15 @@ impl Following<'_> {
             return Ok(Next::Status(405));
         }
         let place = Place::of(&self.environment())?;
+        if self.is_lost(&place) {
+            return Ok(Next::Status(500));
+        }
         let path = self.request.path.clone();
         let at = place.span.or(Some(span));
         if path.ends_with('/') {
             return self.directory(&place, &path, at);
         }
-        if place.span.is_none() && path == STOCK.1 {
+        if place.span.is_none() && path.trim_start_matches('/') == STOCK.1 {
             return Err(Unknown::Environment);
         }
         let shown = place.path(&path);
@@ -169,7 +196,7 @@ impl Following<'_> {
             }
             Some(FileKind::Directory) => {
                 self.note(at, format!("`{shown}` is a directory: the client is sent to its name with a slash"));
-                self.location = Some(self.with_query(&format!("{path}/")));
+                self.location = Some(self.with_query(&format!("{}/", uri::escape_path(&path))));
                 Next::Status(301)
             }
             None => {

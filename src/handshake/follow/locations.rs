@@ -7,6 +7,7 @@ use crate::facts::View;
 use crate::gateway::{Assigned, Gateway, Known, Matcher, Property, RouteId, ScopeId, SiteId, Speaks, Target, Unknown, Version};
 use crate::handshake::evaluate::{Environment, Followed};
 use crate::handshake::request::Request;
+use crate::handshake::site::default_site;
 use crate::handshake::{Because, Chosen, UpstreamRequest, Verdict, Walk, find_location};
 use crate::source::Span;
 
@@ -41,7 +42,6 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         captures: Vec::new(),
         route: None,
         handler: None,
-        in_if: false,
         internal: false,
         changed: false,
         in_location: true,
@@ -74,6 +74,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
 }
 
 /// A request on its way through one site.
+#[expect(clippy::struct_excessive_bools, reason = "the flags that nginx's own request has, each by itself")]
 pub(super) struct Following<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) gateway: &'a Gateway,
@@ -89,8 +90,6 @@ pub(super) struct Following<'a> {
     pub(super) route: Option<RouteId>,
     /// The route whose target makes the content: the location, or an `if` in it.
     pub(super) handler: Option<RouteId>,
-    /// Whether the settings of an `if` are in force.
-    pub(super) in_if: bool,
     /// Whether the request comes from within the server.
     pub(super) internal: bool,
     /// Whether a rewrite asks for another location (`uri_changed`).
@@ -146,7 +145,7 @@ pub(super) struct Outcome {
     pub(super) upstream_request: Option<UpstreamRequest>,
 }
 
-impl<'a> Following<'a> {
+impl Following<'_> {
     pub(super) fn note(&mut self, span: Option<Span>, message: String) {
         self.because.push(Because { span, message, culprit: false });
     }
@@ -241,18 +240,25 @@ impl<'a> Following<'a> {
             }
             _ => {}
         }
+        // The request line and the head are read with the settings of the socket's default site.
+        let own_scope = self.followed.scope;
+        if let Some(default) = default_site(gateway, self.client.socket)? {
+            self.followed.scope = gateway.site(default).scope;
+        }
+        let merge = self.is_on(Property::MergeSlashes, true)?;
+        let (longest, longest_span) = self.number(Property::LongestLine)?.unwrap_or((LONGEST_LINE, None));
+        self.followed.scope = own_scope;
         if let Some((most, span)) = self.number(Property::MaxHeaders)?
             && self.request.headers.len() as u64 > most
         {
             self.note(span, format!("takes {most} headers, and the handshake has {}", self.request.headers.len()));
             return Ok(Next::Status(400));
         }
-        let (longest, span) = self.number(Property::LongestLine)?.unwrap_or((LONGEST_LINE, None));
         // A line, its `: ` and its end must fit (`ngx_http_alloc_large_header_buffer`).
         if let Some((name, _)) = self.request.headers.iter().find(|(name, value)| (name.len() + value.len()) as u64 + 4 > longest)
         {
             let message = format!("the client's {name} is longer than the {longest} bytes that a line may have");
-            self.note(span, message);
+            self.note(longest_span, message);
             return Ok(Next::Status(494));
         }
         if self.request.tls
@@ -261,7 +267,6 @@ impl<'a> Following<'a> {
             self.note(span, "a client's certificate is asked for".to_owned());
             return Ok(Next::Status(496));
         }
-        let merge = self.is_on(Property::MergeSlashes, true)?;
         let Some(target) = uri::parse(&self.request.sent_target(), merge) else {
             self.note(chosen.listen, "the target is not valid".to_owned());
             return Ok(Next::Status(400));
@@ -329,7 +334,6 @@ impl<'a> Following<'a> {
         self.followed.scope = scope;
         self.route = route;
         self.handler = route;
-        self.in_if = false;
         self.changed = false;
         // Something unseen may do anything here, a `return` for one.
         match hidden(self.gateway.scopes.get(scope).open) {
@@ -384,7 +388,9 @@ impl<'a> Following<'a> {
             return;
         }
         self.followed.scope = limit.scope;
-        self.handler = limit.route.or(self.route);
+        // Only what passes requests on is inherited from the location (`ngx_http_proxy_merge_loc_conf`, `lmt_excpt`).
+        let passes_on = |route: &RouteId| matches!(gateway.route(*route).target, Target::Proxy(_));
+        self.handler = limit.route.or(self.route.filter(passes_on));
         self.note(Some(limit.span), format!("counts for {}", self.request.method));
     }
 

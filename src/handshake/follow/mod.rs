@@ -6,6 +6,8 @@ mod locations;
 mod mappings;
 mod pass;
 mod rewrite;
+#[cfg(test)]
+mod tests;
 mod uri;
 mod variables;
 

@@ -45,7 +45,7 @@ impl Following<'_> {
             return Ok(Next::End(Outcome { verdict: Verdict::ForwardedPlain, upstream_request: None }));
         }
         self.note(Some(proxy.span), format!("passed on by {}, with the client's headers", proxy.protocol.scheme()));
-        if let Some(next) = self.impatient(proxy)? {
+        if let Some(next) = self.impatient(proxy) {
             return Ok(next);
         }
         if !self.asks_for_upgrade() {
@@ -88,7 +88,7 @@ impl Following<'_> {
             headers: sent(&lines, body.as_ref().map(|(body, _)| body.len())),
         };
         self.note(Some(proxy.span), format!("passed on as {} {} HTTP/{}", request.method, request.target, request.http_version));
-        if let Some(next) = self.impatient(proxy)? {
+        if let Some(next) = self.impatient(proxy) {
             self.sent = Some(request);
             return Ok(next);
         }
@@ -141,13 +141,13 @@ impl Following<'_> {
     }
 
     /// A read timeout of nothing: every answer comes too late.
-    fn impatient(&mut self, proxy: &Proxy) -> Known<Option<Next>> {
+    fn impatient(&mut self, proxy: &Proxy) -> Option<Next> {
         match nginx_read_timeout(self.gateway, self.followed.scope, proxy) {
             Ok(Setting { value: Millis(0), origin }) => {
                 self.blame(origin.span(), "waits no time at all for an answer".to_owned());
-                Ok(Some(self.bad_gateway(504)))
+                Some(self.bad_gateway(504))
             }
-            _ => Ok(None),
+            _ => None,
         }
     }
 
@@ -177,6 +177,9 @@ impl Following<'_> {
         }
         if request.http_version == "1.0" {
             faults.push((version.or(here), "asks with HTTP/1.0, in which there is no upgrade".to_owned()));
+        }
+        if request.target.contains(char::is_whitespace) {
+            faults.push((here, "the target holds blanks, which part it".to_owned()));
         }
         if body.is_some() {
             faults.push((body, "sends a body, which a handshake does not have".to_owned()));
@@ -341,7 +344,7 @@ fn as_received(lines: Vec<HeaderLine>) -> Vec<HeaderLine> {
     for line in lines {
         let plain = !line.name.contains([':', '\r', '\n']);
         match &line.value {
-            Ok(value) if !(plain && value.trim() == value && !value.contains('\n')) && !value.is_empty() => {
+            Ok(value) if !value.is_empty() && (!plain || value.trim() != value || value.contains('\n')) => {
                 for text in format!("{}: {value}", line.name).lines() {
                     let (name, value) = text.split_once(':').unwrap_or((text, ""));
                     let value = Ok(value.trim().to_owned());

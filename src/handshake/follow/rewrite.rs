@@ -56,7 +56,7 @@ impl Following<'_> {
                         Then::Last | Then::Redirect(_) => return Ok(None),
                     }
                 }
-                Act::Return { status, text } => return self.answered(step.span, status, text).map(Some),
+                Act::Return { status, text } => return Ok(Some(self.answered(step.span, status, text))),
                 Act::Break => {
                     if std::mem::take(&mut self.changed) {
                         self.in_location = false;
@@ -104,7 +104,6 @@ impl Following<'_> {
     fn enter_if(&mut self, scope: Option<ScopeId>, own: Option<RouteId>, span: Span) -> Known<()> {
         let Some(scope) = scope else { return Ok(()) };
         self.followed.scope = scope;
-        self.in_if = true;
         match own {
             Some(route) => self.handler = Some(route),
             // Another `if` has passed the request on; this one passes it to what its location names, or to nothing.
@@ -164,9 +163,9 @@ impl Following<'_> {
     }
 
     /// `ngx_http_script_return_code`.
-    fn answered(&mut self, span: Span, status: u16, text: Option<SymbolicId>) -> Known<Next> {
+    fn answered(&mut self, span: Span, status: u16, text: Option<SymbolicId>) -> Next {
         self.note(Some(span), format!("answers {status}"));
-        Ok(match (status, text) {
+        match (status, text) {
             (444, None) => Next::Answer(444),
             (301..=303 | 307 | 308, text) => {
                 // Where the client is sent may depend on the moment; that it is sent does not.
@@ -178,6 +177,6 @@ impl Following<'_> {
             }
             (..400, _) | (_, Some(_)) => Next::Answer(status),
             _ => Next::Status(status),
-        })
+        }
     }
 }

@@ -22,8 +22,14 @@ impl Environment<'_> {
             "connection_requests" => "1".to_owned(),
             "limit_rate" => "0".to_owned(),
             "pipe" => ".".to_owned(),
-            "http2" | "http3" | "remote_user" | "request_body" | "request_body_file" | "request_completion" => String::new(),
-            "proxy_protocol_addr" | "proxy_protocol_port" => String::new(),
+            "http2"
+            | "http3"
+            | "remote_user"
+            | "request_body"
+            | "request_body_file"
+            | "request_completion"
+            | "proxy_protocol_addr"
+            | "proxy_protocol_port" => String::new(),
             _ => match name.split_once('_') {
                 Some(("cookie", cookie)) => cookie_of(&header("cookie"), cookie),
                 // Nothing was asked and nothing sent by now.

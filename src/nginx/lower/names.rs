@@ -61,11 +61,10 @@ impl Names {
     fn define(&mut self, line: Line<'_>) {
         let name = line.name();
         let argument = match name {
-            b"map" | b"split_clients" => line.word(1),
+            b"map" | b"split_clients" | b"keyval" => line.word(1),
             b"geo" => line.words().last(),
             b"server_name" | b"location" | b"rewrite" | b"if" => return self.captures(line),
             // `include`, `proxy_pass`, `listen` …: most lines define nothing, and say so by their name.
-            b"keyval" => line.word(1),
             _ if name.ends_with(b"set") || name.starts_with(b"set_") || name == b"js_var" => line.word(0),
             [b'~', ..] => return self.captures_of(line.name_word()),
             // `geoip2 file { $country … }`.

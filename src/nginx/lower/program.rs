@@ -3,7 +3,7 @@
 use super::line::{Line, Word};
 use super::site::returned_status;
 use super::{Level, Lowerer};
-use crate::gateway::{Act, Candidate, Fallback, LimitExcept, Program, RouteId, ScopeId, Step, Then, TryFiles, Unknown};
+use crate::gateway::{Act, Candidate, Fallback, LimitExcept, Program, RouteId, ScopeId, Step, Target, Then, TryFiles, Unknown};
 use crate::nginx::values;
 
 impl Lowerer<'_> {
@@ -72,6 +72,17 @@ impl Lowerer<'_> {
         let (Some(scope), Some(owner)) = (outside.next(), outside.next()) else { return };
         let methods = line.words().map(|word| self.gateway.texts.intern(&word.value().to_ascii_uppercase())).collect();
         self.program(owner).limit_except = Some(LimitExcept { span: line.span(), methods, scope, route: Some(route) });
+    }
+
+    /// What is answered before anything is passed on counts for the methods of a `limit_except` only: ends the location `route`.
+    pub(super) fn end_location(&mut self, route: RouteId) {
+        let place = &mut self.gateway.routes[route.0 as usize];
+        if let Some(program) = self.gateway.programs.get_mut(&place.scope)
+            && program.limit_except.is_some()
+            && let Some(proxy) = program.beside.take()
+        {
+            place.target = Target::Proxy(*proxy);
+        }
     }
 
     /// Whether nothing before this line keeps a `return` of its level from being reached.

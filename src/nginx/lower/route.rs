@@ -86,13 +86,12 @@ impl Lowerer<'_> {
             Target::Answer { .. } => Weight::Answer,
             _ => Weight::Content,
         };
-        let scope = self.gateway.routes[route.0 as usize].scope;
-        // Whichever counts, a `…_pass` makes the server append a missing final slash (`auto_redirect`).
-        if weight.max(present) == Weight::Answer && weight.min(present) == Weight::Content {
-            self.program(scope).adds_slash = true;
-        }
-        if weight > present {
-            self.gateway.routes[route.0 as usize].target = target;
+        let place = &mut self.gateway.routes[route.0 as usize];
+        let scope = place.scope;
+        let other = if weight > present { std::mem::replace(&mut place.target, target) } else { target };
+        // What is answered before it leaves a `…_pass` its other meanings.
+        if let (Target::Proxy(proxy), Weight::Answer) = (other, weight.max(present)) {
+            self.program(scope).beside = Some(Box::new(proxy));
         }
         true
     }

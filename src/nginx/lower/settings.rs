@@ -139,6 +139,7 @@ impl<'a> Lowerer<'a> {
     }
 
     /// A number of bytes. One that the server refuses is told elsewhere; variables decide at run time.
+    #[expect(clippy::unused_self, reason = "called as the others are")]
     fn size(&mut self, line: Line<'_>) -> Option<Assigned> {
         let value = line.word(0)?.value();
         Some(values::size(&value).map_or(Assigned::Unknown(Unknown::Runtime), Assigned::Number))

@@ -58,20 +58,20 @@ impl Lowerer<'_> {
             let nothing = self.literal(b"");
             return condition(nothing, Err(Unknown::Environment), false);
         };
-        if let ([_, (operand, path)], Some(test), negated) = (words.as_slice(), file_test(value), value.starts_with(b"!")) {
+        if let ([_, (operand, path)], Some(kind), negated) = (words.as_slice(), file_test(value), value.starts_with(b"!")) {
             let path = self.symbolic_of(*operand, path);
-            return condition(path, Ok(Test::File(test)), negated);
+            return condition(path, Ok(Test::File(kind)), negated);
         }
         let subject: SymbolicId = self.symbolic_of(*first, value);
         match words.get(1..).unwrap_or_default() {
             [] if first.text.contains(&b'$') => condition(subject, Ok(Test::IsSet), false),
-            [(_, operator), (operand, text)] => {
+            [(_, operator), (operand, right)] => {
                 let (negated, operator) = operator.strip_prefix(b"!").map_or((false, operator.as_slice()), |rest| (true, rest));
                 let test = match operator {
                     _ if operand.is_holed() => Err(Unknown::TemplateHole(operand.span)),
-                    b"=" => Ok(Test::Same(self.symbolic_of(*operand, text))),
-                    b"~" => Ok(Test::Pattern { pattern: self.gateway.texts.intern(text), ignore_case: false }),
-                    b"~*" => Ok(Test::Pattern { pattern: self.gateway.texts.intern(text), ignore_case: true }),
+                    b"=" => Ok(Test::Same(self.symbolic_of(*operand, right))),
+                    b"~" => Ok(Test::Pattern { pattern: self.gateway.texts.intern(right), ignore_case: false }),
+                    b"~*" => Ok(Test::Pattern { pattern: self.gateway.texts.intern(right), ignore_case: true }),
                     _ => Err(Unknown::Environment),
                 };
                 condition(subject, test, negated)

@@ -218,7 +218,7 @@ fn a_return_that_may_not_be_reached_leaves_the_target() {
         let (_, gateway) = lowered(&format!("http {{ server {{ location /a/ {{ {inside} }} }} }}"));
         (
             gateway.routes[0].target.clone(),
-            gateway.programs.get(&gateway.routes[0].scope).is_some_and(|program| program.adds_slash),
+            gateway.programs.get(&gateway.routes[0].scope).is_some_and(|program| program.beside.is_some()),
         )
     };
     let always = target("proxy_pass http://b; return 403;");

@@ -451,6 +451,7 @@ impl<'a> Lowerer<'a> {
                 }
                 self.end_condition(level.opened_by, level.scope, own);
             }
+            Context::Location(route) => self.end_location(route),
             Context::ServerIf => self.end_condition(level.opened_by, None, None),
             _ => {}
         }
