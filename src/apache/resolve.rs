@@ -11,7 +11,7 @@ use super::include::{Included, ServerRoot, include};
 use super::macros::{Macros, Use};
 use super::statement::{Expanded, Kind, Statement, Word};
 use super::words::{joined, next_word};
-use crate::gateway::{Modules, Remark, RemarkKind, Unknown, Version};
+use crate::gateway::{Fault, Modules, Refusal, Remark, RemarkKind, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, Shape, TokenId, TokenKind};
@@ -33,6 +33,8 @@ pub struct Resolved {
     pub sources: Vec<SourceId>,
     /// What came to light: missing includes, what httpd refuses.
     pub remarks: Vec<Remark>,
+    /// What httpd refuses while it reads files and sections.
+    pub refusals: Vec<Refusal>,
     /// The modules seen to be loaded.
     pub modules: Modules,
     /// Set where lines may be in effect that are not here.
@@ -444,7 +446,7 @@ impl Reader {
     }
 
     fn refuse(&mut self, span: Span, reason: String) {
-        self.resolved.remarks.push(Remark { span, labels: Vec::new(), kind: RemarkKind::Syntax { reason } });
+        self.resolved.refusals.push(Refusal::new(span, Fault::Syntax, reason));
     }
 }
 

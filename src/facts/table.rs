@@ -146,7 +146,7 @@ pub static FACTS: &[Definition] = &[
         others::noted,
         "What was noted about the directive: `syntax`, `include-missing`, `undefined-variable` or `unit-ignored`.",
     ),
-    fact("syntax.reason", Directive, Text, others::syntax_reason, "Why the server refuses the file here, in its own words."),
+    fact("refused.message", Directive, Text, others::refusal_message, "Why the server refuses to start with this, in its own words."),
     fact("include.path", Directive, Text, others::include_path, "What a failed include names, as written."),
     fact(
         "include.inside",

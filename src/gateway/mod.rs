@@ -2,6 +2,7 @@
 //!
 //! `nginx` and `apache` lower their trees into it; `handshake` follows requests through it; `facts` read it. It knows neither syntax.
 
+mod refusal;
 mod remark;
 mod rewrite;
 mod route;
@@ -13,6 +14,7 @@ mod text;
 mod unknown;
 mod upstream;
 
+pub use refusal::{Fault, Refusal};
 pub use remark::{Remark, RemarkKind};
 pub use rewrite::{Action, Condition, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, Signal, SignalKind, Target};
@@ -59,6 +61,10 @@ pub struct Gateway {
     pub modules: Modules,
     /// What reading the configuration brought to light.
     pub remarks: Vec<Remark>,
+    /// What the server refuses when it starts, in the order in which it meets it: it reports the first.
+    pub refusals: Vec<Refusal>,
+    /// Set where the server may refuse to start for something that cannot be judged here: a directive that only a module of others has.
+    pub doubt: Option<Unknown>,
 }
 
 /// A request header that the server sets by itself unless the configuration does.
@@ -91,6 +97,8 @@ impl Gateway {
             default_headers: Vec::new(),
             modules: Modules::default(),
             remarks: Vec::new(),
+            refusals: Vec::new(),
+            doubt: None,
         }
     }
 

@@ -6,7 +6,7 @@ use super::symbols::{literal, unknown};
 use super::worker::read_seconds;
 use crate::apache::statement::Statement;
 use crate::apache::values::{address, switch};
-use crate::gateway::{Assigned, Entry, Listen, Matcher, Name, Property, RemarkKind, Target};
+use crate::gateway::{Assigned, Entry, Listen, Matcher, Fault, Name, Property, Refusal, Target};
 use crate::source::Span;
 
 use super::mapping::Mapping;
@@ -147,13 +147,15 @@ impl Lowerer<'_> {
         for &source in &self.resolved.sources {
             for error in self.store.tree(source).errors() {
                 let span = Span::new(source, error.start, error.end);
-                self.gateway.remark(span, RemarkKind::Syntax { reason: error.message.clone() });
-                if let (Some((start, end, label)), Some(remark)) = (error.related, self.gateway.remarks.last_mut()) {
-                    remark.labels.push((Span::new(source, start, end), label.to_owned()));
+                let mut refusal = Refusal::new(span, Fault::Syntax, error.message.clone());
+                if let Some((start, end, label)) = error.related {
+                    refusal.labels.push((Span::new(source, start, end), label.to_owned()));
                 }
+                self.gateway.refusals.push(refusal);
             }
         }
         self.gateway.remarks.extend(self.resolved.remarks.iter().cloned());
+        self.gateway.refusals.extend(self.resolved.refusals.iter().cloned());
     }
 }
 

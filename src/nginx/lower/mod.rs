@@ -2,7 +2,7 @@
 //!
 //! One walk over the directives with includes expanded in place. Blocks and included files being read stand on explicit stacks.
 
-mod line;
+pub(super) mod line;
 mod map;
 mod names;
 mod route;
@@ -23,8 +23,10 @@ use self::line::Line;
 use self::map::OpenMap;
 use self::names::Names;
 use super::Resolved;
+use super::refuse::refuse;
+pub(super) use names::variables_from;
 use crate::gateway::{
-    Condition, DefaultHeader, Gateway, Matcher, Part, Remark, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site,
+    Condition, DefaultHeader, Gateway, Matcher, Part, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site,
     SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
 };
 use crate::project::{Root, Store};
@@ -54,7 +56,7 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
     lowerer.default_headers();
     lowerer.begin(root);
     lowerer.walk();
-    lowerer.finish()
+    lowerer.finish(root)
 }
 
 /// How many directives may be visited: every one of every file, and as many again for files that are included by several. A file
@@ -195,18 +197,10 @@ impl Lowerer<'_> {
     }
 
     /// What can only be said when everything is read.
-    fn finish(mut self) -> Gateway {
+    fn finish(mut self, root: &Root) -> Gateway {
         self.link_upstreams();
         self.names.complete(&mut self.gateway);
         let gateway = &mut self.gateway;
-        for &source in &self.resolved.sources {
-            for error in self.store.tree(source).errors() {
-                let labels =
-                    error.related.iter().map(|&(start, end, what)| (Span::new(source, start, end), what.to_owned())).collect();
-                let kind = RemarkKind::Syntax { reason: error.message.clone() };
-                gateway.remarks.push(Remark { span: Span::new(source, error.start, error.end), labels, kind });
-            }
-        }
         for problem in &self.resolved.problems {
             gateway.remarks.push(problem.clone());
             if matches!(problem.kind, RemarkKind::IncludeMissing { .. }) {
@@ -220,6 +214,7 @@ impl Lowerer<'_> {
         // A file that is included twice is remarked upon once.
         gateway.remarks.sort_by_key(|remark| remark.span);
         gateway.remarks.dedup();
+        refuse(gateway, self.store, root, self.resolved, budget(self.store, self.resolved));
         self.gateway
     }
 

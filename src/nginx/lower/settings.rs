@@ -2,8 +2,11 @@
 
 use super::Lowerer;
 use super::line::Line;
-use crate::gateway::{Assigned, Entry, Property, RemarkKind, Unknown, Version};
+use crate::gateway::{Assigned, Entry, Property, Unknown, Version};
 use crate::nginx::values::{self, Resolution};
+
+/// The server does not start with such a value, so nothing that depends on it is known.
+const REFUSED: Assigned = Assigned::Unknown(Unknown::Environment);
 
 impl Lowerer<'_> {
     /// The setting that a directive makes, where it makes one that is modelled.
@@ -48,43 +51,21 @@ impl Lowerer<'_> {
             b"1.0" => Some(Assigned::Version(Version::new(1, 0, 0))),
             b"1.1" => Some(Assigned::Version(Version::new(1, 1, 0))),
             b"2" => Some(Assigned::Version(Version::new(2, 0, 0))),
-            other => {
-                let reason = format!("invalid value \"{}\"", String::from_utf8_lossy(other));
-                Some(self.refused(line, reason))
-            }
+            _ => Some(REFUSED),
         }
     }
 
     fn timeout(&mut self, line: Line<'_>) -> Option<Assigned> {
         let duration = values::duration(&line.word(0)?.value(), Resolution::Milliseconds);
-        Some(duration.map_or_else(
-            || {
-                let reason = format!("\"{}\" directive invalid value", String::from_utf8_lossy(line.name()));
-                self.refused(line, reason)
-            },
-            Assigned::Duration,
-        ))
+        Some(duration.map_or(REFUSED, Assigned::Duration))
     }
 
     fn flag(&mut self, line: Line<'_>) -> Option<Assigned> {
         let value = line.word(0)?.value();
-        Some(values::flag(&value).map_or_else(
-            || {
-                let (value, name) = (String::from_utf8_lossy(&value), String::from_utf8_lossy(line.name()));
-                let reason = format!("invalid value \"{value}\" in \"{name}\" directive, it must be \"on\" or \"off\"");
-                self.refused(line, reason)
-            },
-            Assigned::Flag,
-        ))
+        Some(values::flag(&value).map_or(REFUSED, Assigned::Flag))
     }
 
     fn text(&mut self, line: Line<'_>) -> Option<Assigned> {
         line.word(0).map(|word| Assigned::Text(self.symbolic(word)))
-    }
-
-    /// The server does not start with this value, so nothing that depends on it is known.
-    fn refused(&mut self, line: Line<'_>, reason: String) -> Assigned {
-        self.gateway.remark(line.span(), RemarkKind::Syntax { reason });
-        Assigned::Unknown(Unknown::Environment)
     }
 }
