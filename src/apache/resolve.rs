@@ -1,5 +1,6 @@
 //! The configuration phase: includes, definitions, conditions and macros carried out, leaving the lines that are in effect.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -33,6 +34,8 @@ pub struct Resolved {
     pub sources: Vec<SourceId>,
     /// What came to light: missing includes, what httpd refuses.
     pub remarks: Vec<Remark>,
+    /// The lines, by place in `statements`, that are in effect only if a condition holds which cannot be decided.
+    pub(super) assumed: Vec<Range<usize>>,
     /// What httpd refuses while it reads files and sections.
     pub refusals: Vec<Refusal>,
     /// The modules seen to be loaded.
@@ -85,6 +88,8 @@ enum FrameKind {
     Section(usize),
     /// A condition that holds.
     Transparent,
+    /// The inside of a condition that cannot be decided, with the number of lines in effect before it.
+    Assumed(usize),
 }
 
 /// What is carried out at once.
@@ -256,6 +261,9 @@ impl Reader {
         if let Some(around) = self.frames.last_mut() {
             around.passed = frame.passed;
         }
+        if let FrameKind::Assumed(begin) = frame.kind {
+            self.resolved.assumed.push(begin..self.resolved.statements.len());
+        }
         if let FrameKind::Section(begin) = frame.kind {
             let begin = self.resolved.statements[begin];
             self.resolved.statements.push(Statement { kind: Kind::End, ..begin });
@@ -335,8 +343,16 @@ impl Reader {
             ReadTime::Macro => return self.macros.define(&words, statement.source, statement.directive),
             ReadTime::UndefMacro => return self.macros.undefine(first),
             ReadTime::Use => return self.use_macro(store, &words, span),
-            // `Error` stops httpd with the author's own words; what it guards is no matter of ours.
-            ReadTime::Error => return,
+            // `Error` stops httpd with the author's own words.
+            ReadTime::Error => {
+                let words: Vec<_> = words.iter().map(|word| String::from_utf8_lossy(word)).collect();
+                let refusal = Refusal::new(span, Fault::Missing, words.join(" "));
+                // Under a condition that cannot be decided it may well not be met.
+                if !self.frames.iter().any(|frame| matches!(frame.kind, FrameKind::Assumed(_))) {
+                    self.resolved.refusals.push(refusal);
+                }
+                return;
+            }
             _ if unknown.is_some() => Outcome::Assumed,
             ReadTime::IfModule => {
                 let outcome = condition::if_module(first, &self.resolved.modules, self.absence != Absence::Unknown);
@@ -353,7 +369,11 @@ impl Reader {
             ReadTime::IfKnown => condition::if_known(first),
         };
         if outcome != Outcome::False {
-            self.enter(store, statement.directive, FrameKind::Transparent);
+            let kind = match outcome {
+                Outcome::Assumed => FrameKind::Assumed(self.resolved.statements.len()),
+                _ => FrameKind::Transparent,
+            };
+            self.enter(store, statement.directive, kind);
         }
     }
 

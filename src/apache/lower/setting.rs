@@ -6,7 +6,7 @@ use super::symbols::{literal, unknown};
 use super::worker::read_seconds;
 use crate::apache::statement::Statement;
 use crate::apache::values::{address, switch};
-use crate::gateway::{Assigned, Entry, Listen, Matcher, Fault, Name, Property, Refusal, Target};
+use crate::gateway::{Assigned, Entry, Listen, Matcher, Name, Property, Target};
 use crate::source::Span;
 
 use super::mapping::Mapping;
@@ -144,18 +144,7 @@ impl Lowerer<'_> {
 
     /// What the parser and the configuration phase found.
     pub(super) fn remarks(&mut self) {
-        for &source in &self.resolved.sources {
-            for error in self.store.tree(source).errors() {
-                let span = Span::new(source, error.start, error.end);
-                let mut refusal = Refusal::new(span, Fault::Syntax, error.message.clone());
-                if let Some((start, end, label)) = error.related {
-                    refusal.labels.push((Span::new(source, start, end), label.to_owned()));
-                }
-                self.gateway.refusals.push(refusal);
-            }
-        }
         self.gateway.remarks.extend(self.resolved.remarks.iter().cloned());
-        self.gateway.refusals.extend(self.resolved.refusals.iter().cloned());
     }
 }
 
