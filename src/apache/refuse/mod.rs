@@ -50,7 +50,7 @@ pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved
 
 /// What httpd meets while it reads the files.
 fn reading(gateway: &Gateway, store: &Store, resolved: &Resolved) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
+    let mut refusals = resolved.refusals.clone();
     for &source in &resolved.sources {
         for error in store.tree(source).errors() {
             let mut refusal = Refusal::new(Span::new(source, error.start, error.end), Fault::Syntax, error.message.clone());
@@ -60,17 +60,15 @@ fn reading(gateway: &Gateway, store: &Store, resolved: &Resolved) -> Vec<Refusal
             refusals.push(refusal);
         }
     }
-    refusals.extend(resolved.refusals.iter().cloned());
     for remark in &gateway.remarks {
         if let RemarkKind::IncludeMissing { path, inside: true } = &remark.kind {
             let message = format!("Could not open configuration file {path}: No such file or directory");
             refusals.push(Refusal::new(remark.span, Fault::Include, message));
         }
     }
-    // Within one file httpd meets them from top to bottom.
-    refusals.sort_by(|one, other| {
-        if one.span.source == other.span.source { one.span.start.cmp(&other.span.start) } else { std::cmp::Ordering::Equal }
-    });
+    if let Some(span) = resolved.macros.filter(|_| gateway.modules.has("macro") == Some(false)) {
+        refusals.push(Refusal::new(span, Fault::UnknownDirective, invalid_command(b"Macro", true)));
+    }
     refusals
 }
 
@@ -207,6 +205,7 @@ impl<'a> Checker<'a> {
             "RewriteCond" => self.rewrite_cond(line),
             "Header" | "RequestHeader" => header::check(line),
             "Listen" => self.listen(line),
+            "If" | "ElseIf" => server::condition(line),
             "ServerName" => server::name(line),
             "VirtualHost" => server::virtual_host(line),
             "ProxyVia" => one_of(line, &["off", "on", "full", "block"]),

@@ -44,3 +44,21 @@ pub(super) fn virtual_host(line: &Line<'_>) -> Result<(), Refused> {
     }
     Ok(())
 }
+
+/// What an expression lacks, as far as it shows without parsing it (`ap_expr_parse_cmd`).
+pub(super) fn condition(line: &Line<'_>) -> Result<(), Refused> {
+    let refused = |reason: &str| Err((Fault::Value, format!("Cannot parse condition clause: {reason}")));
+    let Some(word) = line.words.first() else { return Ok(()) };
+    let text = String::from_utf8_lossy(&word.value);
+    if text.rfind("%{").is_some_and(|open| !text[open..].contains('}')) && !text.contains(['\'', '#']) {
+        return refused("Unterminated string or variable");
+    }
+    // A bare word can only be a function's name.
+    let operand = ["==", "!="].iter().find_map(|operator| text.rsplit_once(operator)).map(|(_, operand)| operand.trim());
+    if operand.is_some_and(|operand| {
+        operand.starts_with(|first: char| first.is_ascii_alphabetic()) && operand.chars().all(|rest| rest.is_ascii_alphanumeric() || rest == '_')
+    }) {
+        return refused("syntax error, unexpected $end, expecting '('");
+    }
+    Ok(())
+}
