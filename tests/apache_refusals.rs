@@ -49,9 +49,18 @@ fn what_real_servers_refuse_is_refused_and_nothing_else() {
             if let Some(message) = outcome.strip_prefix("refuses: ") {
                 refused += 1;
                 match first {
-                    Some(first) if message.starts_with(&first.message.replace(&format!("{}/", case.display()), "").replace('\n', "\\n").replace('\t', "\\t")) => told += 1,
+                    Some(first)
+                        if message.starts_with(
+                            &first.message.replace(&format!("{}/", case.display()), "").replace('\n', "\\n").replace('\t', "\\t"),
+                        ) =>
+                    {
+                        told += 1
+                    }
                     Some(first) => amiss.push(format!("{name} {version}: {message}\n      we: {}", shown(&store, first))),
-                    None => amiss.push(format!("{name} {version}: {message}\n      we: nothing, doubt {:?} {}", gateway.doubt, gateway.modules.complete)),
+                    None => amiss.push(format!(
+                        "{name} {version}: {message}\n      we: nothing, doubt {:?} {}",
+                        gateway.doubt, gateway.modules.complete
+                    )),
                 }
             } else {
                 started += 1;
@@ -59,7 +68,10 @@ fn what_real_servers_refuse_is_refused_and_nothing_else() {
                     amiss.push(format!("STARTS {name} {version}: {}", shown(&store, first)));
                 }
                 if let Some(doubt) = gateway.doubt {
-                    amiss.push(format!("STARTS {name} {version}: doubt {}", String::from_utf8_lossy(store.sources.slice(doubt.span().unwrap()))));
+                    amiss.push(format!(
+                        "STARTS {name} {version}: doubt {}",
+                        String::from_utf8_lossy(store.sources.slice(doubt.span().unwrap()))
+                    ));
                 }
             }
         }

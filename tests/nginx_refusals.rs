@@ -37,7 +37,9 @@ fn shown(store: &Store, refusal: &Refusal) -> String {
 /// Whether nginx's message names the reason and a line of the refusal.
 fn agrees(store: &Store, refusal: &Refusal, message: &str) -> bool {
     let reason = message.split_once("] ").map_or(message, |(_, reason)| reason);
-    let Some((reason, place)) = reason.rsplit_once(" in ").filter(|(_, place)| place.contains(".conf:") || place.contains(".inc:")) else {
+    let Some((reason, place)) =
+        reason.rsplit_once(" in ").filter(|(_, place)| place.contains(".conf:") || place.contains(".inc:"))
+    else {
         return reason == refusal.message;
     };
     let source = store.sources.get(refusal.span.source);
@@ -73,7 +75,8 @@ fn what_real_servers_refuse_is_refused_and_nothing_else() {
                 continue;
             }
             refused += 1;
-            let messages: Vec<&str> = outcome["config"].as_array().into_iter().flatten().filter_map(|line| line.as_str()).collect();
+            let messages: Vec<&str> =
+                outcome["config"].as_array().into_iter().flatten().filter_map(|line| line.as_str()).collect();
             let fatal = messages.iter().find(|message| message.contains("[emerg]"));
             match (first, fatal) {
                 (Some(first), Some(fatal)) if agrees(&store, first, fatal) => told += 1,

@@ -149,7 +149,10 @@ fn read_arguments(text: &str) -> Arguments {
 /// `Available in version 2.4.58 and later` → 58. What is said of single options does not count.
 fn since(text: &str) -> Option<u16> {
     let rest = text.strip_prefix("Available in ").unwrap_or(text);
-    let rest = ["version ", "httpd ", "Apache HTTP Server ", "Apache "].iter().find_map(|start| rest.strip_prefix(start)).unwrap_or(rest);
+    let rest = ["version ", "httpd ", "Apache HTTP Server ", "Apache "]
+        .iter()
+        .find_map(|start| rest.strip_prefix(start))
+        .unwrap_or(rest);
     let (patch, rest) = rest.strip_prefix("2.4.")?.split_once(' ')?;
     rest.starts_with("and later").then(|| patch.parse().ok()).flatten()
 }
@@ -163,9 +166,31 @@ pub(super) fn directive(name: &[u8]) -> &'static [Row] {
 pub(super) fn is_own_module(name: &str) -> bool {
     static OWN: OnceLock<FxHashSet<&'static str>> = OnceLock::new();
     const WITHOUT_DIRECTIVES: [&str; 25] = [
-        "asis", "auth_digest", "authn_core", "authz_host", "authz_owner", "authz_user", "cache_socache", "data", "dialup", "heartbeat",
-        "lbmethod_bybusyness", "lbmethod_byrequests", "lbmethod_bytraffic", "proxy_ajp", "proxy_balancer", "proxy_fdpass", "proxy_http",
-        "proxy_http2", "proxy_uwsgi", "ratelimit", "slotmem_plain", "slotmem_shm", "socache_dbm", "socache_shmcb", "unique_id",
+        "asis",
+        "auth_digest",
+        "authn_core",
+        "authz_host",
+        "authz_owner",
+        "authz_user",
+        "cache_socache",
+        "data",
+        "dialup",
+        "heartbeat",
+        "lbmethod_bybusyness",
+        "lbmethod_byrequests",
+        "lbmethod_bytraffic",
+        "proxy_ajp",
+        "proxy_balancer",
+        "proxy_fdpass",
+        "proxy_http",
+        "proxy_http2",
+        "proxy_uwsgi",
+        "ratelimit",
+        "slotmem_plain",
+        "slotmem_shm",
+        "socache_dbm",
+        "socache_shmcb",
+        "unique_id",
     ];
     let own = OWN.get_or_init(|| table().values().flatten().map(|row| row.module).chain(WITHOUT_DIRECTIVES).collect());
     own.contains(name) || name.starts_with("mpm_") || matches!(name, "allowmethods" | "suexec" | "systemd" | "http" | "so")

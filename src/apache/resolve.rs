@@ -352,7 +352,7 @@ impl Reader {
             // `Error` stops httpd with the author's own words.
             ReadTime::Error => {
                 let words: Vec<_> = words.iter().map(|word| String::from_utf8_lossy(word)).collect();
-                return self.refuse_as(span, Fault::Missing, words.join(" "));
+                return self.refuse_as(span, Fault::Value, words.join(" "));
             }
             _ if unknown.is_some() => Outcome::Assumed,
             ReadTime::IfModule | ReadTime::IfDefine if words.is_empty() => {
@@ -495,7 +495,9 @@ impl Reader {
         let file = path.rsplit('/').next().and_then(|file| file.strip_prefix("mod_")?.strip_suffix(".so"));
         let Some(file) = file.filter(|file| directives::is_own_module(file)) else { return };
         if !directives::is_own_module(name) {
-            let message = format!("Can't locate API module structure `{identifier}' in file {path}: {path}: undefined symbol: {identifier}");
+            let message = format!(
+                "Can't locate API module structure `{identifier}' in file {path}: {path}: undefined symbol: {identifier}"
+            );
             return self.refuse_as(span, Fault::Value, message);
         }
         let symbol = match file {

@@ -134,7 +134,9 @@ fn table() -> &'static Table {
             let mut fields = line.split('\t');
             let mut field = || fields.next().unwrap_or_default();
             let (name, module, contexts, arguments, block) = (field(), field(), field(), field(), field());
-            let (value, since) = (field(), fields.nth(2).unwrap_or_default());
+            let (value, _default, _syntax, documented, seen) = (field(), field(), field(), field(), field());
+            // `1.29.8–1.31.4`: not in the version before, in the last one.
+            let seen = seen.split('–').next().unwrap_or_default();
             let row = Row {
                 index,
                 module,
@@ -142,7 +144,7 @@ fn table() -> &'static Table {
                 arity: Arity::read(arguments),
                 block: if arguments.is_empty() { None } else { Some(block == "block") },
                 value: Kind::read(value),
-                since: since.parse().ok(),
+                since: documented.parse().or_else(|_| seen.parse()).ok(),
             };
             table.entry(name.as_bytes()).or_default().push(row);
         }
@@ -192,6 +194,18 @@ pub fn is_changeable(name: &[u8]) -> Option<bool> {
         (own.as_bytes() == name && context == "http" && kind != "prefix" && note != "documented").then_some(note == "changeable")
     });
     rows.last()
+}
+
+/// Whether `name` is a variable of `http` that `stream` does not have.
+#[must_use]
+pub fn is_http_only(name: &[u8]) -> bool {
+    let in_stream = VARIABLES.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split('\t');
+        let (own, context, _, kind) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        (context == "stream").then_some((own.as_bytes(), kind == "prefix"))
+    });
+    let mut in_stream = in_stream.filter(|&(own, prefix)| own == name || prefix && name.starts_with(own));
+    in_stream.next().is_none() && has_variable(name)
 }
 
 /// Whether nginx itself has the variable `name` (lower case, without `$`) in `http`.

@@ -347,6 +347,6 @@ mod tests {
         let (names, problems) =
             resolved(&[("nginx.conf", "include a.inc;"), ("a.inc", "include b.inc;"), ("b.inc", "include *.inc;")]);
         assert_eq!(names.len(), 3);
-        assert!(matches!(problems[..], [RemarkKind::Syntax { .. }]), "{problems:?}");
+        assert_eq!(problems, []);
     }
 }

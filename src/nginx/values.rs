@@ -236,7 +236,10 @@ mod tests {
     #[test]
     fn numbers_and_sizes() {
         assert_eq!((number(b"08"), number(b""), number(b"-1"), number(b"1k")), (Some(8), None, None, None));
-        assert_eq!((size(b"1k"), size(b"2M"), size(b"1g"), size(b"k"), size(b"1 k")), (Some(1024), Some(2 << 20), None, None, None));
+        assert_eq!(
+            (size(b"1k"), size(b"2M"), size(b"1g"), size(b"k"), size(b"1 k")),
+            (Some(1024), Some(2 << 20), None, None, None)
+        );
         assert_eq!((offset(b"1G"), offset(b"1m"), offset(b"9999999999g")), (Some(1 << 30), Some(1 << 20), None));
     }
 

@@ -28,7 +28,9 @@ pub(super) enum Around {
 impl Around {
     /// The section of this name, in any case.
     pub(super) fn of(name: &[u8]) -> Self {
-        let Some(row) = crate::apache::directives::directive(name).iter().find(|row| row.is_section) else { return Self::Foreign };
+        let Some(row) = crate::apache::directives::directive(name).iter().find(|row| row.is_section) else {
+            return Self::Foreign;
+        };
         match row.name {
             "VirtualHost" => Self::VirtualHost,
             "Directory" | "DirectoryMatch" => Self::Directory(row.name),
@@ -45,7 +47,12 @@ impl Around {
     fn name(self) -> &'static str {
         match self {
             Self::VirtualHost => "VirtualHost",
-            Self::Directory(name) | Self::Location(name) | Self::Files(name) | Self::If(name) | Self::Proxy(name) | Self::Other(name) => name,
+            Self::Directory(name)
+            | Self::Location(name)
+            | Self::Files(name)
+            | Self::If(name)
+            | Self::Proxy(name)
+            | Self::Other(name) => name,
             Self::Foreign => "",
         }
     }

@@ -8,7 +8,9 @@ pub(super) fn check(line: &Line<'_>) -> Result<(), Refused> {
     let name = line.row.name;
     let mut words = line.words.as_slice();
     if name == "Header"
-        && words.first().is_some_and(|word| ["always", "onsuccess"].iter().any(|it| word.value.eq_ignore_ascii_case(it.as_bytes())))
+        && words
+            .first()
+            .is_some_and(|word| ["always", "onsuccess"].iter().any(|it| word.value.eq_ignore_ascii_case(it.as_bytes())))
     {
         words = &words[1..];
     }

@@ -196,7 +196,7 @@ impl<'a> Checker<'a> {
         match line.row.name {
             "Else" | "ElseIf" if !follows_if => {
                 let message = "<Else> or <ElseIf> section without previous <If> or <ElseIf> section in same scope";
-                Err((Fault::Missing, message.to_owned()))
+                Err((Fault::Syntax, message.to_owned()))
             }
             "ProxyPass" | "ProxyPassMatch" => self.proxy_pass(line),
             "BalancerMember" => self.balancer_member(line),
@@ -210,8 +210,8 @@ impl<'a> Checker<'a> {
             "VirtualHost" => server::virtual_host(line),
             "ProxyVia" => one_of(line, &["off", "on", "full", "block"]),
             "ProxyTimeout" => proxy::timeout(line),
-            "Location" | "Directory" | "Files" | "Limit" | "LimitExcept" | "LocationMatch" | "DirectoryMatch" | "FilesMatch" | "Proxy"
-            | "ProxyMatch"
+            "Location" | "Directory" | "Files" | "Limit" | "LimitExcept" | "LocationMatch" | "DirectoryMatch" | "FilesMatch"
+            | "Proxy" | "ProxyMatch"
                 if line.words.is_empty() =>
             {
                 Err((Fault::Arguments, format!("<{}> directive requires additional arguments", line.row.name)))
@@ -223,7 +223,8 @@ impl<'a> Checker<'a> {
     /// A directive that httpd itself does not have.
     fn unknown(&mut self, name: &[u8], span: Span, statement: &Statement) {
         let is_section = statement.kind == Kind::Begin;
-        let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+        let is_name =
+            !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
         let text = String::from_utf8_lossy(name);
         let near = directives::nearest(&text);
         if self.assumed {

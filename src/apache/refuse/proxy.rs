@@ -45,7 +45,8 @@ impl<'a> Checker<'a> {
             }
             if !word.value.contains(&b'=') {
                 let own_path = has_path && url.value.starts_with(b"/");
-                let message = if own_path { "ProxyPass|ProxyPassMatch can not have a path when defined in a location." } else { FORM };
+                let message =
+                    if own_path { "ProxyPass|ProxyPassMatch can not have a path when defined in a location." } else { FORM };
                 return value_fault(message.to_owned());
             }
             if !parameter(&word.value).name.eq_ignore_ascii_case(b"mapping") {
@@ -66,9 +67,9 @@ impl<'a> Checker<'a> {
         if !with_captures {
             worker_url(&url.value).map_err(|(fault, message)| (fault, format!("ProxyPass {message}")))?;
         }
-        settings.into_iter().try_for_each(|word| {
-            self.worker_parameter(word).map_err(|(fault, message)| (fault, format!("ProxyPass {message}")))
-        })
+        settings
+            .into_iter()
+            .try_for_each(|word| self.worker_parameter(word).map_err(|(fault, message)| (fault, format!("ProxyPass {message}"))))
     }
 
     /// `add_member`.
@@ -140,7 +141,9 @@ impl<'a> Checker<'a> {
             "acquire" if suffixed_duration(value).is_none() => {
                 Err((Fault::Duration, "Acquire timeout has wrong format".to_owned()))
             }
-            "ping" if suffixed_duration(value).is_none() => Err((Fault::Duration, "Ping/Pong timeout has wrong format".to_owned())),
+            "ping" if suffixed_duration(value).is_none() => {
+                Err((Fault::Duration, "Ping/Pong timeout has wrong format".to_owned()))
+            }
             "connectiontimeout" if suffixed_duration(value).is_none() => {
                 Err((Fault::Duration, "Connectiontimeout has wrong format".to_owned()))
             }
@@ -156,11 +159,9 @@ impl<'a> Checker<'a> {
             }
             "lbset" if !(0..=99).contains(&number) => wrong("lbset must be between 0 and 99"),
             "upgrade" if value.len() >= 16 => wrong("upgrade protocol length must be < 16 characters"),
-            "retry" | "ttl" | "min" | "max" | "smax" | "timeout" | "acquire" | "ping" | "connectiontimeout"
-            | "iobuffersize" | "receivebuffersize" | "keepalive" | "disablereuse" | "enablereuse" | "flushpackets" | "lbset"
-            | "upgrade" | "route" | "redirect" | "status" | "flushwait" | "flusher" | "responsefieldsize" | "secret" | "addressttl" => {
-                Ok(())
-            }
+            "retry" | "ttl" | "min" | "max" | "smax" | "timeout" | "acquire" | "ping" | "connectiontimeout" | "iobuffersize"
+            | "receivebuffersize" | "keepalive" | "disablereuse" | "enablereuse" | "flushpackets" | "lbset" | "upgrade"
+            | "route" | "redirect" | "status" | "flushwait" | "flusher" | "responsefieldsize" | "secret" | "addressttl" => Ok(()),
             // Those of mod_proxy_hcheck.
             "hcmethod" | "hcpasses" | "hcfails" | "hcinterval" | "hcuri" | "hcexpr" | "hctemplate"
                 if self.modules.has("proxy_hcheck") != Some(false) =>
@@ -175,8 +176,18 @@ impl<'a> Checker<'a> {
 /// `set_balancer_param`.
 fn balancer_parameter(word: &Word<'_>) -> Result<(), Refused> {
     const KNOWN: [&str; 12] = [
-        "stickysession", "stickysessionsep", "nofailover", "timeout", "maxattempts", "lbmethod", "scolonpathdelim", "failonstatus",
-        "failontimeout", "nonce", "growth", "forcerecovery",
+        "stickysession",
+        "stickysessionsep",
+        "nofailover",
+        "timeout",
+        "maxattempts",
+        "lbmethod",
+        "scolonpathdelim",
+        "failonstatus",
+        "failontimeout",
+        "nonce",
+        "growth",
+        "forcerecovery",
     ];
     let name = parameter(&word.value).name;
     if KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
@@ -198,7 +209,9 @@ fn worker_url(url: &[u8]) -> Result<(), Refused> {
         url
     };
     let end = url.iter().position(|byte| matches!(byte, b':' | b'/' | b'?' | b'#')).unwrap_or(url.len());
-    let Some(authority) = url[end..].strip_prefix(b"://") else { return address_fault(format!("URL must be absolute!: {written}")) };
+    let Some(authority) = url[end..].strip_prefix(b"://") else {
+        return address_fault(format!("URL must be absolute!: {written}"));
+    };
     let scheme = &url[..end];
     let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));

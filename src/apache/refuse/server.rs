@@ -56,7 +56,8 @@ pub(super) fn condition(line: &Line<'_>) -> Result<(), Refused> {
     // A bare word can only be a function's name.
     let operand = ["==", "!="].iter().find_map(|operator| text.rsplit_once(operator)).map(|(_, operand)| operand.trim());
     if operand.is_some_and(|operand| {
-        operand.starts_with(|first: char| first.is_ascii_alphabetic()) && operand.chars().all(|rest| rest.is_ascii_alphanumeric() || rest == '_')
+        operand.starts_with(|first: char| first.is_ascii_alphabetic())
+            && operand.chars().all(|rest| rest.is_ascii_alphanumeric() || rest == '_')
     }) {
         return refused("syntax error, unexpected $end, expecting '('");
     }

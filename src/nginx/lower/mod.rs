@@ -24,14 +24,14 @@ use self::map::OpenMap;
 use self::names::Names;
 use super::Resolved;
 use super::refuse::refuse;
-pub(super) use names::variables_from;
 use crate::gateway::{
-    Condition, DefaultHeader, Gateway, Matcher, Part, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site,
-    SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
+    Condition, DefaultHeader, Gateway, Matcher, Part, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site, SiteId,
+    Target, TextId, Unknown, UpstreamId, Variable, Version,
 };
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{Children, Shape, TokenId};
+pub(super) use names::variables_from;
 
 /// From this version on, a proxied request has no `Connection` header by default, and is HTTP/1.1.
 const CONNECTION_KEPT: Version = Version::new(1, 29, 7);

@@ -54,7 +54,9 @@ mod tests {
         for text in ["127.0.0.1:80", "app", "[::1]:80", "[::1]", "unix:/run/a.sock:/b"] {
             assert_eq!(check(text.as_bytes(), true), Ok(()), "{text}");
         }
-        for (text, reason) in [("", "no host"), (":80", "no host"), ("a:b", "invalid port"), ("a:0", "invalid port"), ("[::1", "invalid host")] {
+        for (text, reason) in
+            [("", "no host"), (":80", "no host"), ("a:b", "invalid port"), ("a:0", "invalid port"), ("[::1", "invalid host")]
+        {
             assert_eq!(check(text.as_bytes(), true), Err(reason), "{text}");
         }
         assert_eq!(check(b"http://a:1", false), Err("invalid host"));

@@ -1,8 +1,8 @@
 //! What nginx checks when all of `http`, and all of the configuration, is read.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Checker;
+use super::{Checker, show};
 use crate::gateway::{Fault, Gateway, Refusal, RemarkKind};
 use crate::project::Root;
 use crate::source::Span;
@@ -14,6 +14,10 @@ pub(super) struct Http {
     sockets: FxHashMap<String, (usize, bool)>,
     twice: Vec<Refusal>,
     pub(super) has_events: bool,
+    /// The variables that `stream` defines.
+    pub(super) in_stream: FxHashSet<Vec<u8>>,
+    /// The variables of `http` that are used in `stream`.
+    pub(super) wanted_in_stream: Vec<(Vec<u8>, Span)>,
 }
 
 impl Http {
@@ -46,8 +50,18 @@ impl Checker<'_> {
         if !self.is_main || gateway.partial.is_some() {
             return;
         }
+        let root_level = self.levels.first().filter(|level| !level.open);
+        if let Some(span) = root_level.and_then(|level| level.trust.first()) {
+            let message = "no proxy_ssl_trusted_certificate for proxy_ssl_verify".to_owned();
+            self.refuse(span, Fault::Value, message);
+        }
         // A module of others may define any variable.
         if self.doubt.is_none() {
+            for (name, span) in std::mem::take(&mut self.http.wanted_in_stream) {
+                if !self.http.in_stream.contains(&name) {
+                    self.refuse(span, Fault::Value, format!("unknown \"{}\" variable", show(&name)));
+                }
+            }
             for remark in &gateway.remarks {
                 if let RemarkKind::UndefinedVariable { name } = &remark.kind {
                     self.refuse(remark.span, Fault::Variable, format!("unknown \"{name}\" variable"));
@@ -60,4 +74,3 @@ impl Checker<'_> {
         }
     }
 }
-

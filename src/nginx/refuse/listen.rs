@@ -10,8 +10,28 @@ use crate::nginx::values;
 
 /// What may stand behind the address, `=` included where a value follows.
 const PARAMETERS: [&str; 22] = [
-    "accept_filter=", "backlog=", "bind", "default", "default_server", "deferred", "fastopen=", "http2", "ipv6only=", "multipath",
-    "proxy_protocol", "quic", "rcvbuf=", "reuseport", "setfib=", "sndbuf=", "so_keepalive=", "spdy", "ssl", "udp", "http3", "virtual=",
+    "accept_filter=",
+    "backlog=",
+    "bind",
+    "default",
+    "default_server",
+    "deferred",
+    "fastopen=",
+    "http2",
+    "ipv6only=",
+    "multipath",
+    "proxy_protocol",
+    "quic",
+    "rcvbuf=",
+    "reuseport",
+    "setfib=",
+    "sndbuf=",
+    "so_keepalive=",
+    "spdy",
+    "ssl",
+    "udp",
+    "http3",
+    "virtual=",
 ];
 
 /// Whether the words of `listen` are what nginx takes.

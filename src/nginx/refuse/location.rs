@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rustc_hash::FxHashMap;
 
 use super::value::Refused;
-use super::{Checker, Context, Level, show};
+use super::{Checker, Context, Level, pattern, show};
 use crate::gateway::{Fault, Refusal};
 use crate::nginx::line::Line;
 use crate::source::Span;
@@ -86,6 +86,11 @@ impl<'a> Checker<'a> {
                 return fault(format!("location \"{own}\" is outside location \"{around}\""));
             }
         }
+        if compared == Compared::Pattern
+            && let Some(reason) = pattern::fault(&name)
+        {
+            return fault(format!("pcre2_compile() failed: {reason} in \"{}\"", show(&name)));
+        }
         if matches!(compared, Compared::Prefix | Compared::Exact) {
             let key = (compared, name.clone());
             if let Some(&first) = level.place.inside.get(&key) {
@@ -114,13 +119,19 @@ impl<'a> Checker<'a> {
 
     /// What nginx says of a block when all of it is read.
     pub(super) fn close(&mut self, level: Level<'a>) {
-        let Level { context, head, place, members, open, .. } = level;
+        let Level { context, head, place, trust, members, open, .. } = level;
+        if let Some(around) = self.levels.last_mut() {
+            // Something unseen may bring the certificate.
+            if !open {
+                trust.close_into(&mut around.trust);
+            }
+        }
         if let Some(head) = head
             && context.is_some_and(|context| matches!(context, Context::Upstream | Context::StreamUpstream))
             && members == 0
             && !open
         {
-            self.refuse(head.span(), Fault::Missing, "no servers are inside upstream".to_owned());
+            self.refuse(head.span(), Fault::Value, "no servers are inside upstream".to_owned());
         }
         // The trees of locations are built when all of `http` is read.
         if !place.twice.is_empty() && !head.is_some_and(|head| self.is_template(head)) {

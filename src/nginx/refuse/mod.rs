@@ -7,14 +7,17 @@ mod foreign;
 mod http;
 mod listen;
 mod location;
+mod pattern;
 mod rows;
 mod setter;
+mod trust;
 mod value;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::http::Http;
 use self::location::Place;
+use self::trust::Trust;
 use super::Resolved;
 use super::context::Context;
 use super::directives::{self, ROWS, Row};
@@ -126,6 +129,8 @@ struct Level<'a> {
     slots: Slots,
     /// The location that it is, and those in it.
     place: Place<'a>,
+    /// What it says of TLS to upstreams.
+    trust: Trust,
     /// The `server` lines of an `upstream`.
     members: usize,
     /// Whether something that we cannot see may stand in it.
@@ -134,7 +139,16 @@ struct Level<'a> {
 
 impl<'a> Level<'a> {
     fn new(number: usize, context: Option<Context>, head: Option<Line<'a>>) -> Self {
-        Self { number, context, head, slots: Slots::NONE, place: Place::default(), members: 0, open: false }
+        Self {
+            number,
+            context,
+            head,
+            slots: Slots::NONE,
+            place: Place::default(),
+            trust: Trust::default(),
+            members: 0,
+            open: false,
+        }
     }
 }
 
@@ -363,6 +377,10 @@ impl<'a> Checker<'a> {
         let text = show(name);
         // nginx's own names, and those of all modules, are made of these.
         let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        if name.contains(&0) {
+            // nginx reads no further; what it says then, the parser has said.
+            return;
+        }
         if is_name && foreign::is_known(name) {
             self.open();
         } else if !is_name || directives::nearest(&text).is_some() {
@@ -408,7 +426,10 @@ impl<'a> Checker<'a> {
         if !arity.takes(line.words().count()) || self.was_narrower(line) {
             return self.refuse(line.span(), Fault::Arguments, arguments(line));
         }
-        if row.value.is_once() && self.levels.last_mut().is_some_and(|level| level.slots.add(row.index)) && !self.is_template(line) {
+        if row.value.is_once()
+            && self.levels.last_mut().is_some_and(|level| level.slots.add(row.index))
+            && !self.is_template(line)
+        {
             let message = format!("\"{}\" directive is duplicate", show(line.name()));
             return self.refuse(line.span(), Fault::Duplicate, message);
         }

@@ -7,7 +7,7 @@ use crate::nginx::directives::{self, Row};
 use crate::nginx::line::{Line, Word};
 use crate::nginx::lower;
 use crate::nginx::values::{self, Resolution};
-use crate::nginx::words::pieces;
+use crate::nginx::words::{Piece, pieces};
 
 /// From this version on, `keepalive` is on by default, and takes `0` and `local`.
 const KEEPALIVE_DEFAULT: Version = Version::new(1, 29, 7);
@@ -34,6 +34,8 @@ impl<'a> Checker<'a> {
         let Some(context) = self.context() else { return Ok(()) };
         if context.is_http() {
             check_variables(line)?;
+        } else {
+            self.stream_variables(line, context);
         }
         match (line.name(), context) {
             (b"proxy_pass", Context::StreamServer) => {
@@ -75,6 +77,13 @@ impl<'a> Checker<'a> {
             },
             (b"expires", _) => expires(line),
             (b"error_page", _) => error_page(line),
+            (b"proxy_ssl_verify" | b"proxy_ssl_trusted_certificate", _) if context.is_http() => {
+                self.not_a_snippet();
+                if let Some(level) = self.levels.last_mut() {
+                    level.trust.set(line);
+                }
+                Ok(())
+            }
             (b"allow" | b"deny", _) => match line.word(0) {
                 Some(word) if !is_network(&word.value()) => invalid_parameter(word),
                 _ => Ok(()),
@@ -104,6 +113,33 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The variables of `http` that are used where `stream` reads them, and those that it defines.
+    fn stream_variables(&mut self, line: Line<'a>, context: Context) {
+        let used = match (line.name(), context) {
+            (b"map", Context::Stream) => line.word(0),
+            (b"proxy_pass" | b"return", Context::StreamServer) => line.word(0),
+            (b"set", Context::Stream | Context::StreamServer) => line.word(1),
+            _ => None,
+        };
+        let defined = match line.name() {
+            b"map" | b"split_clients" => line.word(1),
+            b"set" => line.word(0),
+            b"geo" => line.words().last(),
+            _ => None,
+        };
+        if let Some(name) = defined.and_then(|word| word.value().strip_prefix(b"$").map(<[u8]>::to_ascii_lowercase)) {
+            self.http.in_stream.insert(name);
+        }
+        let Some(word) = used else { return };
+        for (piece, range) in pieces(&word.value()).flatten() {
+            if let Piece::Variable(name) = piece
+                && directives::is_http_only(&name.to_ascii_lowercase())
+            {
+                self.http.wanted_in_stream.push((name.to_ascii_lowercase(), word.part(&range)));
+            }
+        }
+    }
+
     /// `ngx_http_proxy_pass`.
     fn proxy_pass(&mut self, line: Line<'a>) -> Result<(), Refused> {
         let Some(word) = line.word(0) else { return Ok(()) };
@@ -112,7 +148,13 @@ impl<'a> Checker<'a> {
             return Ok(());
         }
         let lower = value.to_ascii_lowercase();
-        let scheme = [7, 8].into_iter().find(|&length| lower.get(..length).is_some_and(|start| matches!(start, b"http://" | b"https://")));
+        if lower.starts_with(b"https:")
+            && let Some(level) = self.levels.last_mut()
+        {
+            level.trust.asks(line.span());
+        }
+        let scheme =
+            [7, 8].into_iter().find(|&length| lower.get(..length).is_some_and(|start| matches!(start, b"http://" | b"https://")));
         let Some(scheme) = scheme else { return Err((Fault::Address, "invalid URL prefix".to_owned())) };
         let address = &value[scheme..];
         upstream_address(address, true)?;
@@ -153,7 +195,8 @@ impl<'a> Checker<'a> {
             }
             Some(before) => {
                 let earlier = if before { "alias" } else { "root" };
-                let message = format!("\"{}\" directive is duplicate, \"{earlier}\" directive was specified earlier", show(line.name()));
+                let message =
+                    format!("\"{}\" directive is duplicate, \"{earlier}\" directive was specified earlier", show(line.name()));
                 Err((Fault::Duplicate, message))
             }
             None if is_alias && level.place.is_named() => {
@@ -304,4 +347,3 @@ fn is_network(text: &[u8]) -> bool {
         Err(_) => matches!(text, "all" | "unix:"),
     }
 }
-
