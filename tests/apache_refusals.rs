@@ -11,6 +11,7 @@ use proxylint::apache::{lower, resolve_for};
 use proxylint::gateway::{Gateway, Refusal, Server, Version};
 use proxylint::project::{Root, Store};
 
+/// Reads the file as the root of a configuration and lowers it.
 fn lowered(path: &Path, version: Option<Version>) -> (Store, Gateway) {
     let base = path.parent().unwrap().to_path_buf();
     let mut store = Store::default();
@@ -22,6 +23,7 @@ fn lowered(path: &Path, version: Option<Version>) -> (Store, Gateway) {
     (store, gateway)
 }
 
+/// A refusal with the lines that it covers.
 fn shown(store: &Store, refusal: &Refusal) -> String {
     let source = store.sources.get(refusal.span.source);
     let line = |at| source.position(at).line;
@@ -29,53 +31,53 @@ fn shown(store: &Store, refusal: &Refusal) -> String {
     format!("{} in {name}:{}-{}", refusal.message, line(refusal.span.start), line(refusal.span.end))
 }
 
+/// Cases that httpd refuses for what a reader of the files cannot know: a module or certificate that is not there, a directive or
+/// flag that came later and may have been carried back, an MPM that is not built in.
+const BEYOND: [&str; 7] = [
+    "a34-fallback-off",
+    "a35-fallback-on",
+    "ef27-flags",
+    "h16-missing-so",
+    "n23-front-tls-missing-cert",
+    "q14-fallback-off",
+    "s53-only-comments",
+];
+
 #[test]
-fn what_real_servers_refuse_is_refused_and_nothing_else() {
+fn what_real_servers_refuse_is_refused_with_their_words_and_nothing_else() {
     let Some(cases) = common::shared("ground-truth/apache") else { return };
-    let (mut refused, mut told, mut started) = (0, 0, 0);
-    let mut amiss = Vec::new();
+    let (mut told, mut started) = (0, 0);
     for path in common::files(&cases).iter().filter(|path| path.ends_with("expected.json")) {
         let case = path.parent().unwrap();
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         let about: serde_json::Value = serde_json::from_slice(&fs::read(case.join("case.json")).unwrap()).unwrap();
+        // `-D` and the environment are not in the files.
         if !about["defines"].is_null() || !about["env"].is_null() {
             continue;
         }
         let expected: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         for (version, outcome) in expected.as_object().unwrap() {
             let (store, gateway) = lowered(&case.join("httpd.conf"), Some(version.parse().unwrap()));
-            let first = gateway.refusals.first();
             let Some(outcome) = outcome["outcome"].as_str().filter(|outcome| !outcome.starts_with("n/a")) else { continue };
-            if let Some(message) = outcome.strip_prefix("refuses: ") {
-                refused += 1;
-                match first {
-                    Some(first)
-                        if message.starts_with(
-                            &first.message.replace(&format!("{}/", case.display()), "").replace('\n', "\\n").replace('\t', "\\t"),
-                        ) =>
-                    {
-                        told += 1
-                    }
-                    Some(first) => amiss.push(format!("{name} {version}: {message}\n      we: {}", shown(&store, first))),
-                    None => amiss.push(format!(
-                        "{name} {version}: {message}\n      we: nothing, doubt {:?} {}",
-                        gateway.doubt, gateway.modules.complete
-                    )),
-                }
-            } else {
+            let own: Vec<String> = gateway.refusals.iter().map(|refusal| shown(&store, refusal)).collect();
+            let Some(message) = outcome.strip_prefix("refuses: ") else {
                 started += 1;
-                if let Some(first) = first {
-                    amiss.push(format!("STARTS {name} {version}: {}", shown(&store, first)));
-                }
-                if let Some(doubt) = gateway.doubt {
-                    amiss.push(format!(
-                        "STARTS {name} {version}: doubt {}",
-                        String::from_utf8_lossy(store.sources.slice(doubt.span().unwrap()))
-                    ));
-                }
+                assert_eq!(own, Vec::<String>::new(), "{name} starts on {version}");
+                continue;
+            };
+            // The recorded messages have no folders and their line ends escaped; what explains a directive is left out by us.
+            let folder = format!("{}/", case.display());
+            let first = gateway
+                .refusals
+                .first()
+                .map(|first| first.message.replace(&folder, "").replace('\n', "\\n").replace('\t', "\\t"));
+            let message = message.strip_prefix("conf.d/open.inc:1: ").unwrap_or(message);
+            if first.is_some_and(|first| message.starts_with(&first)) {
+                told += 1;
+            } else {
+                assert!(BEYOND.contains(&name.as_str()), "{name} on {version}: {message}, but we say {own:?}");
             }
         }
     }
-    eprintln!("{}", amiss.join("\n"));
-    eprintln!("refused {refused}, told {told}, started {started}");
+    assert!(told > 190 && started > 1000, "told {told}, started {started}");
 }

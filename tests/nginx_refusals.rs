@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -26,94 +27,96 @@ fn lowered(path: &Path, version: Option<Version>) -> (Store, Gateway) {
     (store, gateway)
 }
 
-/// A refusal in nginx's own form, with the lines that it covers.
+/// A refusal as nginx would write it, but with all the lines that it covers.
 fn shown(store: &Store, refusal: &Refusal) -> String {
     let source = store.sources.get(refusal.span.source);
-    let line = |at| source.position(at).line;
-    let name = source.path().file_name().unwrap().to_string_lossy();
-    format!("{} in {name}:{}-{}", refusal.message, line(refusal.span.start), line(refusal.span.end))
+    let (first, last) = (source.position(refusal.span.start).line, source.position(refusal.span.end).line);
+    format!("{} in {}:{first}-{last}", refusal.message, source.path().display())
 }
 
-/// Whether nginx's message names the reason and a line of the refusal.
+/// Whether nginx's message gives the same reason and names a line of the refusal, or the line of the `;` behind it.
 fn agrees(store: &Store, refusal: &Refusal, message: &str) -> bool {
-    let reason = message.split_once("] ").map_or(message, |(_, reason)| reason);
-    let Some((reason, place)) =
-        reason.rsplit_once(" in ").filter(|(_, place)| place.contains(".conf:") || place.contains(".inc:"))
-    else {
-        return reason == refusal.message;
-    };
+    let message = message.split_once("] ").map_or(message, |(_, message)| message);
+    let place = message.rsplit_once(" in ").and_then(|(reason, place)| {
+        let (file, line) = place.rsplit_once(':')?;
+        Some((reason, file, line.parse::<u32>().ok()?))
+    });
+    let Some((reason, file, line)) = place else { return message == refusal.message };
     let source = store.sources.get(refusal.span.source);
-    let (file, line) = place.rsplit_once(':').unwrap();
-    let line: u32 = line.parse().unwrap();
     let lines = source.position(refusal.span.start).line..=source.position(refusal.span.end).line + 1;
     refusal.message == reason && source.path().ends_with(file) && lines.contains(&line)
 }
 
+/// Cases that nginx refuses for what a reader of the files cannot know: a module that is not there, a name that does not resolve,
+/// a directive that came later; and those whose message is not in the table, or is worded otherwise.
+const BEYOND: [&str; 18] = [
+    "f65-tunnel",
+    "f70-sock-missing-upstream",
+    "g05-http2-on-tls",
+    "g07-plain-http2-on",
+    "g41-http3-connect",
+    "m55-nul",
+    "m56-ff",
+    "m63-lua",
+    "m64-lua-inline",
+    "m82-include-self",
+    "m83-include-dir",
+    "x31-early-hints",
+    "x32-max-headers",
+    "x33-add-header-inherit",
+    "x34-proxy-set-header-inherit",
+    "y18-lua-long-comment",
+    "z10-http2-off-mixed",
+    "y12-lua-long",
+];
+
 #[test]
-fn what_real_servers_refuse_is_refused_and_nothing_else() {
+fn what_real_servers_refuse_is_refused_with_their_words_and_nothing_else() {
     let Some(cases) = common::shared("ground-truth/nginx") else { return };
-    let (mut refused, mut told, mut started) = (0, 0, 0);
-    let mut amiss = Vec::new();
+    let (mut told, mut started) = (0, 0);
+    let mut missed = BTreeSet::new();
     for path in common::files(&cases).iter().filter(|path| path.ends_with("expected.json")) {
         let case = path.parent().unwrap();
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         let expected: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         for (version, outcome) in expected.as_object().unwrap() {
             let (store, gateway) = lowered(&case.join("nginx.conf"), Some(version.parse().unwrap()));
-            let first = gateway.refusals.first();
             if outcome["outcome"] != "start-error" {
-                if outcome["outcome"].is_string() {
-                    started += 1;
-                    let refusals: Vec<_> = gateway.refusals.iter().map(|refusal| shown(&store, refusal)).collect();
-                    if !refusals.is_empty() {
-                        amiss.push(format!("{name} {version} starts: {refusals:?}"));
-                    }
-                    if let Some(doubt) = gateway.doubt {
-                        amiss.push(format!("{name} {version} starts: doubt {doubt:?}"));
-                    }
-                }
+                started += 1;
+                let refusals: Vec<String> = gateway.refusals.iter().map(|refusal| shown(&store, refusal)).collect();
+                assert_eq!(refusals, Vec::<String>::new(), "{name} starts on {version}");
                 continue;
             }
-            refused += 1;
             let messages: Vec<&str> =
                 outcome["config"].as_array().into_iter().flatten().filter_map(|line| line.as_str()).collect();
             let fatal = messages.iter().find(|message| message.contains("[emerg]"));
-            match (first, fatal) {
-                (Some(first), Some(fatal)) if agrees(&store, first, fatal) => told += 1,
-                (Some(first), _) => amiss.push(format!("{name} {version}: {messages:?}\n      we: {}", shown(&store, first))),
-                (None, _) => amiss.push(format!("{name} {version}: {messages:?}\n      we: nothing, doubt {:?}", gateway.doubt)),
+            let agreed = gateway.refusals.first().zip(fatal).is_some_and(|(first, fatal)| agrees(&store, first, fatal));
+            if agreed {
+                told += 1;
+            } else {
+                let own = gateway.refusals.first().map(|refusal| shown(&store, refusal));
+                assert!(BEYOND.contains(&name.as_str()), "{name} on {version}: {messages:?}, but we say {own:?}");
+                missed.insert(name.clone());
             }
         }
     }
-    eprintln!("{}", amiss.join("\n"));
-    eprintln!("refused {refused}, told {told}, started {started}");
+    assert!(told > 500 && started > 1600, "told {told}, started {started}");
+    assert!(missed.len() <= BEYOND.len());
 }
 
 #[test]
 fn nothing_that_nginx_accepts_is_refused() {
     let Some(corpus) = common::shared("corpus") else { return };
     let verdicts = fs::read_to_string(corpus.join("verdicts-nginx.tsv")).unwrap();
-    let (mut accepted, mut refused, mut told) = (0, 0, 0);
-    let mut amiss = Vec::new();
-    for row in verdicts.lines().skip(1) {
-        let mut fields = row.split('\t');
-        let (path, verdict, message) = (fields.next().unwrap(), fields.next().unwrap(), fields.next().unwrap_or_default());
+    let mut accepted = 0;
+    for row in verdicts.lines().filter(|row| row.split('\t').nth(1) == Some("accept")) {
+        let path = row.split('\t').next().unwrap();
         let (store, gateway) = lowered(&corpus.join(path), None);
-        let own: Vec<_> = gateway.refusals.iter().filter(|refusal| refusal.span.source == gateway.root).collect();
-        if verdict == "accept" {
-            accepted += 1;
-            if !own.is_empty() {
-                amiss.push(format!("{path}: {:?}", own.iter().map(|refusal| shown(&store, refusal)).collect::<Vec<_>>()));
-            }
-        } else {
-            refused += 1;
-            if own.first().is_some_and(|first| agrees(&store, first, message)) {
-                told += 1;
-            } else {
-                amiss.push(format!("REJ {path}: {message}\n     we: {:?}", own.first().map(|refusal| shown(&store, refusal))));
-            }
-        }
+        // An absolute include may find another file in the corpus than it found on the machine where nginx ran.
+        let own = gateway.refusals.iter().filter(|refusal| refusal.span.source == gateway.root);
+        let own: Vec<String> = own.map(|refusal| shown(&store, refusal)).collect();
+        assert_eq!(own, Vec::<String>::new(), "{path}");
+        accepted += 1;
     }
-    eprintln!("{}", amiss.join("\n"));
-    eprintln!("accepted {accepted}, refused {refused}, told {told}");
+    assert!(accepted > 1000, "the verdicts are there, but almost empty");
 }

@@ -71,7 +71,8 @@ impl Allowed {
     /// In `<Proxy>`.
     pub(super) const IN_PROXY: Self = Self(Self::ALL | Self::ACCESS | Self::PROXY);
 
-    fn read(text: &str) -> Option<Self> {
+    /// Reads the bits of the sources; the manual adds to them, for some are hidden in macros there.
+    fn read(text: &str, documented: &str) -> Option<Self> {
         let bits = text.split('|').map(|word| match word {
             "RSRC_CONF" => Self::SERVER,
             "ACCESS_CONF" => Self::ACCESS,
@@ -85,7 +86,13 @@ impl Allowed {
             _ => 0,
         });
         let bits = bits.fold(0, |all, one| all | one);
-        (bits != 0).then_some(Self(bits))
+        let documented = documented.split(',').map(|word| match word {
+            "server config" | "virtual host" => Self::SERVER,
+            "directory" => Self::ACCESS,
+            "proxy section" => Self::PROXY,
+            _ => 0,
+        });
+        (bits != 0).then_some(Self(documented.fold(bits, |all, one| all | one)))
     }
 
     /// Whether a directive that is allowed here may stand there.
@@ -105,14 +112,14 @@ fn table() -> &'static Table {
         for line in DIRECTIVES.lines().skip(1) {
             let mut fields = line.split('\t');
             let mut field = || fields.next().unwrap_or_default();
-            let (name, module, arguments, allowed, _, kind) = (field(), field(), field(), field(), field(), field());
+            let (name, module, arguments, allowed, documented, kind) = (field(), field(), field(), field(), field(), field());
             let row = Row {
                 name,
                 module: module_name(module),
                 arguments: read_arguments(arguments),
-                allowed: Allowed::read(allowed),
+                allowed: Allowed::read(allowed, documented),
                 is_section: kind == "section",
-                since: since(fields.last().unwrap_or_default()),
+                since: since(fields.next_back().unwrap_or_default()),
             };
             table.entry(name.to_ascii_lowercase().into_bytes()).or_default().push(row);
         }

@@ -65,7 +65,7 @@ impl Macros {
         let name = name.to_ascii_lowercase();
         let shown = String::from_utf8_lossy(&name);
         let Some(found) = self.defined.get(&name) else {
-            return Err(if !self.any { "no macro defined before Use".to_owned() } else { format!("macro '{shown}' undefined") });
+            return Err(if self.any { format!("macro '{shown}' undefined") } else { "no macro defined before Use".to_owned() });
         };
         if arguments.len() != found.parameters.len() {
             let (have, want) = (arguments.len(), found.parameters.len());

@@ -375,6 +375,10 @@ impl Reader {
         };
         if outcome != Outcome::False {
             let kind = match outcome {
+                // `-D` on the command line may define it.
+                _ if action == ReadTime::IfDefine && first.starts_with(b"!") => {
+                    FrameKind::Assumed(self.resolved.statements.len())
+                }
                 Outcome::Assumed => FrameKind::Assumed(self.resolved.statements.len()),
                 _ => FrameKind::Transparent,
             };

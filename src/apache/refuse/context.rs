@@ -3,6 +3,7 @@
 use super::{Checker, Line, Refused};
 use crate::apache::directives::Allowed;
 use crate::gateway::Fault;
+use crate::tree::{Token, TokenKind};
 
 /// A section that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,13 @@ impl Checker<'_> {
         self.around.iter().any(|around| !matches!(around, Around::VirtualHost | Around::Other(_)))
     }
 
+    /// Whether the line's file is a template of which we see all branches at once.
+    pub(super) fn is_template(&mut self, line: &Line<'_>) -> bool {
+        let (source, store) = (line.statement.source, self.store);
+        let is_hole = |token: &Token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole);
+        *self.templates.entry(source).or_insert_with(|| store.tree(source).tokens().iter().any(is_hole))
+    }
+
     /// Whether the directive may stand where it does.
     pub(super) fn allowed(&self, line: &Line<'_>) -> Result<(), Refused> {
         let here = self.around.iter().rev().find_map(|around| match around {
@@ -72,7 +80,8 @@ impl Checker<'_> {
             Around::VirtualHost | Around::Other(_) | Around::Foreign => None,
         });
         // A fragment may stand in any section.
-        if here.is_none() && !self.is_main && self.around.is_empty() {
+        let is_open = self.around.iter().all(|around| matches!(around, Around::Other(_)));
+        if here.is_none() && !self.is_main && is_open {
             return Ok(());
         }
         let here = here.unwrap_or(Allowed::IN_SERVER);

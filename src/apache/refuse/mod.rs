@@ -8,7 +8,7 @@ mod proxy;
 mod rewrite;
 mod server;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::context::Around;
 use super::directives::{self, Arguments, Row};
@@ -17,7 +17,7 @@ use super::statement::{Kind, Statement, Word};
 use super::values::switch;
 use crate::gateway::{Fault, Gateway, Refusal, RemarkKind, Unknown, Version};
 use crate::project::{Root, Store};
-use crate::source::Span;
+use crate::source::{SourceId, Span};
 
 /// Why httpd refuses a line.
 type Refused = (Fault, String);
@@ -39,6 +39,7 @@ pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved
         proxies: Vec::new(),
         sockets: FxHashSet::default(),
         listens: false,
+        templates: FxHashMap::default(),
         assumed: false,
     };
     checker.walk();
@@ -73,6 +74,7 @@ fn reading(gateway: &Gateway, store: &Store, resolved: &Resolved) -> Vec<Refusal
 }
 
 /// The state of the walk.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 struct Checker<'a> {
     store: &'a Store,
     resolved: &'a Resolved,
@@ -90,6 +92,8 @@ struct Checker<'a> {
     /// What `Listen` bound.
     sockets: FxHashSet<Vec<u8>>,
     listens: bool,
+    /// Which files are templates.
+    templates: FxHashMap<SourceId, bool>,
     /// Whether the line is in effect only if a condition holds which cannot be decided.
     assumed: bool,
 }
@@ -159,12 +163,20 @@ impl<'a> Checker<'a> {
         let name = self.resolved.name(self.store, statement);
         let span = statement.span(self.store);
         let is_section = statement.kind == Kind::Begin;
-        if super::expand::has_reference(&name) || self.around.iter().any(|around| *around == Around::Foreign) {
+        if super::expand::has_reference(&name) || self.around.contains(&Around::Foreign) {
             return;
         }
         let rows = directives::directive(&name);
         let mut rows = rows.iter().filter(|row| row.is_section == is_section);
-        let Some(first) = rows.clone().next() else { return self.unknown(&name, span, statement) };
+        let Some(first) = rows.clone().next() else {
+            // Some modules have a section beside the directive, or instead of it.
+            if directives::directive(&name).is_empty() {
+                self.unknown(&name, span, statement);
+            } else {
+                self.doubt.get_or_insert(Unknown::ForeignDirective(span));
+            }
+            return;
+        };
         let row = rows.find(|row| self.has(row.module) != Some(false)).unwrap_or(first);
         if self.has(row.module) == Some(false) {
             let message = invalid_command(&name, is_section);
@@ -186,7 +198,9 @@ impl<'a> Checker<'a> {
     }
 
     fn check(&mut self, line: &Line<'a>, follows_if: bool) -> Result<(), Refused> {
-        self.allowed(line)?;
+        if let Err(refused) = self.allowed(line) {
+            return if self.is_template(line) { Ok(()) } else { Err(refused) };
+        }
         let unknown = line.words.iter().any(|word| word.unknown.is_some());
         if unknown {
             self.listens |= line.row.name == "Listen";
@@ -230,7 +244,8 @@ impl<'a> Checker<'a> {
         if self.assumed {
             return;
         }
-        let certain = self.modules.complete && !self.foreign || !is_name && !name.contains(&b'%');
+        let certain = self.modules.complete && !self.foreign
+            || self.is_main && !is_name && !name.iter().any(|byte| matches!(byte, b'%' | b'@'));
         if certain || near.is_some() && !self.foreign {
             let message = invalid_command(name, is_section);
             let mut refusal = Refusal::new(span, Fault::UnknownDirective, message);

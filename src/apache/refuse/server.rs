@@ -38,7 +38,8 @@ pub(super) fn virtual_host(line: &Line<'_>) -> Result<(), Refused> {
             _ => continue,
         };
         let good = port == b"*" || str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-        if !good {
+        // `@@Port@@`, `<port>`: to be filled in.
+        if !good && port.iter().all(u8::is_ascii_alphanumeric) {
             return Err((Fault::Address, "The address or port is invalid".to_owned()));
         }
     }

@@ -14,11 +14,11 @@ impl Lowerer<'_> {
         let (property, read): (_, fn(&mut Self, Line<'_>) -> Option<Assigned>) = match line.name() {
             b"proxy_set_header" => (Property::RequestHeader, Self::header),
             b"proxy_hide_header" => (Property::HiddenResponseHeader, Self::header_name_only),
-            b"proxy_http_version" => (Property::HttpVersion, Self::version),
-            b"proxy_read_timeout" => (Property::ReadTimeout, Self::timeout),
-            b"proxy_send_timeout" => (Property::SendTimeout, Self::timeout),
-            b"proxy_connect_timeout" => (Property::ConnectTimeout, Self::timeout),
-            b"proxy_pass_request_headers" => (Property::PassRequestHeaders, Self::flag),
+            b"proxy_http_version" => (Property::HttpVersion, |_, line| Self::version(line)),
+            b"proxy_read_timeout" => (Property::ReadTimeout, |_, line| Self::timeout(line)),
+            b"proxy_send_timeout" => (Property::SendTimeout, |_, line| Self::timeout(line)),
+            b"proxy_connect_timeout" => (Property::ConnectTimeout, |_, line| Self::timeout(line)),
+            b"proxy_pass_request_headers" => (Property::PassRequestHeaders, |_, line| Self::flag(line)),
             b"proxy_method" => (Property::Method, Self::text),
             _ => return None,
         };
@@ -46,7 +46,7 @@ impl Lowerer<'_> {
         Some(Assigned::Header { name, lower, value: self.literal(b"") })
     }
 
-    fn version(&mut self, line: Line<'_>) -> Option<Assigned> {
+    fn version(line: Line<'_>) -> Option<Assigned> {
         match line.word(0)?.value().as_ref() {
             b"1.0" => Some(Assigned::Version(Version::new(1, 0, 0))),
             b"1.1" => Some(Assigned::Version(Version::new(1, 1, 0))),
@@ -55,12 +55,12 @@ impl Lowerer<'_> {
         }
     }
 
-    fn timeout(&mut self, line: Line<'_>) -> Option<Assigned> {
+    fn timeout(line: Line<'_>) -> Option<Assigned> {
         let duration = values::duration(&line.word(0)?.value(), Resolution::Milliseconds);
         Some(duration.map_or(REFUSED, Assigned::Duration))
     }
 
-    fn flag(&mut self, line: Line<'_>) -> Option<Assigned> {
+    fn flag(line: Line<'_>) -> Option<Assigned> {
         let value = line.word(0)?.value();
         Some(values::flag(&value).map_or(REFUSED, Assigned::Flag))
     }

@@ -1,5 +1,7 @@
 //! What nginx checks when all of `http`, and all of the configuration, is read.
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Checker, show};
@@ -11,7 +13,7 @@ use crate::source::Span;
 #[derive(Default)]
 pub(super) struct Http {
     /// Each socket, with the number of the server that bound it last and whether it has its default.
-    sockets: FxHashMap<String, (usize, bool)>,
+    sockets: FxHashMap<(bool, String), (usize, bool)>,
     twice: Vec<Refusal>,
     pub(super) has_events: bool,
     /// The variables that `stream` defines.
@@ -22,11 +24,13 @@ pub(super) struct Http {
 
 impl Http {
     /// A server binds a socket: whether it did before, and whether another is its default already.
-    pub(super) fn bind(&mut self, socket: &str, server: usize, default: bool) -> (bool, bool) {
-        let Some((last, has_default)) = self.sockets.get_mut(socket) else {
-            self.sockets.insert(socket.to_owned(), (server, default));
+    pub(super) fn bind(&mut self, (is_udp, socket): (bool, &str), server: usize, default: bool) -> (bool, bool) {
+        let entry = self.sockets.entry((is_udp, socket.to_owned()));
+        let Entry::Occupied(mut entry) = entry else {
+            entry.insert_entry((server, default));
             return (false, false);
         };
+        let (last, has_default) = entry.get_mut();
         let same = *last == server;
         *last = server;
         let second = default && *has_default;

@@ -71,8 +71,10 @@ impl<'a> Checker<'a> {
         let Some(socket) = line.word(0).and_then(|word| socket(&word.value())) else { return Ok(()) };
         let server = self.levels.last().map_or(0, |level| level.number);
         let default = line.words().skip(1).any(|word| matches!(word.value().as_ref(), b"default_server" | b"default"));
+        // QUIC goes over UDP: another socket on the same port.
+        let is_udp = line.words().skip(1).any(|word| matches!(word.value().as_ref(), b"quic" | b"udp"));
         let template = self.is_template(line);
-        let (same_server, other_default) = self.http.bind(&socket, server, default);
+        let (same_server, other_default) = self.http.bind((is_udp, &socket), server, default);
         if template {
             return Ok(());
         }

@@ -130,6 +130,7 @@ impl<'a> Checker<'a> {
             && context.is_some_and(|context| matches!(context, Context::Upstream | Context::StreamUpstream))
             && members == 0
             && !open
+            && !self.is_template(head)
         {
             self.refuse(head.span(), Fault::Value, "no servers are inside upstream".to_owned());
         }

@@ -25,7 +25,7 @@ use super::line::Line;
 use crate::gateway::{Fault, Gateway, Refusal, RemarkKind, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
-use crate::tree::{Children, Shape, TokenKind};
+use crate::tree::{Children, Shape, Token, TokenKind};
 
 /// Notes in `gateway` what nginx refuses in `root` and what it includes. The remarks on includes and variables are there already.
 pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved: &Resolved, budget: usize) {
@@ -47,6 +47,7 @@ pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved
         frames: Vec::new(),
         visited: FxHashSet::default(),
         snippets: FxHashMap::default(),
+        templates: FxHashMap::default(),
         http: Http::default(),
         budget,
     };
@@ -86,6 +87,8 @@ struct Checker<'a> {
     visited: FxHashSet<SourceId>,
     /// What files without blocks set on the level that includes them, by the kind of that level; `None`: they do more than that.
     snippets: FxHashMap<(SourceId, Option<Context>), Option<Slots>>,
+    /// Which files are templates.
+    templates: FxHashMap<SourceId, bool>,
     http: Http,
     /// How many more directives may be visited.
     budget: usize,
@@ -294,7 +297,9 @@ impl<'a> Checker<'a> {
         }
         let Some(row) = rows.iter().find(|row| context.is_none_or(|context| row.contexts.has(context))) else {
             // What is only documented may be allowed where the documentation does not say so.
-            if rows.iter().any(|row| row.arity.is_none()) {
+            if self.fits_another(rows) || self.is_template(line) {
+                // It may well be right.
+            } else if rows.iter().any(|row| row.arity.is_none()) {
                 self.doubt.get_or_insert(Unknown::ForeignDirective(line.span()));
             } else {
                 self.refuse(line.span(), Fault::NotAllowed, format!("\"{}\" directive is not allowed here", show(name)));
@@ -305,7 +310,7 @@ impl<'a> Checker<'a> {
             return self.fragment(line);
         }
         self.version(line, row);
-        if !malformed && !line.words().any(super::line::Word::is_holed) {
+        if !malformed && !line.words().any(|word| word.is_holed() || is_placeholder(word.text)) {
             self.arguments(line, row);
         }
         if line.shape() == Shape::Block {
@@ -441,9 +446,23 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Whether either branch of a template may be the one that is used: what stands in both is no duplicate.
-    fn is_template(&self, line: Line<'_>) -> bool {
-        line.tree.tokens().iter().any(|token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole))
+    /// Whether the file is a template of which we see all branches at once: what stands in two of them is no duplicate, and what
+    /// closes in one may open in another.
+    fn is_template(&mut self, line: Line<'_>) -> bool {
+        let is_hole = |token: &Token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole);
+        *self.templates.entry(line.source).or_insert_with(|| line.tree.tokens().iter().any(is_hole))
+    }
+
+    /// Whether a directive may stand in the block that a fragment is about: its `server` may be one of `stream` or `mail` as well.
+    fn fits_another(&self, rows: &[Row]) -> bool {
+        let others: &[Context] = match self.context() {
+            _ if self.is_main => &[],
+            Some(Context::Server) => &[Context::StreamServer, Context::MailServer],
+            Some(Context::Upstream) => &[Context::StreamUpstream],
+            Some(Context::Http) => &[Context::Stream, Context::Mail],
+            _ => &[],
+        };
+        others.iter().any(|&other| rows.iter().any(|row| row.contexts.has(other)))
     }
 }
 
@@ -458,6 +477,11 @@ fn syntax(source: SourceId, error: &crate::tree::SyntaxError) -> Refusal {
 
 fn arguments(line: Line<'_>) -> String {
     format!("invalid number of arguments in \"{}\" directive", show(line.name()))
+}
+
+/// Whether `envsubst` or the like is to fill the word in: `${UPSTREAM}`. nginx's own variables are written in small letters.
+fn is_placeholder(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"${").is_some_and(|at| text.get(at + 2).is_some_and(u8::is_ascii_uppercase))
 }
 
 fn show(text: &[u8]) -> std::borrow::Cow<'_, str> {

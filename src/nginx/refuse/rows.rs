@@ -30,14 +30,13 @@ impl<'a> Checker<'a> {
                 return self.refuse(row.span(), Fault::Arguments, message);
             }
             match name.as_ref() {
-                b"include" => {}
+                b"include" | [b'~', ..] => {}
                 b"default" if has_default => {
                     if !self.is_template(head) {
                         self.refuse(row.span(), Fault::Duplicate, "duplicate default map parameter".to_owned());
                     }
                 }
                 b"default" => has_default = true,
-                [b'~', ..] => {}
                 key => {
                     if !keys.insert(key.to_ascii_lowercase()) && !self.is_template(head) {
                         self.refuse(row.span(), Fault::Duplicate, format!("conflicting parameter \"{}\"", show(key)));

@@ -116,8 +116,7 @@ impl<'a> Checker<'a> {
     /// The variables of `http` that are used where `stream` reads them, and those that it defines.
     fn stream_variables(&mut self, line: Line<'a>, context: Context) {
         let used = match (line.name(), context) {
-            (b"map", Context::Stream) => line.word(0),
-            (b"proxy_pass" | b"return", Context::StreamServer) => line.word(0),
+            (b"map", Context::Stream) | (b"proxy_pass" | b"return", Context::StreamServer) => line.word(0),
             (b"set", Context::Stream | Context::StreamServer) => line.word(1),
             _ => None,
         };
