@@ -4,8 +4,6 @@
 
 mod corpus;
 
-use std::path::Path;
-
 use corpus::Dialect;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
@@ -81,7 +79,7 @@ fn judge(bencher: Bencher<'_, '_>, dialect: Dialect) {
     bencher.counter(ItemsCount::new(routes)).bench_local(|| {
         for gateway in &gateways {
             let view = View::new(&project.store.sources, gateway, &declared);
-            black_box(rules::judge(rules::builtin(), view, &options));
+            black_box(rules::judge(rules::builtin(), &view, &options));
         }
     });
 }

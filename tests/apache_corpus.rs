@@ -5,19 +5,13 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proxylint::apache::{self, parse};
 use proxylint::gateway::{Gateway, Remark, RemarkKind, Server};
 use proxylint::project::{Root, Store};
 use proxylint::source::LineIndex;
 use proxylint::tree::{Tree, is_template};
-
-/// Every regular file below `folder`, sorted.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let walk = walkdir::WalkDir::new(folder).sort_by_file_name();
-    walk.into_iter().flatten().filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
-}
 
 fn assert_lossless(tree: &Tree, bytes: &[u8], path: &Path) {
     assert_eq!(tree.tokens().last().map_or(0, |token| token.end as usize), bytes.len(), "{}", path.display());
@@ -29,7 +23,7 @@ fn every_byte_comes_back_and_few_files_have_errors() {
     let mut with_errors: BTreeMap<String, usize> = BTreeMap::new();
     for corpus in ["corpus/apache", "corpus/templates", "corpus/nginx"] {
         let Some(folder) = common::shared(corpus) else { return };
-        for path in files(&folder) {
+        for path in common::files(&folder) {
             let bytes = fs::read(&path).unwrap();
             for holes in [false, true] {
                 assert_lossless(&parse(&bytes, holes), &bytes, &path);
@@ -71,7 +65,7 @@ fn lower(main: &Path) -> Gateway {
 fn whole_trees_are_read_with_their_includes() {
     let Some(folder) = common::shared("corpus/apache") else { return };
     let mut mains = 0;
-    for path in files(&folder) {
+    for path in common::files(&folder) {
         let name = path.file_name().unwrap().to_string_lossy();
         if name == "apache2.conf" || name == "httpd.conf" {
             let gateway = lower(&path);

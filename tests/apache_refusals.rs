@@ -32,12 +32,13 @@ fn shown(store: &Store, refusal: &Refusal) -> String {
 }
 
 /// Cases that httpd refuses for what a reader of the files cannot know: a module or certificate that is not there, a directive or
-/// flag that came later and may have been carried back, an MPM that is not built in.
-const BEYOND: [&str; 7] = [
+/// flag that came later and may have been carried back, an MPM that is not built in, a whole folder of included files.
+const BEYOND: [&str; 8] = [
     "a34-fallback-off",
     "a35-fallback-on",
     "ef27-flags",
     "h16-missing-so",
+    "j05-include-missing",
     "n23-front-tls-missing-cert",
     "q14-fallback-off",
     "s53-only-comments",

@@ -1,5 +1,7 @@
 //! The program as its users run it: exit codes, output formats, what goes to standard error, hostile input.
 
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "tests say what they skip and fail by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -94,7 +96,7 @@ fn an_unreadable_file_is_said_and_the_others_are_judged() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tree(&[("nginx.conf", NGINX), ("other/nginx.conf", NGINX)]);
     let secret = directory.path().join("other/nginx.conf");
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o0)).unwrap();
     if fs::read(&secret).is_ok() {
         println!("skipped: this user may read every file");
         return;

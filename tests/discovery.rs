@@ -1,5 +1,7 @@
 //! Which files of real projects are taken for whose configuration.
 
+#![expect(clippy::print_stdout, reason = "tests say what they counted and what they skip")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -37,7 +37,7 @@ fn parsed(path: &Path, bytes: &[u8]) -> Tree {
 }
 
 fn assert_covers(tree: &Tree, bytes: &[u8]) {
-    let ends: Vec<u32> = tree.tokens().iter().map(|token| token.end).collect();
+    let ends: Vec<u32> = tree.tokens().map(|token| token.end).collect();
     assert!(ends.is_sorted_by(|before, after| before < after), "tokens stand in order and none is empty");
     assert_eq!(ends.last().copied().unwrap_or(0) as usize, bytes.len(), "the last token ends with the file");
 }

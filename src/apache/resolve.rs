@@ -1,7 +1,7 @@
 //! The configuration phase: includes, definitions, conditions and macros carried out, leaving the lines that are in effect.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
@@ -220,7 +220,7 @@ impl Reader {
 
     fn open_file(&mut self, store: &Store, source: SourceId, depth: u32) {
         let tree = store.tree(source);
-        let is_hole = |(_, token): &(u32, &crate::tree::Token)| token.kind == TokenKind::Hole;
+        let is_hole = |(_, token): &(u32, crate::tree::Token)| token.kind == TokenKind::Hole;
         let holes: Rc<[TokenId]> = (0u32..).zip(tree.tokens()).filter(is_hole).map(|(at, _)| TokenId(at)).collect();
         if let Some(&hole) = holes.first() {
             let range = tree.range(hole);
@@ -415,7 +415,12 @@ impl Reader {
                 return;
             }
             Included::Missing if optional => return,
-            Included::Missing => self.is_main,
+            // A whole directory that is missing is brought by something else: another repository, the deployment.
+            Included::Missing => {
+                let place = self.server_root.locate(store, path);
+                let directory = place.as_deref().and_then(Path::parent);
+                self.is_main && directory.is_some_and(|directory| store.list(directory).is_some())
+            }
             Included::Elsewhere => false,
         };
         let path = String::from_utf8_lossy(path).into_owned();

@@ -6,6 +6,7 @@ mod facts;
 mod failure;
 mod rules;
 mod terminal;
+mod trace;
 
 use std::io;
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Rules(rules::RulesArgs),
     Facts(facts::FactsArgs),
+    Trace(trace::TraceArgs),
 }
 
 /// Options of every command that reads configuration.
@@ -114,6 +116,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args, &mut terminal),
         Command::Rules(args) => rules::run(&args, &mut terminal),
         Command::Facts(args) => facts::run(args, &mut terminal),
+        Command::Trace(args) => trace::run(args, &mut terminal),
     };
     match outcome.and_then(|outcome| Ok(terminal.flush().map(|()| outcome)?)) {
         Ok(outcome) => outcome.into(),

@@ -4,17 +4,28 @@ use std::sync::LazyLock;
 
 use super::{Evidence, Reader};
 use crate::gateway::{Assigned, Matcher, Part, Property, Protocol, Proxy, Route, SignalKind, Variable};
-use crate::handshake::{Probe, wildcard_match};
+use crate::handshake::{Probe, sets_handshake_header, wildcard_match};
 use crate::rules::Intent;
 
 /// The hints of `rules/intent.toml`.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Hints {
-    strong: Vec<String>,
-    weak: Vec<String>,
+    strong: Vec<Row>,
+    weak: Vec<Row>,
     upstreams: Vec<String>,
     ports: Vec<u16>,
+}
+
+/// Segments of a path that stand in a row.
+#[derive(serde::Deserialize)]
+#[serde(from = "String")]
+struct Row(Vec<String>);
+
+impl From<String> for Row {
+    fn from(path: String) -> Self {
+        Self(path.split('/').map(str::to_owned).collect())
+    }
 }
 
 #[expect(clippy::expect_used, reason = "the file is part of the program and a test reads it")]
@@ -76,10 +87,15 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
     {
         let asks_for_upgrade =
             |part: &Part| matches!(part, Part::Variable(Variable::RequestHeader(name)) if gateway.texts.get(*name) == b"upgrade");
-        let condition =
-            rewrite.conditions.iter().find(|condition| gateway.symbolics.get(condition.subject).iter().any(asks_for_upgrade));
+        let condition = rewrite
+            .conditions
+            .iter()
+            .find(|condition| !condition.negated && gateway.symbolics.get(condition.subject).iter().any(asks_for_upgrade));
         return condition
             .map(|condition| vec![Evidence { span: condition.span, note: "only requests for an upgrade come here".into() }]);
+    }
+    if !sets_handshake_header(gateway, route.scope) {
+        return None;
     }
     let upgrade = reader.sent(Probe::Chrome, "upgrade").ok();
     if let Some(sent) = upgrade.filter(|sent| !sent.values.is_empty() && !sent.spans.is_empty()) {
@@ -114,7 +130,8 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
         }
     }
     let patience = gateway.scopes.own(route.scope).find(|entry| {
-        entry.property == Property::ReadTimeout && matches!(entry.assigned, Assigned::Duration(time) if time.0 >= LONG)
+        entry.property == Property::read_timeout(proxy.protocol)
+            && matches!(entry.assigned, Assigned::Duration(time) if time.0 >= LONG)
     });
     if let Some(entry) = patience {
         hint(entry.span, "a timeout for long-lived connections");
@@ -149,11 +166,10 @@ fn segments(reader: &Reader<'_>, route: &Route, path: &str) -> Vec<String> {
 }
 
 /// Whether the segments of `hint` stand in a row among `segments`.
-fn contains(segments: &[String], hint: &str) -> bool {
-    let wanted: Vec<&str> = hint.split('/').collect();
+fn contains(segments: &[String], Row(hint): &Row) -> bool {
     segments
-        .windows(wanted.len())
-        .any(|row| row.iter().zip(&wanted).all(|(own, want)| wildcard_match(want.as_bytes(), own.as_bytes())))
+        .windows(hint.len())
+        .any(|row| row.iter().zip(hint).all(|(own, want)| wildcard_match(want.as_bytes(), own.as_bytes())))
 }
 
 #[cfg(test)]

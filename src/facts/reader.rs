@@ -124,7 +124,12 @@ impl<'a> Reader<'a> {
     /// The request of a probe to the route that is read.
     pub(super) fn request(&self, probe: Probe, route: &Route) -> Request {
         let site = self.view.gateway.site(route.site);
-        probe.request(&host(self.view.gateway, site), &self.route_path(route), site.listens.iter().any(|listen| listen.tls))
+        let path = self.route_path(route);
+        // Engine.IO tells its transport in the query, and rewrite rules for it ask there.
+        let is_engine_io = path.contains("/socket.io") || path.contains("/engine.io");
+        let query = (is_engine_io && probe != Probe::Plain).then(|| "EIO=4&transport=websocket".to_owned());
+        let tls = site.listens.iter().any(|listen| listen.tls);
+        Request { query, ..probe.request(&host(self.view.gateway, site), &path, tls) }
     }
 
     /// A header as the route that is read sends it under a probe.
@@ -149,6 +154,7 @@ impl<'a> Reader<'a> {
             proxy: Some(proxy),
             captures: None,
             condition_captures: None,
+            followed: None,
         }
     }
 

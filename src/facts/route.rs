@@ -169,23 +169,23 @@ pub(super) fn lost_headers(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
-fn duration(reader: &Reader<'_>, property: Property) -> Reading {
-    proxied(reader, |route, proxy| match timeout(reader.view.gateway, route.scope, property) {
+fn duration(reader: &Reader<'_>, property: fn(Protocol) -> Property) -> Reading {
+    proxied(reader, |route, proxy| match timeout(reader.view.gateway, route.scope, property(proxy.protocol)) {
         Ok(setting) => origin_at(setting.origin, proxy, Value::Duration(setting.value), "set here"),
         Err(why) => unknown(why, proxy.span),
     })
 }
 
 pub(super) fn timeout_read(reader: &Reader<'_>, _: &str) -> Reading {
-    duration(reader, Property::ReadTimeout)
+    duration(reader, Property::read_timeout)
 }
 
 pub(super) fn timeout_send(reader: &Reader<'_>, _: &str) -> Reading {
-    duration(reader, Property::SendTimeout)
+    duration(reader, Property::send_timeout)
 }
 
 pub(super) fn timeout_connect(reader: &Reader<'_>, _: &str) -> Reading {
-    duration(reader, Property::ConnectTimeout)
+    duration(reader, Property::connect_timeout)
 }
 
 pub(super) fn timeout_idle(reader: &Reader<'_>, _: &str) -> Reading {
@@ -262,7 +262,7 @@ pub(super) fn is_websocket_scheme(reader: &Reader<'_>, _: &str) -> Reading {
 pub(super) fn taken(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((id, _)) = reader.route() else { return Reading::new(Value::Absent) };
     proxied(reader, |route, proxy| {
-        if reader.view.gateway.server == Server::Nginx || matches!(route.matcher, Matcher::Rewrite(_)) {
+        if reader.view.gateway.server == Server::Nginx {
             return Reading::new(Value::Flag(true));
         }
         let reading = |taken| Reading::new(Value::Flag(taken));
@@ -285,14 +285,18 @@ pub(super) fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {
     Reading::new(Value::Text(path)).at(route.span, "never asked").at(other.span, "takes every request of it")
 }
 
-pub(super) fn shadowing_upgrades(reader: &Reader<'_>, _: &str) -> Reading {
+pub(super) fn upgraded_elsewhere(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((id, _)) = reader.route() else { return Reading::new(Value::Absent) };
-    let Some(shadowing) = reader.shadowed_by(id) else { return Reading::new(Value::Absent) };
-    match Reader::new(reader.view, Item::Route(shadowing)).sent(Probe::Chrome, "upgrade") {
-        Ok(sent) => Reading::new(Value::Flag(!sent.values.is_empty())),
-        // What shadows it proxies nothing.
-        Err(_) => Reading::new(Value::Flag(false)),
-    }
+    proxied(reader, |route, proxy| match reader.selected(Probe::Chrome, route, proxy) {
+        Ok(Selected::Route(taker)) if taker != id => {
+            match Reader::new(reader.view, Item::Route(taker)).sent(Probe::Chrome, "upgrade") {
+                Ok(sent) => Reading::new(Value::Flag(!sent.values.is_empty())),
+                Err(why) => unknown(why, route.span),
+            }
+        }
+        Ok(_) => Reading::new(Value::Flag(false)),
+        Err(why) => unknown(why, route.span),
+    })
 }
 
 pub(super) fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
@@ -315,7 +319,10 @@ pub(super) fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
                 Ok(true) => {}
                 Ok(false) => {
                     refused.push(client.to_owned());
-                    let culprit = rewrite.conditions.iter().find(|condition| holds(&environment, condition) == Ok(false));
+                    let fails = |condition: &&Condition| {
+                        asks_for_handshake(reader, condition) && holds(&environment, condition) == Ok(false)
+                    };
+                    let culprit = rewrite.conditions.iter().find(fails);
                     blamed = blamed.or(culprit);
                 }
             }
@@ -332,7 +339,7 @@ pub(super) fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
-/// Whether a condition demands something of `Upgrade` or `Connection`.
+/// Whether a condition demands that `Upgrade` or `Connection` says something; a negated one wants plain requests.
 fn asks_for_handshake(reader: &Reader<'_>, condition: &Condition) -> bool {
     let gateway = reader.view.gateway;
     let is_handshake = |part: &Part| match part {

@@ -102,11 +102,11 @@ pub static FACTS: &[Definition] = &[
         "The earlier mapping that takes every request of this one; absent where there is none.",
     ),
     fact(
-        "shadowing_upgrades",
+        "handshake.upgraded_elsewhere",
         Route,
         Flag,
-        route::shadowing_upgrades,
-        "Whether the mapping that shadows this one lets a handshake through itself; absent where nothing shadows it.",
+        route::upgraded_elsewhere,
+        "Whether a handshake to the route's own path comes to another route, which lets it through.",
     ),
     fact(
         "worker_of",

@@ -2,6 +2,7 @@
 //!
 //! `nginx` and `apache` lower their trees into it; `handshake` follows requests through it; `facts` read it. It knows neither syntax.
 
+mod program;
 mod refusal;
 mod remark;
 mod rewrite;
@@ -14,13 +15,14 @@ mod text;
 mod unknown;
 mod upstream;
 
+pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Step, Then, TryFiles};
 pub use refusal::{Fault, Refusal};
 pub use remark::{Remark, RemarkKind};
-pub use rewrite::{Action, Condition, Rewrite, Test};
+pub use rewrite::{Action, Condition, FileTest, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, Signal, SignalKind, Target};
 pub use scope::{Assigned, Entry, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId, Scopes, Setting};
 pub use server::{Modules, NotAVersion, Server, Version};
-pub use site::{Listen, Name, Site, SiteId};
+pub use site::{Listen, Name, Site, SiteId, Speaks};
 pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
 pub use text::{TextId, Texts};
 pub use unknown::{Known, Unknown};
@@ -55,6 +57,8 @@ pub struct Gateway {
     pub upstreams: Vec<Upstream>,
     /// What the configuration itself defines: nginx's `map`, `set`, `geo` …, by lower-case name without `$`.
     pub variables: FxHashMap<TextId, Definition>,
+    /// What levels do to a request before anything answers it, by level; few levels do.
+    pub programs: FxHashMap<ScopeId, Program>,
     /// Headers that the server adds or withholds by itself when it asks an upstream, for `version`; an empty value withholds the client's.
     pub default_headers: Vec<DefaultHeader>,
     /// The modules that are loaded, as far as can be seen.
@@ -94,6 +98,7 @@ impl Gateway {
             routes: Vec::new(),
             upstreams: Vec::new(),
             variables: FxHashMap::default(),
+            programs: FxHashMap::default(),
             default_headers: Vec::new(),
             modules: Modules::default(),
             remarks: Vec::new(),

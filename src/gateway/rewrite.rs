@@ -71,4 +71,23 @@ pub enum Test {
         /// Whether case is ignored.
         ignore_case: bool,
     },
+    /// The text is the value of this: nginx's `=`.
+    Same(SymbolicId),
+    /// The text is neither empty nor `0`: nginx's `if ($x)`.
+    IsSet,
+    /// The text is the path of something in the file system.
+    File(FileTest),
+}
+
+/// What must stand at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileTest {
+    /// A regular file: `-f`.
+    File,
+    /// A directory: `-d`.
+    Directory,
+    /// Anything: `-e`.
+    Any,
+    /// Something that can be executed: `-x`.
+    Executable,
 }

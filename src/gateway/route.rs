@@ -101,7 +101,7 @@ pub struct Proxy {
 }
 
 /// The protocol spoken to an upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// HTTP.
     Http,
@@ -147,6 +147,12 @@ impl Protocol {
             Self::Balancer => "balancer",
             Self::Other => "other",
         }
+    }
+
+    /// Whether the settings towards such upstreams are others than those for HTTP: `uwsgi_read_timeout` beside `proxy_read_timeout`.
+    #[must_use]
+    pub fn has_own_settings(self) -> bool {
+        matches!(self, Self::FastCgi | Self::Uwsgi | Self::Scgi | Self::Grpc)
     }
 
     /// Whether HTTP requests of version 1 are sent, in which a WebSocket handshake can travel.

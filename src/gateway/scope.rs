@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Known, SymbolicId, TextId, Unknown, Version};
+use super::{Known, Protocol, SymbolicId, TextId, Unknown, Version};
 use crate::source::Span;
 
 /// A duration in milliseconds.
@@ -43,6 +43,88 @@ pub enum Property {
     Upgrade,
     /// Whether rewriting is on: `RewriteEngine`.
     RewriteEngine,
+    /// [`Property::ReadTimeout`] towards upstreams of another protocol than HTTP: `uwsgi_read_timeout` and its like.
+    ReadTimeoutOf(Protocol),
+    /// [`Property::SendTimeout`] towards those.
+    SendTimeoutOf(Protocol),
+    /// [`Property::ConnectTimeout`] towards those.
+    ConnectTimeoutOf(Protocol),
+    /// Whether the client's headers go to upstreams of another protocol than HTTP: `uwsgi_pass_request_headers` and its like.
+    PassRequestHeadersOf(Protocol),
+    /// The body towards the upstream instead of the client's: `proxy_set_body`.
+    Body,
+    /// How many bytes of an answer's head are taken in: `proxy_buffer_size`.
+    BufferSize,
+    /// Whether the upstream's certificate is checked: `proxy_ssl_verify`.
+    VerifyUpstream,
+    /// Whether errors that the upstream answers are handled as the server's own: `proxy_intercept_errors`.
+    InterceptErrors,
+    /// Whether a resolver for names that variables hold is set: `resolver`.
+    Resolver,
+    /// Where files are: `root`, `alias`.
+    DocumentRoot,
+    /// The files that stand for a directory: `index`. A list.
+    Index,
+    /// Whether directories are listed: `autoindex`.
+    Autoindex,
+    /// What is answered instead of an error: `error_page`. A list.
+    ErrorPage,
+    /// Whether errors on the way to what is answered instead of an error are handled as well: `recursive_error_pages`.
+    RecursiveErrorPages,
+    /// Which clients are let in: `allow`, `deny`. A list.
+    Access,
+    /// The realm for which a password is asked: `auth_basic`; `off` asks for none.
+    Password,
+    /// The location that is asked whether a request is let in: `auth_request`; `off` asks none.
+    AskedForAccess,
+    /// Code or a module that decides whether a request is let in.
+    AccessCode,
+    /// Whether one way of being let in suffices: `satisfy any`.
+    AnyAccess,
+    /// The location that gets a copy of each request: `mirror`; `off` for none. A list.
+    Mirror,
+    /// Whether only the server itself comes here: `internal`.
+    Internal,
+    /// Whether redirects name scheme and host: `absolute_redirect`.
+    AbsoluteRedirect,
+    /// Whether redirects name the site's first name: `server_name_in_redirect`.
+    SiteNameInRedirect,
+    /// Whether redirects name the port: `port_in_redirect`.
+    PortInRedirect,
+    /// Whether several slashes in a path are one: `merge_slashes`.
+    MergeSlashes,
+    /// How many headers a request may have: `max_headers`.
+    MaxHeaders,
+    /// How long a line of a request's head may be: `large_client_header_buffers`.
+    LongestLine,
+    /// How many bytes a second the client is sent: `limit_rate`.
+    Rate,
+    /// Whether answers are searched for commands, which holds them back: `ssi`.
+    Commands,
+    /// The types of the answers that are searched: `ssi_types`. A list.
+    CommandTypes,
+    /// Whether clients need a certificate: `ssl_verify_client on`.
+    VerifyClient,
+}
+
+impl Property {
+    /// The read timeout towards upstreams of `protocol`.
+    #[must_use]
+    pub fn read_timeout(protocol: Protocol) -> Self {
+        if protocol.has_own_settings() { Self::ReadTimeoutOf(protocol) } else { Self::ReadTimeout }
+    }
+
+    /// The send timeout towards upstreams of `protocol`.
+    #[must_use]
+    pub fn send_timeout(protocol: Protocol) -> Self {
+        if protocol.has_own_settings() { Self::SendTimeoutOf(protocol) } else { Self::SendTimeout }
+    }
+
+    /// The connect timeout towards upstreams of `protocol`.
+    #[must_use]
+    pub fn connect_timeout(protocol: Protocol) -> Self {
+        if protocol.has_own_settings() { Self::ConnectTimeoutOf(protocol) } else { Self::ConnectTimeout }
+    }
 }
 
 /// What a property is set to.
@@ -64,6 +146,26 @@ pub enum Assigned {
         lower: TextId,
         /// The value; empty: the header is not sent.
         value: SymbolicId,
+    },
+    /// A number: of bytes, of headers.
+    Number(u64),
+    /// A directory that replaces the matched part of the path: `alias`.
+    Alias(SymbolicId),
+    /// What is answered instead of an error.
+    ErrorPage {
+        /// The error.
+        status: u16,
+        /// The status that the client gets; `None`: that of what is answered instead.
+        answer: Option<u16>,
+        /// A path, a named location or a URL.
+        target: SymbolicId,
+    },
+    /// Clients that are let in or not.
+    Clients {
+        /// Whether they are let in.
+        allowed: bool,
+        /// An address, a network or `all`.
+        from: TextId,
     },
     /// Set, to something that cannot be known.
     Unknown(Unknown),

@@ -59,6 +59,20 @@ pub struct Listen {
     pub tls: bool,
     /// Whether the site is the default for requests to this socket whose name no site has.
     pub default: bool,
+    /// What a client must speak here.
+    pub speaks: Speaks,
     /// The directive.
     pub span: Span,
+}
+
+/// What a client must speak at a socket, above TCP and TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Speaks {
+    /// HTTP, of a version that is negotiated or recognised.
+    #[default]
+    Http,
+    /// HTTP/2: `listen … http2`. Without TLS nginx recognises HTTP/1.1 there from 1.25.1 on only.
+    Http2,
+    /// The PROXY protocol, and HTTP behind it.
+    ProxyProtocol,
 }

@@ -1,8 +1,18 @@
 //! Symbolic values made concrete for one request.
 
+use std::fmt;
+use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
+
+use super::follow::{FileKind, Files};
 use super::pattern::{Patterns, Undecided};
 use super::request::Request;
-use crate::gateway::{Definition, Gateway, Known, Map, MapKey, Part, Proxy, Site, SymbolicId, TextId, Unknown, Variable};
+use super::site::Socket;
+use crate::gateway::{
+    Definition, FileTest, Gateway, Known, Map, MapKey, Part, Protocol, Proxy, ScopeId, Site, SymbolicId, TextId, Unknown,
+    Variable,
+};
 use crate::source::Span;
 
 /// How deep maps may look up maps; nginx has no limit of its own but no configuration comes near.
@@ -25,6 +35,31 @@ pub struct Environment<'a> {
     pub captures: Option<&'a [String]>,
     /// The captures of the rewrite condition that matched last.
     pub condition_captures: Option<&'a [String]>,
+    /// How far the request has come, where it is followed through its site.
+    pub followed: Option<&'a Followed<'a>>,
+}
+
+/// What is known of a request that is followed, and not of a probe to a route.
+#[derive(Clone)]
+pub struct Followed<'a> {
+    /// The client's address.
+    pub client: IpAddr,
+    /// The local address and port that it reached.
+    pub socket: Socket,
+    /// The given tree.
+    pub files: Files<'a>,
+    /// The variables that have a value of their own by now.
+    pub assigned: FxHashMap<TextId, String>,
+    /// The level whose settings are in force.
+    pub scope: ScopeId,
+    /// Host and port of the upstream, where variables decide them.
+    pub authority: Option<String>,
+}
+
+impl fmt::Debug for Followed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Followed").field("client", &self.client).field("scope", &self.scope).finish_non_exhaustive()
+    }
 }
 
 impl Environment<'_> {
@@ -39,13 +74,25 @@ impl Environment<'_> {
     fn value(&self, value: SymbolicId, depth: u8) -> Known<String> {
         let mut text = String::new();
         for part in self.gateway.symbolics.get(value) {
-            match *part {
-                Part::Text(id) => text.push_str(&self.gateway.texts.show(id)),
-                Part::Variable(variable) => text.push_str(&self.variable(variable, depth)?),
-                Part::Unknown(why) => return Err(why),
-            }
+            text.push_str(&self.part(*part, depth)?);
         }
         Ok(text)
+    }
+
+    fn part(&self, part: Part, depth: u8) -> Known<String> {
+        match part {
+            Part::Text(id) => Ok(self.gateway.texts.show(id).into_owned()),
+            Part::Variable(variable) => self.variable(variable, depth),
+            Part::Unknown(why) => Err(why),
+        }
+    }
+
+    /// The parts of a value, each as text.
+    ///
+    /// # Errors
+    /// Where one cannot be known.
+    pub(super) fn parts(&self, value: SymbolicId) -> Known<Vec<(Part, String)>> {
+        self.gateway.symbolics.get(value).iter().map(|&part| Ok((part, self.part(part, DEPTH)?))).collect()
     }
 
     fn variable(&self, variable: Variable, depth: u8) -> Known<String> {
@@ -59,37 +106,82 @@ impl Environment<'_> {
             }
             Variable::Argument(name) => argument(request.query.as_deref().unwrap_or_default(), &texts.show(name)).to_owned(),
             Variable::Path => request.path.clone(),
-            Variable::RequestTarget => match &request.query {
-                Some(query) => format!("{}?{query}", request.path),
-                None => request.path.clone(),
-            },
+            Variable::RequestTarget => request.sent_target(),
             Variable::Query => request.query.clone().unwrap_or_default(),
             Variable::QueryMark => request.query.as_ref().map(|_| "?".to_owned()).unwrap_or_default(),
             Variable::Host => request.host.clone(),
-            Variable::SiteName => self.site.names.first().map(|name| texts.show(name.text).into_owned()).unwrap_or_default(),
+            Variable::SiteName => self.site_name(),
             Variable::Scheme => if request.tls { "https" } else { "http" }.to_owned(),
             Variable::Tls => if request.tls { "on" } else { "" }.to_owned(),
             Variable::Method => request.method.clone(),
             Variable::ServerPort => request.port.to_string(),
-            Variable::ForwardedFor | Variable::ClientAddress | Variable::Runtime(_) => return Err(Unknown::Runtime),
-            Variable::UpstreamHost => self.authority()?,
-            Variable::UpstreamPort => {
-                self.authority()?.rsplit_once(':').map_or_else(|| "80".to_owned(), |(_, port)| port.to_owned())
+            Variable::ClientAddress => self.followed.ok_or(Unknown::Runtime)?.client.to_string(),
+            Variable::ForwardedFor => {
+                let client = self.followed.ok_or(Unknown::Runtime)?.client;
+                match request.header(b"X-Forwarded-For") {
+                    Some(before) if !before.is_empty() => format!("{before}, {client}"),
+                    _ => client.to_string(),
+                }
             }
+            Variable::Runtime(name) => return self.runtime(&texts.show(name)),
+            Variable::UpstreamHost => self.authority()?.0,
+            Variable::UpstreamPort => self.authority()?.1,
             Variable::Capture(group) => capture(self.captures, group)?,
             Variable::ConditionCapture(group) => capture(self.condition_captures, group)?,
             Variable::Defined(name) => return self.defined(name, depth),
         })
     }
 
-    fn authority(&self) -> Known<String> {
-        let authority = self.proxy.and_then(|proxy| proxy.authority).ok_or(Unknown::Runtime)?;
-        Ok(self.gateway.texts.show(authority).into_owned())
+    /// The first name of the site; `.example.com` is `example.com` here (`ngx_http_core_merge_srv_conf`).
+    pub(super) fn site_name(&self) -> String {
+        let name = self.site.names.first().map(|name| self.gateway.texts.show(name.text).into_owned()).unwrap_or_default();
+        name.strip_prefix('.').map(str::to_owned).unwrap_or(name)
+    }
+
+    /// Host and port of the upstream as a `Host` header names it, and the port (`ngx_http_proxy_set_vars`).
+    fn authority(&self) -> Known<(String, String)> {
+        let proxy = self.proxy.ok_or(Unknown::Runtime)?;
+        let default = if matches!(proxy.protocol, Protocol::Https | Protocol::Wss) { "443" } else { "80" };
+        let authority = match self.followed.and_then(|followed| followed.authority.clone()) {
+            Some(authority) => authority,
+            None => self.gateway.texts.show(proxy.authority.ok_or(Unknown::Runtime)?).into_owned(),
+        };
+        if authority.starts_with("unix:") {
+            return Ok(("localhost".to_owned(), String::new()));
+        }
+        Ok(match authority.rsplit_once(':') {
+            Some((host, port)) if port == default => (host.to_owned(), port.to_owned()),
+            Some((_, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                let port = port.to_owned();
+                (authority, port)
+            }
+            _ => (authority, default.to_owned()),
+        })
+    }
+
+    /// Whether `path` names what the test asks for.
+    ///
+    /// # Errors
+    /// Where no request is followed, or the permissions of a file decide.
+    pub(super) fn file_test(&self, test: FileTest, path: &str) -> Known<bool> {
+        let found = (self.followed.ok_or(Unknown::Environment)?.files)(std::path::Path::new(path));
+        match (test, found) {
+            (_, None) => Ok(false),
+            (FileTest::File, Some(kind)) => Ok(kind == FileKind::File),
+            (FileTest::Directory, Some(kind)) => Ok(kind == FileKind::Directory),
+            (FileTest::Any, Some(_)) => Ok(true),
+            (FileTest::Executable, Some(_)) => Err(Unknown::Environment),
+        }
     }
 
     fn defined(&self, name: TextId, depth: u8) -> Known<String> {
         let depth = depth.checked_sub(1).ok_or(Unknown::Runtime)?;
+        if let Some(value) = self.followed.and_then(|followed| followed.assigned.get(&name)) {
+            return Ok(value.clone());
+        }
         match self.gateway.variables.get(&name) {
+            // No step has assigned it yet.
+            Some(Definition::Assigned(_)) if self.followed.is_some() => Ok(String::new()),
             // One assignment is always carried out or never seen by the value; with several the path of the request decides.
             Some(Definition::Assigned(assignments)) => match assignments[..] {
                 [(value, _)] => self.value(value, depth),

@@ -29,7 +29,7 @@ pub enum Limit {
 pub fn idle_limit(gateway: &Gateway, route: &Route, proxy: &Proxy) -> Known<Limit> {
     match gateway.server {
         // Any byte in either direction re-arms the read timer (`ngx_http_upstream_process_upgraded`); no other timer runs.
-        Server::Nginx => Ok(Limit::After(timeout(gateway, route.scope, Property::ReadTimeout)?)),
+        Server::Nginx => Ok(Limit::After(nginx_read_timeout(gateway, route.scope, proxy)?)),
         Server::Apache => {
             let version = gateway.version;
             let tunnels_itself = matches!(proxy.protocol, Protocol::Ws | Protocol::Wss);
@@ -43,6 +43,14 @@ pub fn idle_limit(gateway: &Gateway, route: &Route, proxy: &Proxy) -> Known<Limi
             Ok(Limit::After(if client_decides { client } else { backend }))
         }
     }
+}
+
+/// The read timeout of the protocol spoken to the upstream, as set on the level `scope`: `proxy_read_timeout`, `uwsgi_read_timeout` …
+///
+/// # Errors
+/// Where a level on the way may set it unseen.
+pub fn nginx_read_timeout(gateway: &Gateway, scope: ScopeId, proxy: &Proxy) -> Known<Setting<Millis>> {
+    timeout(gateway, scope, Property::read_timeout(proxy.protocol))
 }
 
 /// The worker's `timeout=`, else `ProxyTimeout`, else `Timeout` (`ap_proxy_connection_create`, `proxy_util.c`).

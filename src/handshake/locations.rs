@@ -82,13 +82,13 @@ fn static_level(gateway: &Gateway, site: SiteId, parent: Option<RouteId>, path: 
     for (id, route) in level(gateway, site, parent) {
         match route.matcher {
             Matcher::Exact(text) if gateway.texts.get(text) == path => return Ok(Level::Exactly(id)),
-            Matcher::Exact(text) if redirects_to(gateway.texts.get(text), path, route) => slash = slash.or(Some(id)),
+            Matcher::Exact(text) if redirects_to(gateway, gateway.texts.get(text), path, route) => slash = slash.or(Some(id)),
             Matcher::Prefix { text, before_patterns } => {
                 let text = gateway.texts.get(text);
                 if path.starts_with(text) && longest.is_none_or(|(length, ..)| text.len() > length) {
                     longest = Some((text.len(), id, before_patterns));
                 }
-                if redirects_to(text, path, route) {
+                if redirects_to(gateway, text, path, route) {
                     slash = slash.or(Some(id));
                 }
             }
@@ -107,8 +107,11 @@ fn static_level(gateway: &Gateway, site: SiteId, parent: Option<RouteId>, path: 
 }
 
 /// Whether `name` is `path` with `/` appended and its location passes requests on, for which nginx redirects (`auto_redirect`).
-fn redirects_to(name: &[u8], path: &[u8], route: &Route) -> bool {
-    name.strip_suffix(b"/") == Some(path) && matches!(route.target, Target::Proxy(_))
+fn redirects_to(gateway: &Gateway, name: &[u8], path: &[u8], route: &Route) -> bool {
+    let passes_on = || {
+        matches!(route.target, Target::Proxy(_)) || gateway.programs.get(&route.scope).is_some_and(|program| program.adds_slash)
+    };
+    name.strip_suffix(b"/") == Some(path) && passes_on()
 }
 
 /// The first pattern of the level that matches, with its captures.

@@ -12,14 +12,14 @@ mod shadow;
 mod site;
 mod walk;
 
-pub use evaluate::Environment;
+pub use evaluate::{Environment, Followed};
 pub use follow::{Client, FileKind, Files, follow};
-pub use idle::{Limit, idle_limit, timeout};
+pub use idle::{Limit, idle_limit, nginx_read_timeout, timeout};
 pub use locations::{Found, find_location};
 pub use pattern::{Patterns, sample_path};
 pub use request::{Probe, Request};
 pub use select::{Selected, conditions_hold, holds, select};
-pub use send::{Sent, lost_headers, sent_header};
+pub use send::{HeaderLine, Sent, lost_headers, nginx_header_lines, sent_header, sets_handshake_header};
 pub use shadow::Shadows;
 pub(crate) use site::wildcard_match;
 pub use site::{Chosen, Socket, choose};

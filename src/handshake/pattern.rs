@@ -41,6 +41,24 @@ impl Patterns {
         Ok(captures.map(owned))
     }
 
+    /// The named groups of a pattern, by number.
+    #[must_use]
+    pub fn names(&self, texts: &Texts, pattern: TextId, ignore_case: bool) -> Vec<(usize, String)> {
+        let regex = self.regex(texts, pattern, ignore_case);
+        let names = regex.iter().flat_map(|regex| regex.capture_names().enumerate());
+        names.filter_map(|(number, name)| Some((number, name?.to_owned()))).collect()
+    }
+
+    /// What a pattern that is not interned captures in a name: by number, and by name.
+    #[must_use]
+    pub fn name_captures(&self, pattern: &str, text: &str) -> Option<(Vec<String>, Vec<(String, String)>)> {
+        let regex = compile(pattern.as_bytes(), true)?;
+        let captures = regex.captures(text).ok()??;
+        let group = |number: usize| captures.get(number).map(|found| found.as_str().to_owned()).unwrap_or_default();
+        let named = regex.capture_names().enumerate().filter_map(|(number, name)| Some((name?.to_owned(), group(number))));
+        Some(((0..captures.len()).map(group).collect(), named.collect()))
+    }
+
     /// Whether a pattern that is not interned matches; for names, of which each is tried rarely.
     ///
     /// # Errors

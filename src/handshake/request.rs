@@ -15,6 +15,8 @@ pub struct Request {
     pub path: String,
     /// The query, without `?`.
     pub query: Option<String>,
+    /// The target as the client sent it: undecoded path and query. `None`: the path and the query as they are.
+    pub target: Option<String>,
     /// All headers in the order sent, `Host` among them.
     pub headers: Vec<(String, String)>,
 }
@@ -58,12 +60,22 @@ impl Probe {
             port: if tls { 443 } else { 80 },
             path: path.to_owned(),
             query: None,
+            target: None,
             headers,
         }
     }
 }
 
 impl Request {
+    /// The target as the client sent it.
+    #[must_use]
+    pub fn sent_target(&self) -> String {
+        self.target.clone().unwrap_or_else(|| match &self.query {
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone(),
+        })
+    }
+
     /// The value of a header by name, in any case; the first where there are several.
     #[must_use]
     pub fn header(&self, name: &[u8]) -> Option<&str> {

@@ -140,6 +140,10 @@ pub fn holds(environment: &Environment<'_>, condition: &Condition) -> Known<bool
             let text = environment.gateway.texts.get(text);
             if ignore_case { text.eq_ignore_ascii_case(subject.as_bytes()) } else { text == subject.as_bytes() }
         }
+        Test::Same(value) => environment.evaluate(value)? == subject,
+        Test::IsSet => !matches!(subject.as_str(), "" | "0"),
+        // Files are looked up where a request is followed.
+        Test::File(test) => environment.file_test(test, &subject)?,
     };
     Ok(found != condition.negated)
 }

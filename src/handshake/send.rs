@@ -26,37 +26,103 @@ pub fn sent_header(environment: &Environment<'_>, route: &Route, proxy: &Proxy, 
     }
 }
 
-/// `ngx_http_proxy_create_request`: the configured headers, else the server's own, else the client's. Empty values are not sent.
-fn sent_by_nginx(environment: &Environment<'_>, route: &Route, name: &str) -> Known<Sent> {
+/// One line of the head of a request, as it is made for the upstream.
+#[derive(Clone, Debug)]
+pub struct HeaderLine {
+    /// The name as it is sent.
+    pub name: String,
+    /// The value; empty: the line is not sent, nor is the client's.
+    pub value: Known<String>,
+    /// The directive; `None` for the server's own and the client's.
+    pub span: Option<Span>,
+    /// Set where it is so only before this version, and the version judged for is not known.
+    pub until: Option<Version>,
+}
+
+/// From this version on, an empty `Host` is replaced by the server's own.
+const HOST_KEPT: Version = Version::new(1, 31, 4);
+
+/// The lines of the head that nginx makes with the settings of the level `scope`: the configured ones, its own, then the client's
+/// (`ngx_http_proxy_create_request`). Of one name only where `wanted` names it.
+///
+/// # Errors
+/// Where the level in force may hold headers that we do not see.
+pub fn nginx_header_lines(environment: &Environment<'_>, scope: ScopeId, wanted: Option<&str>) -> Known<Vec<HeaderLine>> {
     let gateway = environment.gateway;
-    let list = headers_in_force(gateway, route.scope)?;
-    let mut sent = Sent::default();
-    if let Some(scope) = list {
-        let mut is_set = false;
-        for (entry, value) in headers(gateway, scope, name) {
-            is_set = true;
-            sent.spans.push(entry.span);
-            let value = environment.evaluate(value)?;
-            if !value.is_empty() {
-                sent.values.push(value);
+    let is_wanted = |name: &[u8]| wanted.is_none_or(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()));
+    let in_force = headers_in_force(gateway, scope)?;
+    let mut lines = Vec::new();
+    for entry in in_force.into_iter().flat_map(|level| gateway.scopes.own(level)) {
+        match entry.assigned {
+            Assigned::Header { name, lower, value } if entry.property == Property::RequestHeader => {
+                if is_wanted(gateway.texts.get(lower)) {
+                    let value = environment.evaluate(value);
+                    let name = gateway.texts.show(name).into_owned();
+                    lines.push(HeaderLine { name, value, span: Some(entry.span), until: None });
+                }
+            }
+            Assigned::Unknown(why) if entry.property == Property::RequestHeader => return Err(why),
+            _ => {}
+        }
+    }
+    if (wanted.is_none() || lines.is_empty())
+        && let Some(why) = in_force.and_then(|level| unseen(gateway, level))
+    {
+        return Err(why);
+    }
+    let own_host = |line: &HeaderLine| line.name.eq_ignore_ascii_case("host") && line.value.as_ref().is_ok_and(String::is_empty);
+    let configured = lines.len();
+    for default in &gateway.default_headers {
+        let name = gateway.texts.get(default.name);
+        if !is_wanted(name) {
+            continue;
+        }
+        let is_set = lines[..configured].iter().position(|line| line.name.as_bytes().eq_ignore_ascii_case(name));
+        match is_set {
+            None => {
+                let value = environment.evaluate(default.value);
+                lines.push(HeaderLine { name: capitalised(name), value, span: None, until: default.until });
+            }
+            Some(at) if own_host(&lines[at]) && gateway.version.is_some_and(|version| version >= HOST_KEPT) => {
+                lines[at].value = environment.evaluate(default.value);
+            }
+            Some(_) => {}
+        }
+    }
+    if passes_client_headers(gateway, scope)? {
+        let made = lines.len();
+        for (name, value) in &environment.request.headers {
+            let is_made = lines[..made].iter().any(|line| line.name.eq_ignore_ascii_case(name));
+            // Others are dropped (`ignore_invalid_headers`, `underscores_in_headers`).
+            let is_valid = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            if !is_made && is_valid && is_wanted(name.as_bytes()) {
+                lines.push(HeaderLine { name: name.clone(), value: Ok(value.clone()), span: None, until: None });
             }
         }
-        if is_set {
-            return Ok(sent);
-        }
-        if let Some(why) = unseen(gateway, scope) {
-            return Err(why);
-        }
     }
-    let default = gateway.default_headers.iter().find(|default| gateway.texts.get(default.name) == name.as_bytes());
-    if let Some(default) = default {
-        sent.until = default.until;
-        let value = environment.evaluate(default.value)?;
-        sent.values.extend(Some(value).filter(|value| !value.is_empty()));
-        return Ok(sent);
+    Ok(lines)
+}
+
+/// A lower-case name as the server writes it: `Keep-Alive`, `TE`.
+fn capitalised(name: &[u8]) -> String {
+    if name == b"te" {
+        return "TE".to_owned();
     }
-    if passes_client_headers(gateway, route.scope)? {
-        sent.values.extend(environment.request.header(name.as_bytes()).map(str::to_owned));
+    let mut start = true;
+    let capital = |byte: &u8| {
+        let letter = if start { byte.to_ascii_uppercase() } else { *byte };
+        start = *byte == b'-';
+        char::from(letter)
+    };
+    name.iter().map(capital).collect()
+}
+
+fn sent_by_nginx(environment: &Environment<'_>, route: &Route, name: &str) -> Known<Sent> {
+    let mut sent = Sent::default();
+    for line in nginx_header_lines(environment, route.scope, Some(name))? {
+        sent.spans.extend(line.span);
+        sent.until = sent.until.or(line.until);
+        sent.values.extend(Some(line.value?).filter(|value| !value.is_empty()));
     }
     Ok(sent)
 }
@@ -90,6 +156,14 @@ fn headers<'a>(
         }
         _ => None,
     })
+}
+
+/// Whether any level of `scope` sets `Upgrade` or `Connection`; most routes need no closer look.
+#[must_use]
+pub fn sets_handshake_header(gateway: &Gateway, scope: ScopeId) -> bool {
+    let [upgrade, connection] = ["upgrade", "connection"].map(|name| gateway.texts.find(name.as_bytes()));
+    let is_one = |entry: &Entry| matches!(entry.assigned, Assigned::Header { lower, .. } if Some(lower) == upgrade || Some(lower) == connection);
+    gateway.scopes.chain(scope).any(|level| gateway.scopes.own(level).any(is_one))
 }
 
 fn passes_client_headers(gateway: &Gateway, scope: ScopeId) -> Known<bool> {
@@ -143,6 +217,10 @@ fn forwarded_upgrade(environment: &Environment<'_>, route: &Route, proxy: &Proxy
     let gateway = environment.gateway;
     let is_websocket = matches!(proxy.protocol, Protocol::Ws | Protocol::Wss);
     let mut sent = Sent::default();
+    // A group whose backends are not seen, or a scheme that variables decide.
+    if matches!(proxy.protocol, Protocol::Balancer | Protocol::Other) {
+        return Err(Unknown::Unmodelled(proxy.span));
+    }
     if !proxy.protocol.is_http() || !is_websocket && gateway.version.is_some_and(|version| version < HTTP_UPGRADES) {
         return Ok(sent);
     }
@@ -158,7 +236,9 @@ fn forwarded_upgrade(environment: &Environment<'_>, route: &Route, proxy: &Proxy
     let asked = client_header(environment, route, "upgrade")?;
     sent.spans.extend(&asked.spans);
     if let (Some(allowed), Some(asked)) = (allowed, asked.values.into_iter().next())
-        && (matches!(allowed.as_str(), "*" | "ANY") || allowed.split(',').any(|token| token.trim().eq_ignore_ascii_case(&asked)))
+        && (allowed == "*"
+            || allowed.eq_ignore_ascii_case("ANY")
+            || allowed.split(',').any(|token| token.trim().eq_ignore_ascii_case(&asked)))
     {
         sent.values.push(asked);
     }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use rustc_hash::FxHashSet;
+
 use super::pattern::{Patterns, Undecided};
 use crate::gateway::{Gateway, Known, Listen, Name, Server, Site, SiteId, TextId, Unknown};
 use crate::source::Span;
@@ -112,12 +114,14 @@ fn by_name_as_nginx(gateway: &Gateway, patterns: &Patterns, candidates: &[Candid
         tls: listen.is_some_and(|listen| listen.tls),
     };
     let mut best: Option<(u8, usize, Chosen)> = None;
+    let mut taken = FxHashSet::default();
     for candidate in candidates {
         for name in &candidate.1.names {
             let text = texts.show(name.text);
-            let rank = name_rank(&text, host);
-            // Of equal ones the first counts: nginx ignores a conflicting name.
-            if let Some((kind, length)) = rank
+            if !is_first(&mut taken, &text, host) {
+                continue;
+            }
+            if let Some((kind, length)) = name_rank(&text, host)
                 && best.is_none_or(|(best_kind, best_length, _)| (kind, length) > (best_kind, best_length))
             {
                 best = Some((kind, length, chosen(candidate, Some(name.span))));
@@ -143,15 +147,33 @@ fn by_name_as_nginx(gateway: &Gateway, patterns: &Patterns, candidates: &[Candid
     Ok(default.or(candidates.first()).map(|candidate| chosen(candidate, None)))
 }
 
+/// Whether no name before has taken the place of this one on the socket: nginx ignores conflicting names (`ngx_hash_add_key`).
+///
+/// `.example.com` takes the places of `example.com` and of `*.example.com`. Names that have nothing to do with `host` are not kept.
+fn is_first(taken: &mut FxHashSet<(bool, String)>, name: &str, host: &str) -> bool {
+    let (own, below) = match (name.strip_prefix("*."), name.strip_prefix('.')) {
+        (Some(domain), _) => (None, Some(domain)),
+        (None, Some(domain)) => (Some(domain), Some(domain)),
+        (None, None) => (Some(name), None),
+    };
+    if !own.or(below).is_some_and(|domain| host.ends_with(domain)) {
+        return true;
+    }
+    let place = |below: bool, domain: Option<&str>| domain.map(|domain| (below, domain.to_owned()));
+    let places: Vec<_> = place(false, own).into_iter().chain(place(true, below)).collect();
+    // A name that is ignored takes no place but the first.
+    places.into_iter().all(|place| taken.insert(place))
+}
+
 /// How well a name without a pattern fits: 3 exact, 2 wildcard in front, 1 wildcard behind; and how long it is.
 fn name_rank(name: &str, host: &str) -> Option<(u8, usize)> {
     if name == host {
         return Some((3, name.len()));
     }
     if let Some(domain) = name.strip_prefix("*.").or_else(|| name.strip_prefix('.')) {
-        // `.example.com` is `example.com` and `*.example.com`.
+        // `.example.com` is `example.com` and `*.example.com`, both found among the wildcards.
         if name.starts_with('.') && domain == host {
-            return Some((3, name.len()));
+            return Some((2, domain.len()));
         }
         let below = host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
         return below.then_some((2, domain.len()));

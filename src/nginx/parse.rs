@@ -342,7 +342,7 @@ mod tests {
 
     fn checked(text: &str, holes: bool) -> Tree {
         let tree = parse(text.as_bytes(), holes);
-        let ends: Vec<u32> = tree.tokens().iter().map(|token| token.end).collect();
+        let ends: Vec<u32> = tree.tokens().map(|token| token.end).collect();
         assert!(ends.is_sorted_by(|a, b| a < b) && ends.last().copied().unwrap_or(0) == offset(text.len()), "{text}");
         tree
     }
@@ -442,7 +442,7 @@ mod tests {
         assert_eq!(outline(text, true), "listen|{{ port }}|ssl{{ x }};{{ more }};server{root|${ROOT};");
         let tree = checked(text, true);
         assert!(tree.errors().is_empty());
-        let standing = tree.tokens().iter().filter(|token| matches!(token.kind, TokenKind::Hole | TokenKind::Tag)).count();
+        let standing = tree.tokens().filter(|token| matches!(token.kind, TokenKind::Hole | TokenKind::Tag)).count();
         assert_eq!(standing, 4);
     }
 

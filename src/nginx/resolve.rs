@@ -204,7 +204,9 @@ impl Resolver<'_> {
                     Some(Err(error)) => {
                         let written = path.to_string_lossy();
                         let stock = is_stock(&written);
-                        let inside = self.root.is_main && !stock && !matches!(error, LoadError::Outside);
+                        // A whole directory that is missing is brought by something else: another repository, the deployment.
+                        let beside = path.parent().is_some_and(|directory| store.list(directory).is_some());
+                        let inside = self.root.is_main && beside && !stock && !matches!(error, LoadError::Outside);
                         outcome.missing = Some(Missing { inside, hides: hides(&written), tell: true });
                     }
                     None => {}

@@ -118,8 +118,16 @@ impl Votes {
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         for line in head.split(|&byte| byte == b'\n') {
             votes.line(line.trim_ascii());
+            if votes.is_clear() {
+                break;
+            }
         }
         votes
+    }
+
+    /// Whether enough speaks for one server, and nothing for anything else, that the rest need not be looked at.
+    fn is_clear(&self) -> bool {
+        self.nginx + self.apache >= 8 && (self.nginx == 0 || self.apache == 0) && self.foreign == 0
     }
 
     fn line(&mut self, line: &[u8]) {

@@ -1,5 +1,6 @@
 //! The files of a run: each read and parsed once, by whatever name it is reached, and nothing outside the given roots.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
@@ -52,11 +53,27 @@ pub struct Store {
     trees: Vec<Tree>,
     servers: Vec<Server>,
     bases: Vec<Base>,
+    /// The sources by their path without symbolic links.
     ids: FxHashMap<PathBuf, SourceId>,
+    /// The sources by the paths that they were asked for, so that the file system is asked once.
+    known: FxHashMap<OsString, SourceId>,
     real_directories: FxHashMap<PathBuf, PathBuf>,
     listings: FxHashMap<PathBuf, Vec<PathBuf>>,
     /// Where absolute paths of the configuration lie in the given tree: the first prefix that fits is replaced.
     pub path_map: Vec<(PathBuf, PathBuf)>,
+}
+
+/// Where a path leads.
+enum Place {
+    /// To a source that was read before.
+    Known(SourceId),
+    /// To this file, by its path without symbolic links.
+    At(PathBuf),
+}
+
+/// The directory that holds `path`.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A file read and parsed, to be added to the store.
@@ -90,8 +107,7 @@ impl Store {
     /// Where the file cannot be resolved.
     pub fn add_file_base(&mut self, path: &Path) -> io::Result<()> {
         let real = fs::canonicalize(path)?;
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        self.add_base(directory)?;
+        self.add_base(directory_of(path))?;
         match real.parent() {
             Some(beside) if !self.is_inside(&real) => self.add_base(beside),
             _ => Ok(()),
@@ -150,9 +166,18 @@ impl Store {
         paths: &[PathBuf],
         decide: &(dyn Fn(&Path, &[u8]) -> Option<Server> + Sync),
     ) -> Vec<Result<SourceId, LoadError>> {
-        let real: Vec<Result<PathBuf, LoadError>> = paths.iter().map(|path| self.real(path)).collect();
-        let mut wanted: Vec<&PathBuf> = real.iter().flatten().filter(|path| !self.ids.contains_key(*path)).collect();
-        wanted.sort_unstable();
+        let directories: Vec<io::Result<PathBuf>> = paths.iter().map(|path| self.real_directory(directory_of(path))).collect();
+        let place = |(path, directory): (&PathBuf, io::Result<PathBuf>)| match self.known.get(path.as_os_str()) {
+            Some(&id) => Ok(Place::Known(id)),
+            None => self.real(path, &directory.map_err(io_error)?).map(Place::At),
+        };
+        let places: Vec<Result<Place, LoadError>> = paths.par_iter().zip(directories).map(place).collect();
+        let new = places.iter().flatten().filter_map(|place| match place {
+            Place::At(real) if !self.ids.contains_key(real) => Some(real),
+            _ => None,
+        });
+        let mut wanted: Vec<&PathBuf> = new.collect();
+        wanted.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
         wanted.dedup();
         let results: Vec<(&PathBuf, Result<Loaded, LoadError>)> =
             wanted.into_par_iter().map(|path| (path, read(&self.bases, path, decide))).collect();
@@ -163,21 +188,23 @@ impl Store {
                 Err(error) => drop(failed.insert(path.clone(), error)),
             }
         }
-        let mut found = |path: PathBuf| match self.ids.get(&path) {
-            Some(&id) => Ok(id),
-            // Asked for twice and failed once: the second asker gets the plain reason.
-            None => Err(failed.remove(&path).unwrap_or(LoadError::Missing)),
+        let mut found = |(place, path): (Result<Place, LoadError>, &PathBuf)| match place? {
+            Place::Known(id) => Ok(id),
+            Place::At(real) => match self.ids.get(&real) {
+                Some(&id) => {
+                    self.known.insert(path.clone().into_os_string(), id);
+                    Ok(id)
+                }
+                // Asked for twice and failed once: the second asker gets the plain reason.
+                None => Err(failed.remove(&real).unwrap_or(LoadError::Missing)),
+            },
         };
-        real.into_iter().map(|path| path.and_then(&mut found)).collect()
+        places.into_iter().zip(paths).map(&mut found).collect()
     }
 
-    /// The path without symbolic links, where it is a file inside a base.
-    fn real(&mut self, path: &Path) -> Result<PathBuf, LoadError> {
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(LoadError::NotAFile);
-        };
-        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-        let real = self.real_directory(directory).map_err(io_error)?.join(name);
+    /// The path without symbolic links, where it is a file inside a base; `directory` is that of its directory.
+    fn real(&self, path: &Path, directory: &Path) -> Result<PathBuf, LoadError> {
+        let real = directory.join(path.file_name().ok_or(LoadError::NotAFile)?);
         let mut meta = fs::symlink_metadata(&real).map_err(io_error)?;
         let real = if meta.is_symlink() {
             let target = fs::canonicalize(&real).map_err(io_error)?;
@@ -215,7 +242,7 @@ impl Store {
         }
         if !self.listings.contains_key(directory) {
             let mut entries: Vec<PathBuf> = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
-            entries.sort_unstable();
+            entries.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
             self.listings.insert(directory.to_path_buf(), entries);
         }
         self.listings.get(directory).map(Vec::as_slice)

@@ -7,7 +7,7 @@ use crate::rules::Finding;
 use crate::source::Span;
 use crate::tree::{DirectiveId, Tree};
 
-/// Sixteen hexadecimal digits; see [`Fnv`] for the hash. Blanks, line ends and comments between words do not count.
+/// Sixteen hexadecimal digits, hashed by FNV-1a. Blanks, line ends and comments between words do not count.
 #[must_use]
 pub fn fingerprint(store: &Store, finding: &Finding) -> String {
     let mut hash = Fnv::default();

@@ -33,7 +33,7 @@ struct JsonFinding<'a> {
 
 /// Lines and columns from 1, columns in code points, bytes from 0; the end is the place after the last character.
 #[derive(Serialize)]
-struct JsonSpan {
+pub(super) struct JsonSpan {
     start: JsonPosition,
     end: JsonPosition,
 }
@@ -98,12 +98,12 @@ fn of_finding<'a>(store: &Store, finding: &'a Finding) -> JsonFinding<'a> {
         level: finding.level,
         intent: finding.intent,
         message: &finding.message,
-        path: path(store, finding.span),
-        span: of_span(store, finding.span),
+        path: path_of(store, finding.span),
+        span: span_of(store, finding.span),
         labels: std::iter::once((&finding.span, &finding.label))
             .chain(finding.labels.iter().map(|(span, label)| (span, label)))
             .filter(|(_, label)| !label.is_empty())
-            .map(|(&span, message)| JsonLabel { path: path(store, span), span: of_span(store, span), message })
+            .map(|(&span, message)| JsonLabel { path: path_of(store, span), span: span_of(store, span), message })
             .collect(),
         fixes: [],
         url: page(&finding.rule),
@@ -111,11 +111,11 @@ fn of_finding<'a>(store: &Store, finding: &'a Finding) -> JsonFinding<'a> {
     }
 }
 
-fn path(store: &Store, span: Span) -> String {
+pub(super) fn path_of(store: &Store, span: Span) -> String {
     store.sources.get(span.source).path().to_string_lossy().into_owned()
 }
 
-fn of_span(store: &Store, span: Span) -> JsonSpan {
+pub(super) fn span_of(store: &Store, span: Span) -> JsonSpan {
     let position = |byte: u32| {
         let at = store.sources.get(span.source).position(byte);
         JsonPosition { line: at.line, column: at.column, byte }

@@ -9,6 +9,7 @@ mod json;
 mod summary;
 #[cfg(test)]
 mod tests;
+pub mod walk;
 
 use std::io::{self, Write};
 

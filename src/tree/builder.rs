@@ -1,6 +1,16 @@
 //! Grows a [`Tree`] front to back; open blocks live on an explicit stack, so nesting is limited by memory alone.
 
-use super::{Directive, DirectiveId, Shape, SyntaxError, Token, TokenId, TokenKind, Tree};
+use std::cell::Cell;
+
+use super::{Directive, DirectiveId, Packed, Shape, SyntaxError, Token, TokenId, TokenKind, Tree};
+
+/// Tokens for which room is kept: those of a file of about half a megabyte.
+const LARGEST_SCRATCH: usize = 100_000;
+
+thread_local! {
+    /// The room in which this thread's last tree grew.
+    static SCRATCH: Cell<(Vec<Packed>, Vec<Directive>)> = const { Cell::new((Vec::new(), Vec::new())) };
+}
 
 /// Collects tokens and directives in the order in which a parser meets them.
 #[derive(Debug, Default)]
@@ -16,15 +26,11 @@ impl Builder {
     /// A builder for a source of `length` bytes.
     #[must_use]
     pub fn with_capacity(length: usize) -> Self {
+        let (mut tokens, mut directives) = SCRATCH.take();
         // Measured over real configuration: about one token for 5 bytes and one directive for 40.
-        Self {
-            tree: Tree {
-                tokens: Vec::with_capacity(length / 5),
-                directives: Vec::with_capacity(length / 40),
-                errors: Vec::new(),
-            },
-            ..Self::default()
-        }
+        tokens.reserve(length / 5);
+        directives.reserve(length / 40);
+        Self { tree: Tree { tokens, directives, errors: Vec::new() }, ..Self::default() }
     }
 
     /// The id that the next token will have.
@@ -36,13 +42,13 @@ impl Builder {
     /// One past the last byte of the last token: where the next token begins.
     #[must_use]
     pub fn offset(&self) -> u32 {
-        self.tree.tokens.last().map_or(0, |token| token.end)
+        self.tree.tokens.last().map_or(0, |token| token.end())
     }
 
     /// Appends a token that reaches to `end`. An empty one is not stored.
     pub fn token(&mut self, kind: TokenKind, end: u32) {
         if end > self.offset() {
-            self.tree.tokens.push(Token { kind, end });
+            self.tree.tokens.push(Packed::new(Token { kind, end }));
         }
     }
 
@@ -144,9 +150,14 @@ impl Builder {
     pub fn finish(mut self) -> Tree {
         self.end_head();
         while self.close_block().is_some() {}
-        // Twenty thousand trees live side by side: room for directives that never came would be a fifth of them.
-        self.tree.tokens.shrink_to_fit();
-        self.tree.directives.shrink_to_fit();
-        self.tree
+        // Twenty thousand trees live side by side: each takes what it needs, and the room to grow in goes to the next.
+        let Tree { mut tokens, mut directives, errors } = self.tree;
+        let tree = Tree { tokens: tokens.as_slice().into(), directives: directives.as_slice().into(), errors };
+        tokens.clear();
+        directives.clear();
+        if tokens.capacity() <= LARGEST_SCRATCH {
+            SCRATCH.set((tokens, directives));
+        }
+        tree
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use memchr::memmem;
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_until, take_while};
+use nom::bytes::complete::{tag, take_until, take_while, take_while1};
 use nom::character::complete::satisfy;
 use nom::combinator::{recognize, value};
 use nom::{IResult, Parser};
@@ -57,15 +57,30 @@ pub fn hole_at(bytes: &[u8], at: usize) -> Option<(HoleKind, usize)> {
 
 fn hole(input: &[u8]) -> IResult<&[u8], HoleKind> {
     alt((
-        value(HoleKind::Text, (tag("{{"), take_until("}}"), tag("}}"), take_while(|byte| byte == b'}'))),
+        double_brace,
         control_tag,
         value(HoleKind::Control, (tag("{#"), take_until("#}"), tag("#}"))),
         value(HoleKind::Text, (tag("<%="), take_until("%>"), tag("%>"))),
         value(HoleKind::Control, (tag("<%"), take_until("%>"), tag("%>"))),
         value(HoleKind::Text, (tag("${"), upper_name, tag("}"))),
-        value(HoleKind::Text, (tag("@"), upper_name, tag("@"))),
+        value(HoleKind::Text, (tag("@"), name, tag("@"))),
     ))
     .parse(input)
+}
+
+/// `{{ … }}`: text, but for the control words of Go's templates and the sections of Mustache.
+fn double_brace(input: &[u8]) -> IResult<&[u8], HoleKind> {
+    const WORDS: [&[u8]; 9] = [b"if", b"else", b"end", b"range", b"with", b"define", b"block", b"break", b"continue"];
+    let (rest, (_, inside, _, more)) = (tag("{{"), take_until("}}"), tag("}}"), take_while(|byte| byte == b'}')).parse(input)?;
+    let inside = inside.strip_prefix(b"-").unwrap_or(inside).trim_ascii();
+    let inside = inside.strip_suffix(b"-").unwrap_or(inside).trim_ascii_end();
+    let (word, behind) = inside.split_at(inside.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count());
+    let is_word = WORDS.contains(&word) && (behind.is_empty() || behind[0].is_ascii_whitespace() || behind[0] == b'(');
+    // `{{ $x := … }}` sets a variable; `{{/* … */}}`, `{{! … }}` are comments; `{{#x}}`, `{{^x}}`, `{{/x}}` begin and end sections.
+    let sets = inside.starts_with(b"$") && (memmem::find(inside, b":=").is_some() || memmem::find(inside, b" = ").is_some());
+    let marks = matches!(inside.first(), Some(b'#' | b'^' | b'/' | b'!'));
+    let control = more.is_empty() && (is_word || sets || marks);
+    Ok((rest, if control { HoleKind::Control } else { HoleKind::Text }))
 }
 
 /// `{% … %}`; one that includes another template may become anything.
@@ -75,6 +90,11 @@ fn control_tag(input: &[u8]) -> IResult<&[u8], HoleKind> {
     let word = word.strip_prefix(b"-").unwrap_or(word).trim_ascii_start();
     let brings_text = [b"include".as_slice(), b"block", b"call"].iter().any(|keyword| word.starts_with(keyword));
     Ok((rest, if brings_text { HoleKind::Text } else { HoleKind::Control }))
+}
+
+/// A name in any case, as autoconf substitutes them.
+fn name(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_while1(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_').parse(input)
 }
 
 fn upper_name(input: &[u8]) -> IResult<&[u8], &[u8]> {
@@ -96,6 +116,16 @@ mod tests {
     #[test]
     fn holes_of_every_kind_are_seen() {
         for text in ["{{ port }}", "{{ {'a': {}}}}", "<%= @port %>", "${NGINX_PORT}", "@PREFIX@", "{% include 'x' %}"] {
+            assert_eq!(whole(text), Some(HoleKind::Text), "{text}");
+        }
+        for text in ["{{ if .Ssl }}", "{{- range $i := .X -}}", "{{ end }}", "{{- end -}}", "{{ else if .Y }}", "{{/* note */}}"]
+        {
+            assert_eq!(whole(text), Some(HoleKind::Control), "{text}");
+        }
+        for text in ["{{ $x := 1 }}", "{{#ssl}}", "{{/ssl}}", "{{ $x = 2 }}"] {
+            assert_eq!(whole(text), Some(HoleKind::Control), "{text}");
+        }
+        for text in ["{{ $x }}", "{{ ending }}", "{{ iffy .X }}", "{{ .if }}", "{{ template \"x\" }}", "{{ end_ }}"] {
             assert_eq!(whole(text), Some(HoleKind::Text), "{text}");
         }
         for text in ["{% if ssl %}", "{%- endif -%}", "{# note #}", "<% if @ssl -%>", "<%# note %>"] {

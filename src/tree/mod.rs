@@ -65,6 +65,47 @@ pub struct Token {
     pub end: u32,
 }
 
+/// A token in four bytes: a big tree is mostly tokens, and they are read far less often than kept.
+#[derive(Clone, Copy, Debug)]
+struct Packed(u32);
+
+impl Packed {
+    /// Bits of the kind. The others hold the end: 28 bits, more than the largest source that is read has bytes.
+    const KIND_BITS: u32 = 4;
+
+    /// The kinds, each at its own number.
+    const KINDS: [TokenKind; 12] = [
+        TokenKind::Blank,
+        TokenKind::Comment,
+        TokenKind::Word,
+        TokenKind::Quoted,
+        TokenKind::Holed,
+        TokenKind::Hole,
+        TokenKind::Tag,
+        TokenKind::Open,
+        TokenKind::Close,
+        TokenKind::End,
+        TokenKind::Mark,
+        TokenKind::Raw,
+    ];
+
+    fn new(token: Token) -> Self {
+        debug_assert!(token.end <= u32::MAX >> Self::KIND_BITS, "a source is read only up to `Sources::MAX_BYTES`");
+        Self(token.end << Self::KIND_BITS | token.kind as u32)
+    }
+
+    fn end(self) -> u32 {
+        self.0 >> Self::KIND_BITS
+    }
+
+    fn token(self) -> Token {
+        let number = self.0 & ((1 << Self::KIND_BITS) - 1);
+        // `Junk` is the last kind, behind all in the table.
+        let kind = Self::KINDS.get(number as usize).copied().unwrap_or(TokenKind::Junk);
+        Token { kind, end: self.end() }
+    }
+}
+
 /// What follows a directive's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -109,7 +150,7 @@ pub struct SyntaxError {
 /// The tree of one source.
 #[derive(Debug, Default)]
 pub struct Tree {
-    tokens: Vec<Token>,
+    tokens: Vec<Packed>,
     directives: Vec<Directive>,
     errors: Vec<SyntaxError>,
 }
@@ -117,8 +158,8 @@ pub struct Tree {
 impl Tree {
     /// All tokens, in order.
     #[must_use]
-    pub fn tokens(&self) -> &[Token] {
-        &self.tokens
+    pub fn tokens(&self) -> impl DoubleEndedIterator<Item = Token> + ExactSizeIterator + '_ {
+        self.tokens.iter().map(|packed| packed.token())
     }
 
     /// All directives, in pre-order: by where they begin.
@@ -136,7 +177,7 @@ impl Tree {
     /// The token that `id` names.
     #[must_use]
     pub fn token(&self, id: TokenId) -> Token {
-        self.tokens[id.0 as usize]
+        self.tokens[id.0 as usize].token()
     }
 
     /// The directive that `id` names.
@@ -149,8 +190,8 @@ impl Tree {
     #[must_use]
     pub fn range(&self, id: TokenId) -> std::ops::Range<u32> {
         let index = id.0 as usize;
-        let start = index.checked_sub(1).map_or(0, |before| self.tokens[before].end);
-        start..self.tokens.get(index).map_or(start, |token| token.end)
+        let start = index.checked_sub(1).map_or(0, |before| self.tokens[before].end());
+        start..self.tokens.get(index).map_or(start, |token| token.end())
     }
 
     /// The text of a token.
@@ -210,5 +251,18 @@ impl Iterator for Children<'_> {
         let id = DirectiveId(u32::try_from(self.next).ok()?);
         self.next = self.tree.directive(id).after.0 as usize;
         Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packed_token_is_the_token() {
+        let kinds = Packed::KINDS.into_iter().chain([TokenKind::Junk]);
+        for (kind, end) in kinds.zip([0, 1, 0x0fff_ffff].into_iter().cycle()) {
+            assert_eq!(Packed::new(Token { kind, end }).token(), Token { kind, end });
+        }
     }
 }

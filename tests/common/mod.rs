@@ -16,8 +16,8 @@ pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// All files below `folder`, sorted by path.
+/// All regular files below `folder`, sorted by path; a link is not one.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter();
-    entries.flatten().filter(|entry| entry.path().is_file()).map(walkdir::DirEntry::into_path).collect()
+    entries.flatten().filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
 }

@@ -6,7 +6,7 @@ use super::symbols::{literal, unknown};
 use super::worker::read_seconds;
 use crate::apache::statement::Statement;
 use crate::apache::values::{address, switch};
-use crate::gateway::{Assigned, Entry, Listen, Matcher, Name, Property, Target};
+use crate::gateway::{Assigned, Entry, Listen, Matcher, Name, Property, Speaks, Target};
 use crate::source::Span;
 
 use super::mapping::Mapping;
@@ -104,7 +104,7 @@ impl Lowerer<'_> {
     pub(super) fn socket(&mut self, text: &[u8], unknown: bool, span: Span) -> Listen {
         let address = address(text);
         let host = self.gateway.texts.intern_lower(address.host);
-        Listen { address: host, port: address.port.filter(|_| !unknown), tls: false, default: false, span }
+        Listen { address: host, port: address.port.filter(|_| !unknown), tls: false, default: false, speaks: Speaks::Http, span }
     }
 
     /// `SSLEngine`: whether TLS ends at this server.

@@ -68,8 +68,8 @@ impl Checker<'_> {
     /// Whether the line's file is a template of which we see all branches at once.
     pub(super) fn is_template(&mut self, line: &Line<'_>) -> bool {
         let (source, store) = (line.statement.source, self.store);
-        let is_hole = |token: &Token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole);
-        *self.templates.entry(source).or_insert_with(|| store.tree(source).tokens().iter().any(is_hole))
+        let is_hole = |token: Token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole);
+        *self.templates.entry(source).or_insert_with(|| store.tree(source).tokens().any(is_hole))
     }
 
     /// Whether the directive may stand where it does.

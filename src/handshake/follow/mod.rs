@@ -1,7 +1,13 @@
 //! Follows one request through a gateway: the socket, the site, the server's own way of processing, and the verdict.
 
+mod access;
+mod files;
 mod locations;
 mod mappings;
+mod pass;
+mod rewrite;
+mod uri;
+mod variables;
 
 use std::net::IpAddr;
 use std::path::Path;

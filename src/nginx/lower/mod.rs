@@ -5,6 +5,7 @@
 pub(super) mod line;
 mod map;
 mod names;
+mod program;
 mod route;
 mod settings;
 mod signals;
@@ -25,7 +26,7 @@ use self::names::Names;
 use super::Resolved;
 use super::refuse::refuse;
 use crate::gateway::{
-    Condition, DefaultHeader, Gateway, Matcher, Part, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site, SiteId,
+    DefaultHeader, Entry, Gateway, Matcher, Part, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site, SiteId,
     Target, TextId, Unknown, UpstreamId, Variable, Version,
 };
 use crate::project::{Root, Store};
@@ -47,6 +48,7 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
         gateway: Gateway::new(Server::Nginx, version, root.source),
         names: Names::collect(store, resolved),
         parts: Vec::new(),
+        entries: Vec::new(),
         levels: Vec::new(),
         frames: Vec::new(),
         above: Vec::new(),
@@ -74,6 +76,8 @@ struct Lowerer<'a> {
     names: Names,
     /// Room for the parts of one value, used again and again.
     parts: Vec<Part>,
+    /// Room for the settings of one directive.
+    entries: Vec<Entry>,
     levels: Vec<Level>,
     frames: Vec<Frame<'a>>,
     /// What the comments directly above the next directive hint at.
@@ -91,6 +95,8 @@ struct Level {
     builder: ScopeBuilder,
     /// Whether a block was met inside: comments behind it speak of something else.
     nested: bool,
+    /// For an `if`: the level whose program it belongs to, and its step there.
+    opened_by: Option<(ScopeId, usize)>,
 }
 
 /// What kind of block a level is, and what it fills.
@@ -98,8 +104,8 @@ enum Context {
     Main,
     Http,
     Server(SiteId),
-    /// An `if` in a server: what must hold for what stands in it.
-    ServerIf(Condition),
+    /// An `if` in a server.
+    ServerIf,
     Location(RouteId),
     Upstream(UpstreamId),
     Map(Box<OpenMap>),
@@ -133,7 +139,13 @@ impl Lowerer<'_> {
         if implied != Implied::Main {
             self.gateway.partial = Some(Unknown::Fragment(start));
         }
-        self.levels.push(Level { context: Context::Main, scope: None, builder: ScopeBuilder::default(), nested: false });
+        self.levels.push(Level {
+            context: Context::Main,
+            scope: None,
+            builder: ScopeBuilder::default(),
+            nested: false,
+            opened_by: None,
+        });
         if implied >= Implied::Http {
             // What stands around a `server` seldom touches what we look at; a fragment of servers is judged as if it were all.
             self.open_scope_level(Context::Http, start);
@@ -180,6 +192,9 @@ impl Lowerer<'_> {
         // `ngx_http_proxy_headers` in `ngx_http_proxy_module.c`.
         let version = self.gateway.version;
         let proxy_host = self.gateway.symbolics.intern(&[Part::Variable(Variable::UpstreamHost)]);
+        // `$proxy_internal_body_length`: no client's handshake has a body, whose length would be another.
+        let length = self.gateway.texts.intern(b"content-length");
+        let length = self.gateway.symbolics.intern(&[Part::Variable(Variable::RequestHeader(length))]);
         let (empty, close) = (self.literal(b""), self.literal(b"close"));
         let closes = version.is_none_or(|version| version < CONNECTION_KEPT);
         let mut add = |name: &[u8], value, until| {
@@ -188,7 +203,8 @@ impl Lowerer<'_> {
         };
         add(b"host", proxy_host, None);
         add(b"connection", if closes { close } else { empty }, version.is_none().then_some(CONNECTION_KEPT));
-        for name in ["te", "transfer-encoding", "keep-alive", "expect", "upgrade"] {
+        add(b"content-length", length, None);
+        for name in ["transfer-encoding", "te", "keep-alive", "expect", "upgrade"] {
             add(name.as_bytes(), empty, None);
         }
         if version.is_some_and(|version| version >= PROXY_CONNECTION_WITHHELD) {

@@ -2,6 +2,7 @@
 //! order of definition and use does not matter.
 
 use memchr::memmem;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::line::{Line, Word};
@@ -10,22 +11,27 @@ use crate::gateway::{Definition, Gateway, Remark, RemarkKind};
 use crate::nginx::words::{Piece, pieces};
 use crate::nginx::{Resolved, directives};
 use crate::project::Store;
-use crate::source::Span;
+use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, Shape, TokenKind};
 
 /// The variables that are not nginx's own.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Lower-case names, each with where it was first met.
-    defined: FxHashMap<Box<[u8]>, Span>,
+    /// Lower-case names, each with where it was first met, and whether it is the name of a capture.
+    defined: FxHashMap<Box<[u8]>, (Span, bool)>,
 }
 
 impl Names {
     /// Collects the names that any file of the root defines.
+    #[expect(clippy::iter_over_hash_type, reason = "one table is filled from another: the order leaves no trace")]
     pub(super) fn collect(store: &Store, resolved: &Resolved) -> Self {
-        let mut names = Self::default();
-        each_line(store, resolved, |line| names.define(line));
-        names
+        let mut all = Self::default();
+        for names in each_line(store, resolved, |line, names: &mut Self| names.define(line)) {
+            for (name, span) in names.defined {
+                all.defined.entry(name).or_insert(span);
+            }
+        }
+        all
     }
 
     pub(super) fn contains(&self, name: &[u8]) -> bool {
@@ -35,17 +41,19 @@ impl Names {
     /// Gives every name that the model uses a definition: those that the walk met none for are captures, or a module's.
     #[expect(clippy::iter_over_hash_type, reason = "one table is filled from another: the order leaves no trace")]
     pub(super) fn complete(&self, gateway: &mut Gateway) {
-        for (name, &span) in &self.defined {
+        for (name, &(span, captured)) in &self.defined {
             if let Some(name) = gateway.texts.find(name) {
-                gateway.variables.entry(name).or_insert(Definition::Opaque(span));
+                // What a pattern captures is assigned when it matches.
+                let definition = || if captured { Definition::Assigned(Vec::new()) } else { Definition::Opaque(span) };
+                gateway.variables.entry(name).or_insert_with(definition);
             }
         }
     }
 
-    fn add(&mut self, name: &[u8], span: Span) {
+    fn add(&mut self, name: &[u8], span: Span, captured: bool) {
         let name = lower(name);
         if !name.is_empty() && !self.contains(&name) {
-            self.defined.insert(name.into(), span);
+            self.defined.insert(name.into(), (span, captured));
         }
     }
 
@@ -57,10 +65,8 @@ impl Names {
             b"geo" => line.words().last(),
             b"server_name" | b"location" | b"rewrite" | b"if" => return self.captures(line),
             // `include`, `proxy_pass`, `listen` …: most lines define nothing, and say so by their name.
-            _ if name.ends_with(b"set") || name.starts_with(b"set_") || matches!(name, b"js_var" | b"keyval") => {
-                line.words().filter(|word| word.value().starts_with(b"$")).take(2).for_each(|word| self.add_word(word));
-                return;
-            }
+            b"keyval" => line.word(1),
+            _ if name.ends_with(b"set") || name.starts_with(b"set_") || name == b"js_var" => line.word(0),
             [b'~', ..] => return self.captures_of(line.name_word()),
             // `geoip2 file { $country … }`.
             [b'$', ..] => return self.add_word(line.name_word()),
@@ -75,7 +81,7 @@ impl Names {
     fn add_word(&mut self, word: Word<'_>) {
         if let Some(name) = word.value().strip_prefix(b"$") {
             let end = name.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_')).unwrap_or(name.len());
-            self.add(&name[..end], word.span);
+            self.add(&name[..end], word.span, false);
         }
     }
 
@@ -92,7 +98,7 @@ impl Names {
                 let end = name.iter().position(|&byte| matches!(byte, b'>' | b'\''));
                 let name = &name[..end.unwrap_or(0)];
                 if name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-                    self.add(name, word.span);
+                    self.add(name, word.span, true);
                 }
             }
         }
@@ -141,8 +147,7 @@ pub(in crate::nginx) fn variables_from(name: &[u8]) -> Option<usize> {
 
 /// Notes the variables that nothing defines, where nginx looks at them when it starts.
 pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Remark> {
-    let mut remarks = Vec::new();
-    each_line(store, resolved, |line| {
+    let remarks = each_line(store, resolved, |line, remarks: &mut Vec<Remark>| {
         let Some(skip) = variables_from(line.name()) else { return };
         let is_map = line.name() == b"map";
         for word in line.words().skip(skip).take(if is_map { 1 } else { usize::MAX }) {
@@ -166,12 +171,13 @@ pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Re
             }
         }
     });
-    remarks
+    remarks.into_iter().flatten().collect()
 }
 
-/// Every directive of every file, outside of `stream` and `mail`, in file order.
-fn each_line<'a>(store: &'a Store, resolved: &Resolved, mut visit: impl FnMut(Line<'a>)) {
-    for &source in resolved.sources.iter().filter(|&&source| resolved.is_http(source)) {
+/// Shows every directive of every file, outside of `stream` and `mail`, in order; gives what came of each file, in the files' order.
+fn each_line<T: Default + Send>(store: &Store, resolved: &Resolved, visit: impl Fn(Line<'_>, &mut T) + Sync) -> Vec<T> {
+    let of_file = |&source: &SourceId| {
+        let mut out = T::default();
         let (tree, bytes) = (store.tree(source), store.sources.get(source).bytes());
         let mut at = 0;
         while let Some(directive) = tree.directives().get(at) {
@@ -182,8 +188,10 @@ fn each_line<'a>(store: &'a Store, resolved: &Resolved, mut visit: impl FnMut(Li
                 at = directive.after.0 as usize;
                 continue;
             }
-            visit(line);
+            visit(line, &mut out);
             at += 1;
         }
-    }
+        out
+    };
+    resolved.sources.par_iter().filter(|&&source| resolved.is_http(source)).map(of_file).collect()
 }

@@ -56,7 +56,10 @@ impl Lowerer<'_> {
     pub(super) fn target(&mut self, route: RouteId, line: Line<'_>) -> bool {
         let span = line.span();
         let (weight, target) = match line.name() {
+            // Where something before it may lead elsewhere, what is said beside it counts too; its step is noted all the same.
+            b"return" if !self.is_reached() => return false,
             b"return" => {
+                self.step(line);
                 let target = match returned_status(line) {
                     Some(status) => Target::Answer { status, span },
                     None => Target::Unknown(Unknown::TemplateHole(span)),
@@ -78,14 +81,18 @@ impl Lowerer<'_> {
             }
             _ => return false,
         };
-        let slot = &mut self.gateway.routes[route.0 as usize].target;
-        let present = match slot {
+        let present = match self.gateway.route(route).target {
             Target::Files => Weight::Files,
             Target::Answer { .. } => Weight::Answer,
             _ => Weight::Content,
         };
+        let scope = self.gateway.routes[route.0 as usize].scope;
+        // Whichever counts, a `…_pass` makes the server append a missing final slash (`auto_redirect`).
+        if weight.max(present) == Weight::Answer && weight.min(present) == Weight::Content {
+            self.program(scope).adds_slash = true;
+        }
         if weight > present {
-            *slot = target;
+            self.gateway.routes[route.0 as usize].target = target;
         }
         true
     }

@@ -2,16 +2,39 @@
 
 use super::Lowerer;
 use super::line::Line;
-use crate::gateway::{Assigned, Entry, Property, Unknown, Version};
+use crate::gateway::{Assigned, Entry, Property, Protocol, Unknown, Version};
 use crate::nginx::values::{self, Resolution};
 
 /// The server does not start with such a value, so nothing that depends on it is known.
 const REFUSED: Assigned = Assigned::Unknown(Unknown::Environment);
 
-impl Lowerer<'_> {
-    /// The setting that a directive makes, where it makes one that is modelled.
-    pub(super) fn setting(&mut self, line: Line<'_>) -> Option<Entry> {
-        let (property, read): (_, fn(&mut Self, Line<'_>) -> Option<Assigned>) = match line.name() {
+/// How the words of a directive are read.
+type Read<'a> = fn(&mut Lowerer<'a>, Line<'_>) -> Option<Assigned>;
+
+impl<'a> Lowerer<'a> {
+    /// Adds the settings that a directive makes, where it makes some that are modelled. Returns whether it is such a directive.
+    pub(super) fn settings(&mut self, line: Line<'_>, entries: &mut Vec<Entry>) -> bool {
+        if let Some((property, read)) = Self::property(line.name()) {
+            entries.extend(self.setting(line, property, read));
+            return true;
+        }
+        match line.name() {
+            b"error_page" => self.error_page(line, entries),
+            b"index" => self.texts(line, Property::Index, entries),
+            b"mirror" => self.texts(line, Property::Mirror, entries),
+            b"ssi_types" => self.texts(line, Property::CommandTypes, entries),
+            name if decides_access(name) => {
+                let assigned = Assigned::Unknown(Unknown::Code(line.span()));
+                entries.push(Entry { property: Property::AccessCode, assigned, span: line.span() });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The property that a directive with one value sets, and how the value is read.
+    fn property(name: &[u8]) -> Option<(Property, Read<'a>)> {
+        let found: (Property, Read<'a>) = match name {
             b"proxy_set_header" => (Property::RequestHeader, Self::header),
             b"proxy_hide_header" => (Property::HiddenResponseHeader, Self::header_name_only),
             b"proxy_http_version" => (Property::HttpVersion, |_, line| Self::version(line)),
@@ -20,8 +43,60 @@ impl Lowerer<'_> {
             b"proxy_connect_timeout" => (Property::ConnectTimeout, |_, line| Self::timeout(line)),
             b"proxy_pass_request_headers" => (Property::PassRequestHeaders, |_, line| Self::flag(line)),
             b"proxy_method" => (Property::Method, Self::text),
-            _ => return None,
+            b"proxy_set_body" => (Property::Body, Self::text),
+            b"proxy_buffer_size" => (Property::BufferSize, Self::size),
+            b"proxy_ssl_verify" => (Property::VerifyUpstream, |_, line| Self::flag(line)),
+            b"proxy_intercept_errors" => (Property::InterceptErrors, |_, line| Self::flag(line)),
+            b"resolver" => (Property::Resolver, |_, _| Some(Assigned::Flag(true))),
+            b"root" => (Property::DocumentRoot, Self::text),
+            b"alias" => {
+                (Property::DocumentRoot, |lowerer, line| line.word(0).map(|word| Assigned::Alias(lowerer.symbolic(word))))
+            }
+            b"autoindex" => (Property::Autoindex, |_, line| Self::flag(line)),
+            b"recursive_error_pages" => (Property::RecursiveErrorPages, |_, line| Self::flag(line)),
+            b"allow" => (Property::Access, |lowerer, line| lowerer.clients(line, true)),
+            b"deny" => (Property::Access, |lowerer, line| lowerer.clients(line, false)),
+            b"auth_basic" => (Property::Password, Self::text),
+            b"auth_request" => (Property::AskedForAccess, Self::text),
+            b"satisfy" => {
+                (Property::AnyAccess, |_, line| line.word(0).map(|word| Assigned::Flag(word.value().as_ref() == b"any")))
+            }
+            b"internal" => (Property::Internal, |_, _| Some(Assigned::Flag(true))),
+            b"absolute_redirect" => (Property::AbsoluteRedirect, |_, line| Self::flag(line)),
+            b"server_name_in_redirect" => (Property::SiteNameInRedirect, |_, line| Self::flag(line)),
+            b"port_in_redirect" => (Property::PortInRedirect, |_, line| Self::flag(line)),
+            b"merge_slashes" => (Property::MergeSlashes, |_, line| Self::flag(line)),
+            b"max_headers" => (Property::MaxHeaders, Self::size),
+            b"large_client_header_buffers" => {
+                (Property::LongestLine, |_, line| line.word(1).and_then(|word| values::size(&word.value())).map(Assigned::Number))
+            }
+            b"limit_rate" => (Property::Rate, Self::size),
+            b"ssi" => (Property::Commands, |_, line| Self::flag(line)),
+            b"ssl_verify_client" => {
+                (Property::VerifyClient, |_, line| line.word(0).map(|word| Assigned::Flag(word.value().as_ref() == b"on")))
+            }
+            _ => {
+                let underscore = memchr::memchr(b'_', name)?;
+                let protocol = match &name[..underscore] {
+                    b"fastcgi" => Protocol::FastCgi,
+                    b"uwsgi" => Protocol::Uwsgi,
+                    b"scgi" => Protocol::Scgi,
+                    b"grpc" => Protocol::Grpc,
+                    _ => return None,
+                };
+                match &name[underscore + 1..] {
+                    b"read_timeout" => (Property::ReadTimeoutOf(protocol), |_, line| Self::timeout(line)),
+                    b"send_timeout" => (Property::SendTimeoutOf(protocol), |_, line| Self::timeout(line)),
+                    b"connect_timeout" => (Property::ConnectTimeoutOf(protocol), |_, line| Self::timeout(line)),
+                    b"pass_request_headers" => (Property::PassRequestHeadersOf(protocol), |_, line| Self::flag(line)),
+                    _ => return None,
+                }
+            }
         };
+        Some(found)
+    }
+
+    fn setting(&mut self, line: Line<'_>, property: Property, read: Read<'a>) -> Option<Entry> {
         let hole = line.words().find(|word| word.is_holed());
         let assigned = match hole {
             // A header whose value is a hole is still that header.
@@ -31,6 +106,45 @@ impl Lowerer<'_> {
             _ => read(self, line)?,
         };
         Some(Entry { property, assigned, span: line.span() })
+    }
+
+    /// A list of texts, of which each is an entry.
+    fn texts(&mut self, line: Line<'_>, property: Property, entries: &mut Vec<Entry>) {
+        for word in line.words() {
+            let assigned = Assigned::Text(self.symbolic(word));
+            entries.push(Entry { property, assigned, span: line.span() });
+        }
+    }
+
+    /// `error_page code … [=[response]] uri` (`ngx_http_core_error_page`), an entry for each code.
+    fn error_page(&mut self, line: Line<'_>, entries: &mut Vec<Entry>) {
+        let words: Vec<_> = line.words().collect();
+        let [statuses @ .., target] = words.as_slice() else { return };
+        let target = self.symbolic(*target);
+        let (statuses, answer) = match statuses.split_last() {
+            Some((last, before)) if last.text.starts_with(b"=") => (before, Some(&last.text[1..])),
+            _ => (statuses, None),
+        };
+        for status in statuses {
+            let Some(status) = values::port(&status.value()) else { continue };
+            let answer = match answer {
+                None => Some(if matches!(status, 494..=497) { 400 } else { status }),
+                Some(written) => values::port(written),
+            };
+            let assigned = Assigned::ErrorPage { status, answer, target };
+            entries.push(Entry { property: Property::ErrorPage, assigned, span: line.span() });
+        }
+    }
+
+    fn clients(&mut self, line: Line<'_>, allowed: bool) -> Option<Assigned> {
+        let from = self.gateway.texts.intern(&line.word(0)?.value());
+        Some(Assigned::Clients { allowed, from })
+    }
+
+    /// A number of bytes. One that the server refuses is told elsewhere; variables decide at run time.
+    fn size(&mut self, line: Line<'_>) -> Option<Assigned> {
+        let value = line.word(0)?.value();
+        Some(values::size(&value).map_or(Assigned::Unknown(Unknown::Runtime), Assigned::Number))
     }
 
     fn header(&mut self, line: Line<'_>) -> Option<Assigned> {
@@ -68,4 +182,27 @@ impl Lowerer<'_> {
     fn text(&mut self, line: Line<'_>) -> Option<Assigned> {
         line.word(0).map(|word| Assigned::Text(self.symbolic(word)))
     }
+}
+
+/// Whether a directive lets code or a module that is not nginx's own decide who is let in.
+fn decides_access(name: &[u8]) -> bool {
+    const DIRECTIVES: [&[u8]; 16] = [
+        b"access_by_lua",
+        b"access_by_lua_block",
+        b"access_by_lua_file",
+        b"rewrite_by_lua",
+        b"rewrite_by_lua_block",
+        b"rewrite_by_lua_file",
+        b"server_rewrite_by_lua_block",
+        b"server_rewrite_by_lua_file",
+        b"js_access",
+        b"auth_jwt",
+        b"auth_oidc",
+        b"auth_ldap",
+        b"auth_pam",
+        b"auth_require",
+        b"modsecurity_rules_file",
+        b"modsecurity",
+    ];
+    DIRECTIVES.contains(&name)
 }

@@ -3,7 +3,7 @@
 use super::Lowerer;
 use super::line::{Line, Word};
 use super::symbolic::lower;
-use crate::gateway::{Action, Condition, Listen, Name, Rewrite, SymbolicId, Test, Unknown};
+use crate::gateway::{Condition, FileTest, Listen, Name, Speaks, SymbolicId, Test, Unknown};
 use crate::nginx::values;
 
 impl Lowerer<'_> {
@@ -15,7 +15,14 @@ impl Lowerer<'_> {
         let value = word.value();
         let (address, port) = if word.is_holed() { (word.text, None) } else { address_and_port(&value) };
         let address = self.gateway.texts.intern_lower(address);
-        Some(Listen { address, port, tls, default, span: line.span() })
+        let speaks = if has(&[b"proxy_protocol"]) {
+            Speaks::ProxyProtocol
+        } else if has(&[b"http2"]) {
+            Speaks::Http2
+        } else {
+            Speaks::Http
+        };
+        Some(Listen { address, port, tls, default, speaks, span: line.span() })
     }
 
     /// One word of `server_name`.
@@ -27,93 +34,61 @@ impl Lowerer<'_> {
         Name { text, span: word.span }
     }
 
-    /// A `return` or `rewrite` that runs before a location is chosen, under the conditions of the `if` around it.
-    pub(super) fn server_rewrite(&mut self, line: Line<'_>, conditions: Vec<Condition>) -> Option<Rewrite> {
-        let every = self.gateway.texts.intern(b"");
-        let hole = line.words().find(|word| word.is_holed()).map(|word| Unknown::TemplateHole(word.span));
-        let mut rewrite = Rewrite {
-            span: line.span(),
-            conditions,
-            pattern: every,
-            ignore_case: false,
-            negated: false,
-            substitution: None,
-            action: Action::Continue,
-            last: true,
-            beyond: hole,
-        };
-        if line.name() == b"return" {
-            let status = returned_status(line);
-            rewrite.action = match status {
-                Some(status @ (301..=303 | 307 | 308)) => Action::Redirect(status),
-                Some(status) => Action::Answer(status),
-                None => return None,
-            };
-            rewrite.substitution =
-                line.words().last().filter(|_| !matches!(rewrite.action, Action::Answer(_))).map(|word| self.symbolic(word));
-            return Some(rewrite);
-        }
-        let (pattern, target) = (line.word(0)?, line.word(1)?);
-        rewrite.pattern = self.gateway.texts.intern(&pattern.value());
-        let value = target.value();
-        let flag = line.word(2).map(Word::value);
-        let is_url = value.starts_with(b"http://") || value.starts_with(b"https://") || value.starts_with(b"$scheme");
-        rewrite.action = match flag.as_deref() {
-            Some(b"permanent") => Action::Redirect(301),
-            Some(b"redirect") => Action::Redirect(302),
-            _ if is_url => Action::Redirect(302),
-            _ => Action::Continue,
-        };
-        rewrite.last = rewrite.action != Action::Continue || matches!(flag.as_deref(), Some(b"last" | b"break"));
-        rewrite.substitution = Some(self.symbolic(target));
-        Some(rewrite)
-    }
-
     /// The condition of an `if` (`ngx_http_rewrite_if_condition`).
     pub(super) fn condition(&mut self, line: Line<'_>) -> Condition {
         let span = line.span();
         let mut words: Vec<(Word<'_>, Vec<u8>)> = line.words().map(|word| (word, word.value().into_owned())).collect();
+        // The brackets stand at the first and last word, or are words of their own.
         if let Some((_, first)) = words.first_mut() {
             first.drain(..usize::from(first.starts_with(b"(")));
         }
         if let Some((_, last)) = words.last_mut() {
             last.truncate(last.len() - usize::from(last.ends_with(b")")));
         }
-        words.retain(|(_, value)| !value.is_empty());
-        let unknown = |subject| Condition { span, subject, test: Err(Unknown::Environment), negated: false, or_next: false };
-        let Some((first, subject)) = words.first() else {
+        let empty =
+            |end: Option<&(Word<'_>, Vec<u8>)>| end.is_some_and(|(word, value)| value.is_empty() && !word.text.is_empty());
+        if empty(words.first()) {
+            words.remove(0);
+        }
+        if empty(words.last()) && words.last().is_some_and(|(word, _)| word.text == b")") {
+            words.pop();
+        }
+        let condition = |subject, test, negated| Condition { span, subject, test, negated, or_next: false };
+        let Some((first, value)) = words.first() else {
             let nothing = self.literal(b"");
-            return unknown(nothing);
+            return condition(nothing, Err(Unknown::Environment), false);
         };
-        let subject: SymbolicId = self.symbolic_of(*first, subject);
-        let texts = &mut self.gateway.texts;
+        if let ([_, (operand, path)], Some(test), negated) = (words.as_slice(), file_test(value), value.starts_with(b"!")) {
+            let path = self.symbolic_of(*operand, path);
+            return condition(path, Ok(Test::File(test)), negated);
+        }
+        let subject: SymbolicId = self.symbolic_of(*first, value);
         match words.get(1..).unwrap_or_default() {
-            // `if ($x)`: neither empty nor `0`.
-            [] if first.text.contains(&b'$') => {
-                let pattern = texts.intern(b"^(?!0?$)");
-                Condition {
-                    span,
-                    subject,
-                    test: Ok(Test::Pattern { pattern, ignore_case: false }),
-                    negated: false,
-                    or_next: false,
-                }
-            }
+            [] if first.text.contains(&b'$') => condition(subject, Ok(Test::IsSet), false),
             [(_, operator), (operand, text)] => {
                 let (negated, operator) = operator.strip_prefix(b"!").map_or((false, operator.as_slice()), |rest| (true, rest));
-                let text = texts.intern(text);
-                let outcome = match operator {
+                let test = match operator {
                     _ if operand.is_holed() => Err(Unknown::TemplateHole(operand.span)),
-                    b"=" if operand.text.contains(&b'$') => Err(Unknown::Runtime),
-                    b"=" => Ok(Test::Equals { text, ignore_case: false }),
-                    b"~" => Ok(Test::Pattern { pattern: text, ignore_case: false }),
-                    b"~*" => Ok(Test::Pattern { pattern: text, ignore_case: true }),
+                    b"=" => Ok(Test::Same(self.symbolic_of(*operand, text))),
+                    b"~" => Ok(Test::Pattern { pattern: self.gateway.texts.intern(text), ignore_case: false }),
+                    b"~*" => Ok(Test::Pattern { pattern: self.gateway.texts.intern(text), ignore_case: true }),
                     _ => Err(Unknown::Environment),
                 };
-                Condition { span, subject, test: outcome, negated, or_next: false }
+                condition(subject, test, negated)
             }
-            _ => unknown(subject),
+            _ => condition(subject, Err(Unknown::Environment), false),
         }
+    }
+}
+
+/// The test of the file system that an operator of `if` stands for.
+fn file_test(operator: &[u8]) -> Option<FileTest> {
+    match operator.strip_prefix(b"!").unwrap_or(operator) {
+        b"-f" => Some(FileTest::File),
+        b"-d" => Some(FileTest::Directory),
+        b"-e" => Some(FileTest::Any),
+        b"-x" => Some(FileTest::Executable),
+        _ => None,
     }
 }
 

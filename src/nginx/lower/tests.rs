@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::gateway::{Assigned, Definition, Fault, Origin, Property, Protocol, Remark, Route, SignalKind, SymbolicId};
+use crate::gateway::{Act, Assigned, Definition, Fault, Origin, Property, Protocol, Remark, Route, SignalKind, SymbolicId, Test};
 use crate::nginx::resolve;
 
 /// The gateway of one text; a main file where it has `http`.
@@ -87,7 +87,8 @@ fn a_whole_configuration() {
     assert_eq!(names, ["a.example.com", "*.b.org"]);
     assert_eq!((site.listens[0].port, site.listens[0].tls, site.listens[0].default), (Some(443), true, true));
     assert_eq!((site.listens[1].port, site.listens[1].tls), (Some(80), false));
-    assert!(matches!(site.rewrites[0].action, crate::gateway::Action::Redirect(301)));
+    let steps = &gateway.programs[&site.scope].steps;
+    assert!(matches!(steps[0].act, Act::Return { status: 301, text: Some(_) }));
 
     assert!(matches!(gateway.routes[0].matcher, Matcher::Prefix { before_patterns: false, .. }));
     assert!(matches!(gateway.routes[1].matcher, Matcher::Pattern { ignore_case: true, .. }));
@@ -148,11 +149,86 @@ fn an_if_is_a_route_only_where_it_passes_on() {
 #[test]
 fn conditions_around_what_a_server_answers() {
     let (_, gateway) = lowered("http { server { if ($request_method !~ ^(GET|HEAD)$) { return 405; } } }");
-    let rewrite = &gateway.sites[0].rewrites[0];
-    let condition = rewrite.conditions[0];
+    let steps = &gateway.programs[&gateway.sites[0].scope].steps;
+    let Act::If { condition, otherwise: 2, scope: None, .. } = steps[0].act else { panic!("{:?}", steps[0]) };
     assert_eq!(shown(&gateway, condition.subject), "<Method>");
-    assert!(condition.negated && matches!(condition.test, Ok(crate::gateway::Test::Pattern { ignore_case: false, .. })));
-    assert_eq!(rewrite.action, crate::gateway::Action::Answer(405));
+    assert!(condition.negated && matches!(condition.test, Ok(Test::Pattern { ignore_case: false, .. })));
+    assert!(matches!(steps[1].act, Act::Return { status: 405, text: None }));
+}
+
+/// The steps of the first location, each in short.
+fn steps(inside: &str) -> Vec<String> {
+    let (_, gateway) = lowered(&format!("http {{ server {{ location /a/ {{ {inside} }} }} }}"));
+    let program = &gateway.programs[&gateway.routes[0].scope];
+    let short = |act: Act| match act {
+        Act::Set { name, value } => format!("set {} {}", gateway.texts.show(name), shown(&gateway, value)),
+        Act::If { otherwise, route, .. } => format!("if, else {otherwise}{}", if route.is_some() { ", passes on" } else { "" }),
+        Act::Rewrite { replacement, keeps_query, then, .. } => {
+            format!("rewrite {} {keeps_query} {then:?}", shown(&gateway, replacement))
+        }
+        Act::Return { status, .. } => format!("return {status}"),
+        Act::Break => "break".to_owned(),
+        Act::Unknown(_) => "unknown".to_owned(),
+    };
+    program.steps.iter().map(|step| short(step.act)).collect()
+}
+
+#[test]
+fn what_a_location_does_in_its_rewrite_phase() {
+    let of = "set $x a; if ($x = a) { proxy_pass http://b; break; } if ($y_z) { set $x c; }
+        rewrite ^/a/(.*)$ /$1? last; rewrite ^ https://x/ permanent; return 204; {{ hole }}";
+    assert_eq!(
+        steps(of),
+        [
+            "set x a",
+            "if, else 3, passes on",
+            "break",
+            "if, else 5",
+            "set x c",
+            "rewrite /<1> false Last",
+            "rewrite https://x/ true Redirect(301)",
+            "return 204"
+        ]
+    );
+    assert_eq!(steps("rewrite ^ {{ x }} last;"), ["unknown"]);
+}
+
+#[test]
+fn the_conditions_of_an_if() {
+    let of = |condition: &str| {
+        let (_, gateway) = lowered(&format!("http {{ server {{ if {condition} {{ return 403; }} }} }}"));
+        let steps = &gateway.programs[&gateway.sites[0].scope].steps;
+        let Act::If { condition, .. } = steps[0].act else { panic!("{:?}", steps[0]) };
+        let test = match condition.test {
+            Ok(Test::Same(value)) => format!("= '{}'", shown(&gateway, value)),
+            Ok(Test::Pattern { pattern, ignore_case }) => format!("~{ignore_case} {}", gateway.texts.show(pattern)),
+            test => format!("{test:?}"),
+        };
+        format!("{} {} {test}", shown(&gateway, condition.subject), condition.negated)
+    };
+    assert_eq!(of("($host)"), "<Host> false Ok(IsSet)");
+    assert_eq!(of("($host = \"\")"), "<Host> false = ''");
+    assert_eq!(of("( $host != $server_name )"), "<Host> true = '<SiteName>'");
+    assert_eq!(of("($host !~* \"^(a|b)$\")"), "<Host> true ~true ^(a|b)$");
+    assert_eq!(of("(-f /x$uri)"), "/x<Path> false Ok(File(File))");
+    assert_eq!(of("(!-e /x)"), "/x true Ok(File(Any))");
+}
+
+#[test]
+fn a_return_that_may_not_be_reached_leaves_the_target() {
+    let target = |inside: &str| {
+        let (_, gateway) = lowered(&format!("http {{ server {{ location /a/ {{ {inside} }} }} }}"));
+        (
+            gateway.routes[0].target.clone(),
+            gateway.programs.get(&gateway.routes[0].scope).is_some_and(|program| program.adds_slash),
+        )
+    };
+    let always = target("proxy_pass http://b; return 403;");
+    assert!(matches!(always, (Target::Answer { status: 403, .. }, true)), "{always:?}");
+    let sometimes = target("proxy_pass http://b; if ($x_y) { return 403; }");
+    assert!(matches!(sometimes, (Target::Proxy(_), false)), "{sometimes:?}");
+    let behind = target("if ($x_y) { break; } return 403; proxy_pass http://b;");
+    assert!(matches!(behind, (Target::Proxy(_), false)), "{behind:?}");
 }
 
 #[test]

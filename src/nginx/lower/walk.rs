@@ -125,7 +125,7 @@ impl<'a> Lowerer<'a> {
             Context::Map(map) => {
                 map.map.partial.get_or_insert(why);
             }
-            Context::Main | Context::Http | Context::Server(_) | Context::ServerIf(_) | Context::Location(_) => {
+            Context::Main | Context::Http | Context::Server(_) | Context::ServerIf | Context::Location(_) => {
                 level.builder.open.get_or_insert(why);
             }
         }
@@ -149,7 +149,7 @@ impl<'a> Lowerer<'a> {
                 let id = *id;
                 self.in_server(id, line);
             }
-            Context::ServerIf(_) => self.in_server_if(line),
+            Context::ServerIf => self.in_server_if(line),
             Context::Location(id) => {
                 let id = *id;
                 self.in_location(id, line);
@@ -159,9 +159,9 @@ impl<'a> Lowerer<'a> {
                 self.upstream_line(id, line);
             }
             Context::Map(_) => {
-                if let Some(Level { context: Context::Map(mut map), scope, builder, nested }) = self.levels.pop() {
+                if let Some(Level { context: Context::Map(mut map), scope, builder, nested, opened_by }) = self.levels.pop() {
                     self.map_row(&mut map, line);
-                    self.levels.push(Level { context: Context::Map(map), scope, builder, nested });
+                    self.levels.push(Level { context: Context::Map(map), scope, builder, nested, opened_by });
                 }
             }
         }
@@ -216,8 +216,8 @@ impl<'a> Lowerer<'a> {
         match (line.name(), line.shape()) {
             (b"location", Shape::Block) => self.location(site, line),
             (b"if", Shape::Block) => {
-                let condition = self.condition(line);
-                self.open_level(Context::ServerIf(condition));
+                self.open_level(Context::ServerIf);
+                self.begin_if(line);
                 self.push_block(line);
             }
             (b"listen", _) => {
@@ -237,29 +237,13 @@ impl<'a> Lowerer<'a> {
                     self.gateway.sites[site.0 as usize].listens.iter_mut().for_each(|listen| listen.tls = true);
                 }
             }
-            (b"return" | b"rewrite", _) => {
-                if let Some(rewrite) = self.server_rewrite(line, Vec::new()) {
-                    self.gateway.sites[site.0 as usize].rewrites.push(rewrite);
-                }
-            }
             _ => self.in_any(line),
         }
     }
 
     fn in_server_if(&mut self, line: Line<'a>) {
-        let site = self.gateway.sites.last().map(|_| self.gateway.sites.len() - 1);
-        let condition = match self.levels.last() {
-            Some(Level { context: Context::ServerIf(condition), .. }) => *condition,
-            _ => return,
-        };
-        match (line.name(), site) {
-            (b"return" | b"rewrite", Some(site)) => {
-                if let Some(rewrite) = self.server_rewrite(line, vec![condition]) {
-                    self.gateway.sites[site].rewrites.push(rewrite);
-                }
-            }
-            _ => self.definition(line),
-        }
+        self.step(line);
+        self.definition(line);
     }
 
     fn in_location(&mut self, route: RouteId, line: Line<'a>) {
@@ -271,7 +255,12 @@ impl<'a> Lowerer<'a> {
             (b"if" | b"limit_except", Shape::Block) => {
                 self.mark_nested();
                 let site = self.gateway.route(route).site;
-                self.open_route(site, Matcher::Conditional, line.span());
+                let inner = self.open_route(site, Matcher::Conditional, line.span());
+                if line.name() == b"if" {
+                    self.begin_if(line);
+                } else {
+                    self.begin_limit_except(line, inner);
+                }
                 self.push_block(line);
             }
             _ => {
@@ -284,13 +273,16 @@ impl<'a> Lowerer<'a> {
 
     /// What may stand in `http`, `server` and `location` alike.
     fn in_any(&mut self, line: Line<'a>) {
-        if let Some(entry) = self.setting(line) {
-            if let Some(level) = self.levels.last_mut() {
-                level.builder.push(entry);
-            }
-            return;
+        let mut entries = std::mem::take(&mut self.entries);
+        let sets = self.settings(line, &mut entries);
+        if let Some(level) = self.levels.last_mut() {
+            entries.drain(..).for_each(|entry| level.builder.push(entry));
         }
-        self.definition(line);
+        self.entries = entries;
+        if !sets {
+            self.step(line);
+            self.definition(line);
+        }
     }
 
     /// The variable that a directive defines, where it does. That it is defined at all is known since the names were collected.
@@ -398,13 +390,12 @@ impl<'a> Lowerer<'a> {
         let (tree, bytes) = (self.store.tree(file), self.store.sources.get(file).bytes());
         let lines = || tree.children(None).map(|id| Line { source: file, tree, bytes, id });
         let only_sets = lines().all(|line| line.shape() == Shape::Simple && !line.is_holed() && !does_more(line.name()));
-        let whole = !tree.tokens().iter().any(|token| matches!(token.kind, TokenKind::Hole | TokenKind::Tag));
+        let whole = !tree.tokens().any(|token| matches!(token.kind, TokenKind::Hole | TokenKind::Tag));
         let snippet = (only_sets && whole).then(|| {
             let mut entries = Vec::new();
             for line in lines() {
-                match self.setting(line) {
-                    Some(entry) => entries.push(entry),
-                    None => self.definition(line),
+                if !self.settings(line, &mut entries) {
+                    self.definition(line);
                 }
             }
             let comments = (0u32..).map(TokenId).zip(tree.tokens()).filter(|(_, token)| token.kind == TokenKind::Comment);
@@ -422,20 +413,21 @@ impl<'a> Lowerer<'a> {
 
     /// A level without settings of its own kind.
     fn open_level(&mut self, context: Context) {
-        self.levels.push(Level { context, scope: None, builder: ScopeBuilder::default(), nested: false });
+        self.levels.push(Level { context, scope: None, builder: ScopeBuilder::default(), nested: false, opened_by: None });
     }
 
     /// A level that can hold settings, inside of the innermost one that can.
     pub(super) fn open_scope_level(&mut self, context: Context, span: Span) -> ScopeId {
         let parent = self.levels.iter().rev().find_map(|level| level.scope);
         let scope = self.gateway.scopes.open(parent, span);
-        self.levels.push(Level { context, scope: Some(scope), builder: ScopeBuilder::default(), nested: false });
+        self.levels.push(Level { context, scope: Some(scope), builder: ScopeBuilder::default(), nested: false, opened_by: None });
         scope
     }
 
     /// Closes the innermost level. Returns whether there was one.
     fn close_level(&mut self) -> bool {
         let Some(level) = self.levels.pop() else { return false };
+        let last = RouteId(u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX).wrapping_sub(1));
         if let Some(scope) = level.scope {
             self.gateway.scopes.close(scope, level.builder);
         } else if let Some(why) = level.builder.open {
@@ -450,18 +442,34 @@ impl<'a> Lowerer<'a> {
                 site.routes.end = end;
                 site.listens.shrink_to_fit();
                 site.names.shrink_to_fit();
-                site.rewrites.shrink_to_fit();
             }
-            // An `if` that passes nothing on is no route of its own. It is the last one: no location stands in it.
-            Context::Location(route) if route.0 as usize + 1 == self.gateway.routes.len() => {
-                let last = self.gateway.route(route);
-                if matches!(last.matcher, Matcher::Conditional) && !matches!(last.target, Target::Proxy(_)) {
+            // A condition that passes nothing on is no route of its own. It is the last one: no location stands in it.
+            Context::Location(route) if route == last && matches!(self.gateway.route(route).matcher, Matcher::Conditional) => {
+                let own = matches!(self.gateway.route(route).target, Target::Proxy(_) | Target::Unknown(_)).then_some(route);
+                if own.is_none() {
                     self.gateway.routes.pop();
                 }
+                self.end_condition(level.opened_by, level.scope, own);
             }
+            Context::ServerIf => self.end_condition(level.opened_by, None, None),
             _ => {}
         }
         true
+    }
+
+    /// Ends an `if` or `limit_except`: `own` is its route, where it passes requests on itself.
+    fn end_condition(&mut self, opened_by: Option<(ScopeId, usize)>, scope: Option<ScopeId>, own: Option<RouteId>) {
+        match (opened_by, scope) {
+            (Some((owner, at)), _) => self.end_if(owner, at, own),
+            (None, Some(scope)) => {
+                // Its level stands in that of the location whose program names it.
+                let owner = self.gateway.scopes.get(scope).parent;
+                if let Some(limit) = owner.and_then(|owner| self.gateway.programs.get_mut(&owner)?.limit_except.as_mut()) {
+                    limit.route = own;
+                }
+            }
+            (None, None) => {}
+        }
     }
 }
 
@@ -477,6 +485,9 @@ fn does_more(name: &[u8]) -> bool {
                 | b"ssl"
                 | b"return"
                 | b"rewrite"
+                | b"set"
+                | b"break"
+                | b"try_files"
                 | b"js_content"
                 | b"perl"
                 | b"stub_status"

@@ -449,8 +449,8 @@ impl<'a> Checker<'a> {
     /// Whether the file is a template of which we see all branches at once: what stands in two of them is no duplicate, and what
     /// closes in one may open in another.
     fn is_template(&mut self, line: Line<'_>) -> bool {
-        let is_hole = |token: &Token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole);
-        *self.templates.entry(line.source).or_insert_with(|| line.tree.tokens().iter().any(is_hole))
+        let is_hole = |token: Token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole);
+        *self.templates.entry(line.source).or_insert_with(|| line.tree.tokens().any(is_hole))
     }
 
     /// Whether a directive may stand in the block that a fragment is about: its `server` may be one of `stream` or `mail` as well.

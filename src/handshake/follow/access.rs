@@ -1,0 +1,153 @@
+//! Who is let in: addresses, passwords, and locations that are asked (the access phase of `ngx_http_core_module.c`).
+
+use std::net::IpAddr;
+
+use super::locations::{Following, Next, Outcome};
+use crate::gateway::{Assigned, Known, Property, Unknown};
+use crate::handshake::Verdict;
+use crate::source::Span;
+
+/// What one check says.
+enum Check {
+    /// It lets the request in.
+    Passed,
+    /// It has nothing to say.
+    Silent,
+    /// It does not let it in.
+    Refused(u16, Span, String),
+}
+
+impl Following<'_> {
+    /// The access phase; `None`: the request is let in.
+    pub(super) fn access(&mut self) -> Known<Option<Next>> {
+        let any = self.flag(Property::AnyAccess)?.is_some_and(|(any, _)| any);
+        let mut refused = None;
+        for check in [Self::addresses, Self::code, Self::password, Self::asked] {
+            match check(self)? {
+                Check::Passed if any => return Ok(None),
+                Check::Passed | Check::Silent => {}
+                Check::Refused(status, span, why) => {
+                    if !any {
+                        self.note(Some(span), why);
+                        return Ok(Some(Next::Status(status)));
+                    }
+                    refused = Some((status, span, why));
+                }
+            }
+        }
+        Ok(refused.map(|(status, span, why)| {
+            self.note(Some(span), why);
+            Next::Status(status)
+        }))
+    }
+
+    /// `ngx_http_access_handler`: the first rule that names the client counts.
+    fn addresses(&mut self) -> Known<Check> {
+        let gateway = self.gateway;
+        let (level, unseen) = gateway.scopes.list(self.followed.scope, Property::Access);
+        if let (None, Some(why)) = (level, super::locations::hidden(unseen)) {
+            return Err(why);
+        }
+        for entry in level.into_iter().flat_map(|level| gateway.scopes.own(level)) {
+            let (allowed, from) = match entry.assigned {
+                Assigned::Clients { allowed, from } if entry.property == Property::Access => (allowed, from),
+                Assigned::Unknown(why) if entry.property == Property::Access => return Err(why),
+                _ => continue,
+            };
+            if includes(&gateway.texts.show(from), self.client.from) {
+                if allowed {
+                    return Ok(Check::Passed);
+                }
+                return Ok(Check::Refused(403, entry.span, format!("{} is not let in", self.client.from)));
+            }
+        }
+        Ok(Check::Silent)
+    }
+
+    fn code(&mut self) -> Known<Check> {
+        self.gateway.scopes.scalar(self.followed.scope, Property::AccessCode).or_else(visible)?;
+        Ok(Check::Silent)
+    }
+
+    /// `ngx_http_auth_basic_handler`.
+    fn password(&mut self) -> Known<Check> {
+        let Some((realm, span)) = self.text(Property::Password)? else { return Ok(Check::Silent) };
+        if realm == "off" {
+            return Ok(Check::Silent);
+        }
+        if self.request.header(b"authorization").is_some() {
+            // Whether the password is right is not ours to say.
+            return Err(Unknown::Environment);
+        }
+        Ok(Check::Refused(401, span, "a password is asked for, which a browser does not send with a handshake".to_owned()))
+    }
+
+    /// `ngx_http_auth_request_handler`: decided where the location that is asked answers by itself.
+    fn asked(&mut self) -> Known<Check> {
+        let Some((target, span)) = self.text(Property::AskedForAccess)? else { return Ok(Check::Silent) };
+        if target == "off" {
+            return Ok(Check::Silent);
+        }
+        let Outcome { verdict, .. } = self.subrequest(&target)?;
+        match verdict {
+            Verdict::Answered { status: 200..=299, .. } => Ok(Check::Passed),
+            Verdict::Answered { status: status @ (401 | 403), .. } => {
+                Ok(Check::Refused(status, span, format!("`{target}` is asked and answers {status}")))
+            }
+            Verdict::Answered { status, .. } | Verdict::BadGateway { status } => {
+                Ok(Check::Refused(500, span, format!("`{target}` is asked and answers {status}")))
+            }
+            Verdict::Unknown(why) => Err(why),
+            _ => {
+                self.note(Some(span), format!("`{target}` is asked whether the request is let in, and its upstream decides"));
+                Err(Unknown::Runtime)
+            }
+        }
+    }
+}
+
+/// What stands around a fragment is taken to set nothing.
+fn visible<T: Default>(why: Unknown) -> Known<T> {
+    if matches!(why, Unknown::Fragment(_)) { Ok(T::default()) } else { Err(why) }
+}
+
+/// Whether `client` is `all`, the address or in the network `written`.
+fn includes(written: &str, client: IpAddr) -> bool {
+    if written == "all" {
+        return true;
+    }
+    let (address, bits) = match written.split_once('/') {
+        Some((address, bits)) => (address, bits.parse::<u32>().ok()),
+        None => (written, Some(if written.contains(':') { 128 } else { 32 })),
+    };
+    let Some(bits) = bits else { return false };
+    let shared = |own: u128, other: u128, width: u32| bits.min(width) == 0 || (own ^ other) >> (width - bits.min(width)) == 0;
+    match (address.parse(), client) {
+        (Ok(IpAddr::V4(own)), IpAddr::V4(client)) => shared(u128::from(own.to_bits()), u128::from(client.to_bits()), 32),
+        (Ok(IpAddr::V6(own)), IpAddr::V6(client)) => shared(own.to_bits(), client.to_bits(), 128),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_networks() {
+        let client = "10.1.2.3".parse().unwrap();
+        for (written, expected) in [
+            ("all", true),
+            ("10.1.2.3", true),
+            ("10.1.2.4", false),
+            ("10.0.0.0/8", true),
+            ("11.0.0.0/8", false),
+            ("0.0.0.0/0", true),
+            ("::/0", false),
+            ("unix:", false),
+        ] {
+            assert_eq!(includes(written, client), expected, "{written}");
+        }
+        assert!(includes("fe80::/10", "fe80::1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,253 @@
+//! Files that answer a request: where they are, which of them is there, and what stands for a directory.
+
+use std::path::Path;
+
+use super::FileKind;
+use super::locations::{Following, Next};
+use super::uri;
+use crate::gateway::{Assigned, Fallback, Known, Matcher, Property, TryFiles, Unknown};
+use crate::handshake::evaluate::Environment;
+use crate::source::Span;
+
+/// What every installation brings along below its own root; and what some do.
+const STOCK: (&str, &str) = ("/index.html", "/50x.html");
+
+/// Where the files of a location are: `root` or `alias`.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// The directory.
+    pub(super) root: String,
+    /// Which part of the path it replaces.
+    replaced: Replaced,
+    /// The directive; `None`: the server's own directory.
+    span: Option<Span>,
+}
+
+/// Which part of a path a directory stands for.
+#[derive(Clone, Copy, Debug)]
+enum Replaced {
+    /// None: `root`.
+    Nothing,
+    /// So many bytes, the location's own: `alias`.
+    Prefix(usize),
+    /// All of it: `alias` in a location with a pattern.
+    Everything,
+}
+
+impl Place {
+    /// Where the files of the level in force are (`ngx_http_map_uri_to_path`).
+    ///
+    /// # Errors
+    /// Where the directory cannot be known.
+    pub(super) fn of(environment: &Environment<'_>) -> Known<Self> {
+        let gateway = environment.gateway;
+        let scope = environment.followed.ok_or(Unknown::Runtime)?.scope;
+        for level in gateway.scopes.chain(scope) {
+            let Some(entry) = gateway.scopes.own(level).filter(|entry| entry.property == Property::DocumentRoot).last() else {
+                continue;
+            };
+            let span = Some(entry.span);
+            return match entry.assigned {
+                Assigned::Text(root) => {
+                    let root = environment.evaluate(root)?;
+                    let root = root.strip_suffix('/').map(str::to_owned).unwrap_or(root);
+                    Ok(Self { root, replaced: Replaced::Nothing, span })
+                }
+                Assigned::Alias(root) => {
+                    let matcher = gateway.routes.iter().find(|route| route.scope == level).map(|route| route.matcher);
+                    let replaced = match matcher {
+                        Some(Matcher::Prefix { text, .. } | Matcher::Exact(text)) => {
+                            Replaced::Prefix(gateway.texts.get(text).len())
+                        }
+                        _ => Replaced::Everything,
+                    };
+                    Ok(Self { root: environment.evaluate(root)?, replaced, span })
+                }
+                Assigned::Unknown(why) => Err(why),
+                _ => Err(Unknown::Unmodelled(entry.span)),
+            };
+        }
+        Ok(Self { root: "html".to_owned(), replaced: Replaced::Nothing, span: None })
+    }
+
+    /// The same, where its directory is not below the one that the server was built for.
+    pub(super) fn absolute(self) -> Known<Self> {
+        if self.root.starts_with('/') { Ok(self) } else { Err(Unknown::Environment) }
+    }
+
+    /// The file that stands for the path `path` of a request.
+    pub(super) fn path(&self, path: &str) -> String {
+        match self.replaced {
+            Replaced::Nothing => format!("{}{path}", self.root),
+            Replaced::Prefix(length) => format!("{}{}", self.root, path.get(length..).unwrap_or_default()),
+            Replaced::Everything => self.root.clone(),
+        }
+    }
+}
+
+impl Following<'_> {
+    /// What stands in the given tree for the path `path` of a request.
+    fn look(&self, place: &Place, path: &str) -> Option<FileKind> {
+        let file = place.path(path);
+        let stock = || match path {
+            _ if place.span.is_some() => None,
+            "/" => Some(FileKind::Directory),
+            path => (path == STOCK.0).then_some(FileKind::File),
+        };
+        (self.files)(Path::new(&file)).or_else(stock)
+    }
+
+    /// `ngx_http_try_files_handler`.
+    pub(super) fn try_files(&mut self, try_files: &TryFiles) -> Known<Option<Next>> {
+        let place = Place::of(&self.environment())?;
+        // The location's own part, which an alias replaces, is taken off where variables have put it there.
+        let own = match place.replaced {
+            Replaced::Prefix(length) => self.request.path.get(..length).unwrap_or_default().to_owned(),
+            _ => String::new(),
+        };
+        let gateway = self.gateway;
+        let inside = |value, text: String| match text.strip_prefix(own.as_str()) {
+            Some(rest) if gateway.symbolics.literal(value, &gateway.texts).is_none() => rest.to_owned(),
+            _ => text,
+        };
+        let paths = try_files.candidates.iter().map(|candidate| {
+            let path = self.environment().evaluate(candidate.path)?;
+            Ok((format!("{own}{}", inside(candidate.path, path)), candidate.directory))
+        });
+        let paths: Vec<(String, bool)> = paths.collect::<Known<_>>()?;
+        for (path, directory) in paths {
+            // A directory is asked for without its slash; nothing is left of the root's.
+            let path = if path.is_empty() { "/".to_owned() } else { path };
+            if self.look(&place, &path) == Some(if directory { FileKind::Directory } else { FileKind::File }) {
+                self.note(Some(try_files.span), format!("`{}` is there", place.path(&path)));
+                self.request.path = path;
+                return Ok(None);
+            }
+        }
+        let absent = "none of its files is in the given tree";
+        match try_files.fallback {
+            Fallback::Unknown(why) => Err(why),
+            Fallback::Status(status) => {
+                self.note(Some(try_files.span), absent.to_owned());
+                Ok(Some(Next::Status(status)))
+            }
+            Fallback::Redirect(target) => {
+                let text = self.environment().evaluate(target)?;
+                let target = inside(target, text);
+                self.note(Some(try_files.span), format!("{absent}: goes on as `{target}`"));
+                Ok(Some(self.elsewhere(&target)))
+            }
+        }
+    }
+
+    /// What files answer: an index, a directory's list, the file itself (`ngx_http_index_handler`, `ngx_http_autoindex_handler`,
+    /// `ngx_http_static_handler`).
+    pub(super) fn serve(&mut self, span: Span) -> Known<Next> {
+        let readable = matches!(self.request.method.as_str(), "GET" | "HEAD" | "POST");
+        if !readable {
+            self.note(Some(span), format!("files are not served to {}", self.request.method));
+            return Ok(Next::Status(405));
+        }
+        let place = Place::of(&self.environment())?;
+        let path = self.request.path.clone();
+        let at = place.span.or(Some(span));
+        if path.ends_with('/') {
+            return self.directory(&place, &path, at);
+        }
+        if place.span.is_none() && path == STOCK.1 {
+            return Err(Unknown::Environment);
+        }
+        let shown = place.path(&path);
+        Ok(match self.look(&place, &path) {
+            Some(FileKind::File) if self.request.method == "POST" => {
+                self.note(at, format!("the file `{shown}` takes no POST"));
+                Next::Status(405)
+            }
+            Some(FileKind::File) => {
+                self.note(at, format!("the file `{shown}` is served"));
+                Next::Answer(200)
+            }
+            Some(FileKind::Directory) => {
+                self.note(at, format!("`{shown}` is a directory: the client is sent to its name with a slash"));
+                self.location = Some(self.with_query(&format!("{path}/")));
+                Next::Status(301)
+            }
+            None => {
+                self.note(at, format!("files are served, and `{shown}` is not in the given tree"));
+                Next::Status(404)
+            }
+        })
+    }
+
+    fn directory(&mut self, place: &Place, path: &str, at: Option<Span>) -> Known<Next> {
+        let gateway = self.gateway;
+        let (level, unseen) = gateway.scopes.list(self.followed.scope, Property::Index);
+        if let (None, Some(why)) = (level, super::locations::hidden(unseen)) {
+            return Err(why);
+        }
+        let entries = level.into_iter().flat_map(|level| gateway.scopes.own(level));
+        let mut names = Vec::new();
+        for entry in entries.filter(|entry| entry.property == Property::Index) {
+            let Assigned::Text(name) = entry.assigned else { continue };
+            names.push(self.environment().evaluate(name)?);
+        }
+        if level.is_none() {
+            names.push("index.html".to_owned());
+        }
+        let shown = place.path(path);
+        for name in names {
+            if name.starts_with('/') {
+                return Ok(self.redirect(name, self.request.query.clone()));
+            }
+            let index = format!("{path}{name}");
+            if self.look(place, &index) == Some(FileKind::File) {
+                self.note(at, format!("`{}` stands for the directory", place.path(&index)));
+                return Ok(self.redirect(index, self.request.query.clone()));
+            }
+            if let (false, Some(span)) = (shown.ends_with('/'), place.span) {
+                // An `alias` without the slash of its location: names are glued to the directory's.
+                return Err(Unknown::Unmodelled(span));
+            }
+            // The directory is looked at when the first index is not there (`ngx_http_index_test_dir`).
+            if self.look(place, path) != Some(FileKind::Directory) {
+                self.note(at, format!("files are served, and the directory `{shown}` is not in the given tree"));
+                return Ok(Next::Status(404));
+            }
+        }
+        if self.flag(Property::Autoindex)?.is_some_and(|(on, _)| on) {
+            self.note(at, format!("the directory `{shown}` is listed"));
+            return Ok(Next::Answer(200));
+        }
+        self.note(at, format!("the directory `{shown}` has no index"));
+        Ok(Next::Status(403))
+    }
+
+    /// A path with the query of the request.
+    pub(super) fn with_query(&self, path: &str) -> String {
+        match self.request.query.as_deref() {
+            Some(query) if !query.is_empty() => format!("{path}?{query}"),
+            _ => path.to_owned(),
+        }
+    }
+
+    /// Goes on in a named location, or with another path and query, as `target` says.
+    pub(super) fn elsewhere(&mut self, target: &str) -> Next {
+        if target.starts_with('@') {
+            return Next::Named(target.to_owned());
+        }
+        let (path, query) = uri::split_query(target);
+        self.redirect(path, query)
+    }
+
+    /// `ngx_http_internal_redirect`.
+    pub(super) fn redirect(&mut self, path: String, query: Option<String>) -> Next {
+        if !self.may_change() {
+            return Next::Status(500);
+        }
+        self.request.path = path;
+        self.request.query = query;
+        self.internal = true;
+        self.unparsed = false;
+        Next::Site
+    }
+}

@@ -1,0 +1,470 @@
+//! What an upstream is sent by nginx, and what comes of it (`ngx_http_proxy_module.c`, `ngx_http_upstream.c`).
+
+use super::locations::{Following, Next, Outcome};
+use super::uri;
+use crate::gateway::{Assigned, Known, Matcher, Millis, Origin, Property, Protocol, Proxy, Setting, Target, Unknown, Version};
+use crate::handshake::idle::nginx_read_timeout;
+use crate::handshake::send::{HeaderLine, nginx_header_lines};
+use crate::handshake::{UpstreamRequest, Verdict};
+use crate::source::Span;
+
+/// From this version on upstreams are asked with HTTP/1.1 unless told otherwise.
+const ASKS_WITH_1_1: Version = Version::new(1, 29, 7);
+/// A client gives up where the answer to its handshake comes slower than so many bytes a second.
+const SLOWEST: u64 = 16;
+
+impl Following<'_> {
+    /// Passes the request on.
+    pub(super) fn pass(&mut self, proxy: &Proxy) -> Known<Next> {
+        match proxy.protocol {
+            Protocol::Http | Protocol::Https => self.pass_http(proxy),
+            Protocol::Uwsgi | Protocol::Scgi => self.pass_tunnel(proxy),
+            Protocol::FastCgi => {
+                let message = "FastCGI passes a 101 on, but nothing behind it: nginx tunnels no FastCGI".to_owned();
+                self.blame(Some(proxy.span), message);
+                Ok(failure(101))
+            }
+            Protocol::Grpc => {
+                self.blame(Some(proxy.span), "gRPC is HTTP/2, in which no upgrade can be asked for".to_owned());
+                Ok(self.bad_gateway(502))
+            }
+            _ => Err(Unknown::Unmodelled(proxy.span)),
+        }
+    }
+
+    /// An error of the upstream's, which may be answered with something else.
+    fn bad_gateway(&mut self, status: u16) -> Next {
+        self.failed = true;
+        Next::Status(status)
+    }
+
+    /// uwsgi and SCGI carry all of the client's headers, and a 101 is tunnelled.
+    fn pass_tunnel(&mut self, proxy: &Proxy) -> Known<Next> {
+        if let Some((false, span)) = self.flag(Property::PassRequestHeadersOf(proxy.protocol))? {
+            self.blame(span, "withholds the headers of the handshake".to_owned());
+            return Ok(Next::End(Outcome { verdict: Verdict::ForwardedPlain, upstream_request: None }));
+        }
+        self.note(Some(proxy.span), format!("passed on by {}, with the client's headers", proxy.protocol.scheme()));
+        if let Some(next) = self.impatient(proxy)? {
+            return Ok(next);
+        }
+        if !self.asks_for_upgrade() {
+            self.blame(None, "the client asks for no upgrade".to_owned());
+            return Ok(Next::End(Outcome { verdict: Verdict::ForwardedPlain, upstream_request: None }));
+        }
+        Ok(self.upgraded(proxy, None))
+    }
+
+    /// Whether the client asks for an upgrade, without which nginx tunnels nothing (`r->headers_in.upgrade`).
+    fn asks_for_upgrade(&self) -> bool {
+        self.request.header(b"upgrade").is_some_and(|upgrade| !upgrade.is_empty())
+    }
+
+    fn pass_http(&mut self, proxy: &Proxy) -> Known<Next> {
+        let url = match self.url(proxy)? {
+            Ok(url) => url,
+            Err(next) => return Ok(next),
+        };
+        self.followed.authority = Some(url.authority.clone());
+        let target = self.target(&url);
+        if let Some((true, span)) = self.flag(Property::VerifyUpstream)?
+            && proxy.protocol == Protocol::Https
+        {
+            self.note(span, "the upstream's certificate is checked".to_owned());
+            return Err(Unknown::Environment);
+        }
+        let version = self.version()?;
+        if version.0 == Version::new(2, 0, 0) {
+            self.blame(version.1, "asks with HTTP/2, in which no upgrade can be asked for".to_owned());
+            return Ok(self.bad_gateway(502));
+        }
+        let method = self.text(Property::Method)?;
+        let lines = as_received(nginx_header_lines(&self.environment(), self.followed.scope, None)?);
+        let body = self.text(Property::Body)?;
+        let request = UpstreamRequest {
+            method: method.as_ref().map_or_else(|| self.request.method.clone(), |(method, _)| method.clone()),
+            target,
+            http_version: format!("{}.{}", version.0.major, version.0.minor),
+            headers: sent(&lines, body.as_ref().map(|(body, _)| body.len())),
+        };
+        self.note(Some(proxy.span), format!("passed on as {} {} HTTP/{}", request.method, request.target, request.http_version));
+        if let Some(next) = self.impatient(proxy)? {
+            self.sent = Some(request);
+            return Ok(next);
+        }
+        if let Some((0, span)) = self.number(Property::BufferSize)? {
+            self.blame(span, "no answer fits into a buffer of 0 bytes".to_owned());
+            self.sent = Some(request);
+            return Ok(self.bad_gateway(502));
+        }
+        let faults = self.faults(proxy, &request, &lines, version.1, method.map(|(_, span)| span), body.map(|(_, span)| span))?;
+        if !faults.is_empty() {
+            for (span, message) in faults {
+                self.blame(span, message);
+            }
+            return Ok(Next::End(Outcome { verdict: Verdict::ForwardedPlain, upstream_request: Some(request) }));
+        }
+        if let Some((span, message)) = self.spoilt()? {
+            self.blame(Some(span), message);
+            return Ok(with_request(failure(101), request));
+        }
+        if let Some((rate, span)) = self.number(Property::Rate)?
+            && (1..SLOWEST).contains(&rate)
+        {
+            self.blame(span, format!("the answer comes with {rate} bytes a second, slower than clients wait"));
+            return Ok(with_request(failure(101), request));
+        }
+        if let Some(status) = self.answer {
+            // The status of an error stays even where the upstream answers 101.
+            let outcome = Outcome { verdict: Verdict::Answered { status, location: None }, upstream_request: Some(request) };
+            return Ok(Next::End(outcome));
+        }
+        Ok(self.upgraded(proxy, Some(request)))
+    }
+
+    fn upgraded(&mut self, proxy: &Proxy, upstream_request: Option<UpstreamRequest>) -> Next {
+        let limit = nginx_read_timeout(self.gateway, self.followed.scope, proxy);
+        match limit {
+            Ok(Setting { value: Millis(millis), origin }) => {
+                let seconds = format!("{}s", millis / 1000);
+                let time = if millis % 1000 == 0 { seconds } else { format!("{millis}ms") };
+                let span = match origin {
+                    Origin::Default => Some(proxy.span),
+                    set => set.span(),
+                };
+                self.note(span, format!("silence for {time} closes the WebSocket"));
+            }
+            Err(why) => self.note(why.span(), why.reason().to_owned()),
+        }
+        let verdict = Verdict::Upgraded { idle_limit: limit.map(|setting| Some(setting.value)) };
+        Next::End(Outcome { verdict, upstream_request })
+    }
+
+    /// A read timeout of nothing: every answer comes too late.
+    fn impatient(&mut self, proxy: &Proxy) -> Known<Option<Next>> {
+        match nginx_read_timeout(self.gateway, self.followed.scope, proxy) {
+            Ok(Setting { value: Millis(0), origin }) => {
+                self.blame(origin.span(), "waits no time at all for an answer".to_owned());
+                Ok(Some(self.bad_gateway(504)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The version of HTTP, and the directive that sets it.
+    fn version(&self) -> Known<(Version, Option<Span>)> {
+        if let Some((Assigned::Version(version), span)) = self.scalar(Property::HttpVersion)? {
+            return Ok((version, span));
+        }
+        let is_new = self.gateway.version.is_none_or(|version| version >= ASKS_WITH_1_1);
+        Ok((Version::new(1, u16::from(is_new), 0), None))
+    }
+
+    /// What keeps the request that is sent from being a valid handshake (RFC 6455, section 4.2.1).
+    fn faults(
+        &self,
+        proxy: &Proxy,
+        request: &UpstreamRequest,
+        lines: &[HeaderLine],
+        version: Option<Span>,
+        method: Option<Span>,
+        body: Option<Span>,
+    ) -> Known<Vec<(Option<Span>, String)>> {
+        let here = Some(proxy.span);
+        let mut faults = Vec::new();
+        if request.method != "GET" {
+            faults.push((method.or(here), format!("asks with {}, and a handshake is a GET", request.method)));
+        }
+        if request.http_version == "1.0" {
+            faults.push((version.or(here), "asks with HTTP/1.0, in which there is no upgrade".to_owned()));
+        }
+        if body.is_some() {
+            faults.push((body, "sends a body, which a handshake does not have".to_owned()));
+        }
+        if !self.asks_for_upgrade() {
+            faults.push((None, "the client asks for no upgrade".to_owned()));
+        }
+        let upgrade = values(lines, "upgrade")?;
+        if !upgrade.is("websocket") {
+            faults.push((upgrade.span.or(here), upgrade.fault("Upgrade", "websocket")));
+        }
+        let connection = values(lines, "connection")?;
+        if !connection.holds("upgrade") {
+            faults.push((connection.span.or(here), connection.fault("Connection", "upgrade")));
+        }
+        let key = values(lines, "sec-websocket-key")?;
+        if !matches!(key.values.as_slice(), [key] if is_key(key)) {
+            faults.push((key.span.or_else(|| self.withheld()).or(here), key.fault("Sec-WebSocket-Key", "16 bytes in Base64")));
+        }
+        let version = values(lines, "sec-websocket-version")?;
+        if !version.is("13") {
+            faults.push((version.span.or_else(|| self.withheld()).or(here), version.fault("Sec-WebSocket-Version", "13")));
+        }
+        Ok(faults)
+    }
+
+    /// The line that withholds the client's headers.
+    fn withheld(&self) -> Option<Span> {
+        self.flag(Property::PassRequestHeaders).ok().flatten().filter(|(passes, _)| !passes).and_then(|(_, span)| span)
+    }
+
+    /// What spoils the upstream's 101 on its way to the client.
+    fn spoilt(&self) -> Known<Option<(Span, String)>> {
+        let scopes = &self.gateway.scopes;
+        let (level, _) = scopes.list(self.followed.scope, Property::HiddenResponseHeader);
+        for entry in level.into_iter().flat_map(|level| scopes.own(level)) {
+            if let Assigned::Header { name, lower, .. } = entry.assigned
+                && entry.property == Property::HiddenResponseHeader
+                && matches!(self.gateway.texts.get(lower), b"upgrade" | b"sec-websocket-accept")
+            {
+                let name = self.gateway.texts.show(name);
+                return Ok(Some((entry.span, format!("withholds {name} from the client, which then refuses the 101"))));
+            }
+        }
+        if self.is_on(Property::Commands, false)? {
+            let (level, _) = scopes.list(self.followed.scope, Property::CommandTypes);
+            for entry in level.into_iter().flat_map(|level| scopes.own(level)) {
+                if let Assigned::Text(kind) = entry.assigned
+                    && entry.property == Property::CommandTypes
+                    && self.gateway.symbolics.literal(kind, &self.gateway.texts) == Some(b"*")
+                {
+                    return Ok(Some((entry.span, "searches every answer for commands, which holds the 101 back".to_owned())));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The URL of `proxy_pass`, with its variables (`ngx_http_proxy_eval`); what is answered where it is of no use.
+    fn url(&mut self, proxy: &Proxy) -> Known<Result<Url, Next>> {
+        let gateway = self.gateway;
+        let url = self.environment().evaluate(proxy.url)?;
+        let literal = gateway.symbolics.literal(proxy.url, &gateway.texts).is_some();
+        let rest = match url.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") => rest,
+            _ => {
+                self.blame(Some(proxy.span), format!("`{url}` is no URL of HTTP"));
+                return Ok(Err(Next::Status(500)));
+            }
+        };
+        let url = Url::new(rest, !literal);
+        if literal || self.reachable(&url.authority, proxy) {
+            return Ok(Ok(url));
+        }
+        if url.authority.is_empty() {
+            self.blame(Some(proxy.span), "the URL names no host".to_owned());
+            return Ok(Err(Next::Status(500)));
+        }
+        if self.flag(Property::Resolver)?.is_none() {
+            let host = url.authority.rsplit_once(':').map_or(url.authority.as_str(), |(host, _)| host);
+            self.blame(Some(proxy.span), format!("no resolver is set that could look `{host}` up, which a variable names"));
+            return Ok(Err(self.bad_gateway(502)));
+        }
+        Ok(Ok(url))
+    }
+
+    /// Whether a host that variables name needs no resolver: an address, or a group of backends (`ngx_http_upstream_init_request`).
+    fn reachable(&self, authority: &str, proxy: &Proxy) -> bool {
+        let bare = |authority: &str| {
+            let host = match authority.rsplit_once(':') {
+                Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
+                _ => authority.to_owned(),
+            };
+            host.trim_start_matches('[').trim_end_matches(']').to_owned()
+        };
+        if authority.starts_with("unix:") || bare(authority).parse::<std::net::IpAddr>().is_ok() {
+            return true;
+        }
+        let texts = &self.gateway.texts;
+        if self.gateway.upstreams.iter().any(|upstream| texts.get(upstream.name).eq_ignore_ascii_case(authority.as_bytes())) {
+            return true;
+        }
+        // Hosts that are written out elsewhere are groups of their own, looked up when the server starts.
+        let port = |authority: &str, protocol: Protocol| match authority.rsplit_once(':') {
+            Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => port.to_owned(),
+            _ if protocol == Protocol::Https => "443".to_owned(),
+            _ => "80".to_owned(),
+        };
+        self.gateway.routes.iter().any(|route| match &route.target {
+            Target::Proxy(other) if other.protocol.is_http() => other.authority.is_some_and(|written| {
+                let written = texts.show(written);
+                bare(&written).eq_ignore_ascii_case(&bare(authority))
+                    && port(&written, other.protocol) == port(authority, proxy.protocol)
+            }),
+            _ => false,
+        })
+    }
+
+    /// The request target (`ngx_http_proxy_create_request`).
+    fn target(&self, url: &Url) -> String {
+        match &url.path {
+            Some(path) if url.replaces_all => path.clone(),
+            None if self.unparsed && !self.subrequest => {
+                let target = self.request.sent_target();
+                target.split('#').next().unwrap_or(&target).to_owned()
+            }
+            path => {
+                let prefix = path.as_deref().filter(|_| self.in_location);
+                let matched = if prefix.is_some() { self.matched() } else { 0 };
+                let rest = self.request.path.get(matched..).unwrap_or_default();
+                let rest = if self.escaped || self.internal { uri::escape_path(rest) } else { rest.to_owned() };
+                self.with_query(&format!("{}{rest}", prefix.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// How much of the path the location takes: what the path of `proxy_pass` replaces.
+    fn matched(&self) -> usize {
+        match self.route.map(|route| self.gateway.route(route).matcher) {
+            Some(Matcher::Exact(text) | Matcher::Prefix { text, .. }) => self.gateway.texts.get(text).len(),
+            _ => 0,
+        }
+    }
+}
+
+/// A failure of the upstream's that nothing is answered instead of.
+fn failure(status: u16) -> Next {
+    Next::End(Outcome { verdict: Verdict::BadGateway { status }, upstream_request: None })
+}
+
+/// The outcome with what was sent.
+fn with_request(next: Next, request: UpstreamRequest) -> Next {
+    match next {
+        Next::End(outcome) => Next::End(Outcome { upstream_request: Some(request), ..outcome }),
+        other => other,
+    }
+}
+
+/// The lines as the upstream reads them: nginx writes names and values as they are, with whatever line ends and colons they hold.
+fn as_received(lines: Vec<HeaderLine>) -> Vec<HeaderLine> {
+    let mut received = Vec::with_capacity(lines.len());
+    for line in lines {
+        let plain = !line.name.contains([':', '\r', '\n']);
+        match &line.value {
+            Ok(value) if !(plain && value.trim() == value && !value.contains('\n')) && !value.is_empty() => {
+                for text in format!("{}: {value}", line.name).lines() {
+                    let (name, value) = text.split_once(':').unwrap_or((text, ""));
+                    let value = Ok(value.trim().to_owned());
+                    received.push(HeaderLine { name: name.trim().to_owned(), value, ..line.clone() });
+                }
+            }
+            _ => received.push(line),
+        }
+    }
+    received
+}
+
+/// The headers that are sent. One whose value depends on the moment is shown by the reason.
+fn sent(lines: &[HeaderLine], body: Option<usize>) -> Vec<(String, String)> {
+    let shown = |line: &HeaderLine| {
+        let value = match (&line.value, body) {
+            (_, Some(length)) if line.name == "Content-Length" => length.to_string(),
+            (Ok(value), _) => value.clone(),
+            (Err(why), _) => format!("<{}>", why.reason()),
+        };
+        (!value.is_empty()).then(|| (line.name.clone(), value))
+    };
+    lines.iter().filter_map(shown).collect()
+}
+
+/// The values of one header, with the directive that sets it.
+struct Values {
+    values: Vec<String>,
+    span: Option<Span>,
+}
+
+impl Values {
+    fn tokens(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().flat_map(|value| value.split(',')).map(str::trim)
+    }
+
+    fn holds(&self, wanted: &str) -> bool {
+        self.tokens().any(|token| token.eq_ignore_ascii_case(wanted))
+    }
+
+    /// Whether it is this token, once.
+    fn is(&self, wanted: &str) -> bool {
+        self.holds(wanted) && self.tokens().count() == 1
+    }
+
+    fn fault(&self, name: &str, wanted: &str) -> String {
+        match self.values.as_slice() {
+            [] => format!("{name} is not sent: it must be {wanted}"),
+            [value] => format!("{name} is `{value}`: it must be {wanted}"),
+            values => format!("{name} is sent {} times: it must be {wanted}, once", values.len()),
+        }
+    }
+}
+
+fn values(lines: &[HeaderLine], name: &str) -> Known<Values> {
+    let mut found = Values { values: Vec::new(), span: None };
+    for line in lines.iter().filter(|line| line.name.eq_ignore_ascii_case(name)) {
+        found.span = line.span.or(found.span);
+        found.values.extend(Some(line.value.clone()?).filter(|value| !value.is_empty()));
+    }
+    Ok(found)
+}
+
+/// Whether a text is a key: 16 bytes in Base64.
+fn is_key(key: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.len() == 24 && key.ends_with("==") && key.bytes().take(22).all(digit)
+}
+
+/// The URL of an upstream.
+struct Url {
+    authority: String,
+    /// The path behind the authority.
+    path: Option<String>,
+    /// Whether the path stands for the whole target: variables are part of the URL.
+    replaces_all: bool,
+}
+
+impl Url {
+    /// Takes apart what follows the scheme.
+    fn new(rest: &str, replaces_all: bool) -> Self {
+        let end = match rest.strip_prefix("unix:") {
+            Some(path) => path.find(':').map(|colon| (colon + 5, colon + 6)),
+            None => rest.find(['/', '?', '#']).map(|at| (at, at)),
+        };
+        let Some((end, path)) = end else { return Self { authority: rest.to_owned(), path: None, replaces_all } };
+        let path = &rest[path..];
+        // `ngx_http_proxy_eval`: a query alone follows a `/`.
+        let path = if replaces_all && path.starts_with('?') { format!("/{path}") } else { path.to_owned() };
+        Self { authority: rest[..end].to_owned(), path: Some(path).filter(|path| !path.is_empty()), replaces_all }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let parts = |rest: &str, all: bool| {
+            let url = Url::new(rest, all);
+            (url.authority, url.path)
+        };
+        assert_eq!(parts("app", false), ("app".to_owned(), None));
+        assert_eq!(parts("app:80/x?y", false), ("app:80".to_owned(), Some("/x?y".to_owned())));
+        assert_eq!(parts("app?y", true), ("app".to_owned(), Some("/?y".to_owned())));
+        assert_eq!(parts("unix:/run/a.sock:/x", false), ("unix:/run/a.sock".to_owned(), Some("/x".to_owned())));
+        assert_eq!(parts("unix:/run/a.sock", false), ("unix:/run/a.sock".to_owned(), None));
+    }
+
+    #[test]
+    fn what_is_written_is_not_always_what_is_read() {
+        let line =
+            |name: &str, value: &str| HeaderLine { name: name.to_owned(), value: Ok(value.to_owned()), span: None, until: None };
+        let lines =
+            as_received(vec![line("Upgrade:", "websocket"), line("Connection", " upgrade \r\nX-Y: 1"), line("Host", "a:80")]);
+        let read: Vec<_> = lines.iter().map(|line| (line.name.as_str(), line.value.as_deref().unwrap())).collect();
+        assert_eq!(read, [("Upgrade", ": websocket"), ("Connection", "upgrade"), ("X-Y", "1"), ("Host", "a:80")]);
+    }
+
+    #[test]
+    fn a_key_is_16_bytes() {
+        assert!(is_key("dGhlIHNhbXBsZSBub25jZQ=="));
+        assert!(!is_key("x") && !is_key(""));
+    }
+}

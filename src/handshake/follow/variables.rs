@@ -1,0 +1,43 @@
+//! nginx's variables that are known only while a request is followed.
+
+use super::files::Place;
+use crate::gateway::{Known, Unknown};
+use crate::handshake::evaluate::Environment;
+
+impl Environment<'_> {
+    /// The value of a variable that the server has by itself (`ngx_http_core_variables` and those of the modules).
+    pub(in crate::handshake) fn runtime(&self, name: &str) -> Known<String> {
+        let followed = self.followed.ok_or(Unknown::Runtime)?;
+        let request = self.request;
+        let header = |name: &str| request.header(name.as_bytes()).unwrap_or_default().to_owned();
+        Ok(match name {
+            "server_addr" => followed.socket.address.to_string(),
+            "server_protocol" => "HTTP/1.1".to_owned(),
+            "request" => format!("{} {} HTTP/1.1", request.method, request.sent_target()),
+            "nginx_version" => self.gateway.version.ok_or(Unknown::Environment)?.to_string(),
+            "realip_remote_addr" => followed.client.to_string(),
+            "content_length" => header("content-length"),
+            "document_root" => Place::of(self)?.absolute()?.root,
+            "request_filename" => Place::of(self)?.absolute()?.path(&request.path),
+            "connection_requests" => "1".to_owned(),
+            "limit_rate" => "0".to_owned(),
+            "pipe" => ".".to_owned(),
+            "http2" | "http3" | "remote_user" | "request_body" | "request_body_file" | "request_completion" => String::new(),
+            "proxy_protocol_addr" | "proxy_protocol_port" => String::new(),
+            _ => match name.split_once('_') {
+                Some(("cookie", cookie)) => cookie_of(&header("cookie"), cookie),
+                // Nothing was asked and nothing sent by now.
+                Some(("upstream", _)) => String::new(),
+                Some(("sent", rest)) if rest.starts_with("http_") => String::new(),
+                Some(("ssl", _)) if !request.tls => String::new(),
+                _ => return Err(Unknown::Runtime),
+            },
+        })
+    }
+}
+
+/// The value of a cookie (`ngx_http_parse_multi_header_lines`).
+fn cookie_of(header: &str, name: &str) -> String {
+    let pairs = header.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).next().unwrap_or_default()
+}
