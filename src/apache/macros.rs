@@ -18,7 +18,11 @@ pub(super) struct Macro {
 
 /// The macros defined so far, by lower-case name.
 #[derive(Debug, Default)]
-pub(super) struct Macros(FxHashMap<Vec<u8>, Macro>);
+pub(super) struct Macros {
+    defined: FxHashMap<Vec<u8>, Macro>,
+    /// Whether there ever was one.
+    any: bool,
+}
 
 /// A macro in use: what its parameters become.
 #[derive(Debug)]
@@ -35,35 +39,38 @@ impl Macros {
     /// `<Macro name parameters…>`.
     pub(super) fn define(&mut self, words: &[Vec<u8>], source: SourceId, section: DirectiveId) {
         if let Some((name, parameters)) = words.split_first() {
-            self.0.insert(name.to_ascii_lowercase(), Macro { parameters: parameters.to_vec(), source, section });
+            self.any = true;
+            self.defined.insert(name.to_ascii_lowercase(), Macro { parameters: parameters.to_vec(), source, section });
         }
     }
 
     /// `UndefMacro name`.
     pub(super) fn undefine(&mut self, name: &[u8]) {
-        self.0.remove(&name.to_ascii_lowercase());
+        self.defined.remove(&name.to_ascii_lowercase());
     }
 
-    /// `Use name arguments…`: the macro, and what its parameters become.
+    /// `Use name arguments…`: the macro, and what its parameters become; `place` says where a macro is defined.
     ///
     /// # Errors
     /// The reason for which httpd refuses, where it can be told from here.
-    pub(super) fn use_macro(&self, words: &[Vec<u8>], span: Span) -> Result<(&Macro, Use), String> {
+    pub(super) fn use_macro(
+        &self,
+        words: &[Vec<u8>],
+        span: Span,
+        place: impl Fn(SourceId, DirectiveId) -> String,
+    ) -> Result<(&Macro, Use), String> {
         let Some((name, arguments)) = words.split_first() else {
             return Err("no macro name specified in use".to_owned());
         };
-        let shown = String::from_utf8_lossy(name);
         let name = name.to_ascii_lowercase();
-        let Some(found) = self.0.get(&name) else {
-            return Err(if self.0.is_empty() {
-                "no macro defined before Use".to_owned()
-            } else {
-                format!("macro '{shown}' undefined")
-            });
+        let shown = String::from_utf8_lossy(&name);
+        let Some(found) = self.defined.get(&name) else {
+            return Err(if self.any { format!("macro '{shown}' undefined") } else { "no macro defined before Use".to_owned() });
         };
         if arguments.len() != found.parameters.len() {
             let (have, want) = (arguments.len(), found.parameters.len());
-            return Err(format!("macro '{shown}' used with {have} arguments instead of {want}"));
+            let place = place(found.source, found.section);
+            return Err(format!("macro '{shown}' {place} used with {have} arguments instead of {want}"));
         }
         let mut replacements: Vec<_> = found.parameters.iter().cloned().zip(arguments.iter().cloned()).collect();
         replacements.retain(|(parameter, _)| !parameter.is_empty());
@@ -109,12 +116,13 @@ mod tests {
     fn the_longest_parameter_wins_and_the_number_of_arguments_counts() {
         let mut macros = Macros::default();
         let span = Span::new(SourceId(0), 0, 0);
+        let place = |_, _| String::new();
         let words = |text: &str| text.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
-        assert_eq!(macros.use_macro(&words("ws a"), span).unwrap_err(), "no macro defined before Use");
+        assert_eq!(macros.use_macro(&words("ws a"), span, place).unwrap_err(), "no macro defined before Use");
         macros.define(&words("WS $port $ports"), SourceId(0), DirectiveId(0));
-        assert_eq!(macros.use_macro(&words("x"), span).unwrap_err(), "macro 'x' undefined");
-        assert!(macros.use_macro(&words("ws 1"), span).is_err());
-        let (_, used) = macros.use_macro(&words("ws 1 2"), span).unwrap();
+        assert_eq!(macros.use_macro(&words("x"), span, place).unwrap_err(), "macro 'x' undefined");
+        assert!(macros.use_macro(&words("ws 1"), span, place).is_err());
+        let (_, used) = macros.use_macro(&words("ws 1 2"), span, place).unwrap();
         assert_eq!(used.replace(b"http://b:$port/$ports$x"), b"http://b:1/2$x");
     }
 }

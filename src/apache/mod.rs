@@ -1,6 +1,7 @@
 //! Apache httpd: its language, and what its directives mean.
 
 mod condition;
+mod directives;
 mod expand;
 mod fnmatch;
 mod include;
@@ -8,6 +9,7 @@ mod lex;
 mod lower;
 mod macros;
 mod parse;
+mod refuse;
 mod resolve;
 mod statement;
 mod values;

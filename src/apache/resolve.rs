@@ -1,17 +1,19 @@
 //! The configuration phase: includes, definitions, conditions and macros carried out, leaving the lines that are in effect.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
 
 use super::condition::{self, BUILT_IN, Outcome};
+use super::directives;
 use super::expand::Defines;
 use super::include::{Included, ServerRoot, include};
 use super::macros::{Macros, Use};
 use super::statement::{Expanded, Kind, Statement, Word};
 use super::words::{joined, next_word};
-use crate::gateway::{Modules, Remark, RemarkKind, Server, Unknown, Version};
+use crate::gateway::{Fault, Modules, Refusal, Remark, RemarkKind, Server, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, Shape, TokenId, TokenKind};
@@ -33,6 +35,12 @@ pub struct Resolved {
     pub sources: Vec<SourceId>,
     /// What came to light: missing includes, what httpd refuses.
     pub remarks: Vec<Remark>,
+    /// The lines, by place in `statements`, that are in effect only if a condition holds which cannot be decided.
+    pub(super) assumed: Vec<Range<usize>>,
+    /// The first `<Macro>`, where there is one.
+    pub(super) macros: Option<Span>,
+    /// What httpd refuses while it reads files and sections.
+    pub refusals: Vec<Refusal>,
     /// The modules seen to be loaded.
     pub modules: Modules,
     /// Set where lines may be in effect that are not here.
@@ -96,6 +104,8 @@ enum FrameKind {
     Section(usize),
     /// A condition that holds.
     Transparent,
+    /// The inside of a condition that cannot be decided, with the number of lines in effect before it.
+    Assumed(usize),
 }
 
 /// What is carried out at once.
@@ -317,6 +327,9 @@ impl Reader {
         if let Some(around) = self.frames.last_mut() {
             around.passed = frame.passed;
         }
+        if let FrameKind::Assumed(begin) = frame.kind {
+            self.resolved.assumed.push(begin..self.resolved.statements.len());
+        }
         if let FrameKind::Section(begin) = frame.kind {
             let begin = self.resolved.statements[begin];
             self.resolved.statements.push(Statement { kind: Kind::End, ..begin });
@@ -389,16 +402,26 @@ impl Reader {
             ReadTime::Include | ReadTime::IncludeOptional => {
                 return self.include(store, span, &words, unknown, action == ReadTime::IncludeOptional);
             }
+            ReadTime::Define if !matches!(words.len(), 1 | 2) => {
+                return self.refuse_as(span, Fault::Arguments, "Define takes 1-2 arguments".to_owned());
+            }
             ReadTime::Define => return self.defines.define(first, words.get(1).map(Vec::as_slice)),
             ReadTime::UnDefine => return self.defines.undefine(first),
             ReadTime::ServerRoot => return self.set_server_root(store, first),
-            ReadTime::LoadModule => return self.load_module(first, span),
-            ReadTime::Macro => return self.macros.define(&words, statement.source, statement.directive),
+            ReadTime::LoadModule => return self.load_module(&words, span),
+            ReadTime::Macro => return self.define_macro(store, &words, &statement, span),
             ReadTime::UndefMacro => return self.macros.undefine(first),
             ReadTime::Use => return self.use_macro(store, &words, span),
-            // `Error` stops httpd with the author's own words; what it guards is no matter of ours.
-            ReadTime::Error => return,
+            // `Error` stops httpd with the author's own words.
+            ReadTime::Error => {
+                let words: Vec<_> = words.iter().map(|word| String::from_utf8_lossy(word)).collect();
+                return self.refuse_as(span, Fault::Value, words.join(" "));
+            }
             _ if unknown.is_some() => Outcome::Assumed,
+            ReadTime::IfModule | ReadTime::IfDefine if words.is_empty() => {
+                let name = if action == ReadTime::IfModule { "IfModule" } else { "IfDefine" };
+                return self.refuse_as(span, Fault::Arguments, format!("<{name}> directive requires additional arguments"));
+            }
             ReadTime::IfModule => {
                 let outcome = condition::if_module(first, &self.resolved.modules, self.absence != Absence::Unknown);
                 if outcome != condition::if_module(first, &self.resolved.modules, false) {
@@ -420,12 +443,23 @@ impl Reader {
             }
         };
         if outcome != Outcome::False {
-            self.enter(store, statement.directive, FrameKind::Transparent);
+            let kind = match outcome {
+                // `-D` on the command line may define it.
+                _ if action == ReadTime::IfDefine && first.starts_with(b"!") => {
+                    FrameKind::Assumed(self.resolved.statements.len())
+                }
+                Outcome::Assumed => FrameKind::Assumed(self.resolved.statements.len()),
+                _ => FrameKind::Transparent,
+            };
+            self.enter(store, statement.directive, kind);
         }
     }
 
     fn include(&mut self, store: &mut Store, span: Span, words: &[Vec<u8>], unknown: Option<Unknown>, optional: bool) {
-        let [path] = words else { return };
+        let [path] = words else {
+            let name = if optional { "IncludeOptional" } else { "Include" };
+            return self.refuse_as(span, Fault::Arguments, format!("{name} takes one argument"));
+        };
         if let Some(why) = unknown {
             return self.unseen(span, why);
         }
@@ -484,16 +518,19 @@ impl Reader {
         self.server_root.written = Some(written);
     }
 
-    fn load_module(&mut self, identifier: &[u8], span: Span) {
-        let identifier = String::from_utf8_lossy(identifier);
+    fn load_module(&mut self, words: &[Vec<u8>], span: Span) {
+        let identifier = String::from_utf8_lossy(words.first().map(Vec::as_slice).unwrap_or_default());
         let name = identifier.strip_suffix("_module").unwrap_or(&identifier);
+        if let Some(file) = words.get(1) {
+            self.check_module(&identifier, name, &String::from_utf8_lossy(file), span);
+        }
         self.resolved.modules.loaded.insert(name.to_owned(), Some(span));
         self.resolved.modules.last = Some(span);
     }
 
     fn use_macro(&mut self, store: &Store, words: &[Vec<u8>], span: Span) {
         let depth = self.frames.last().map_or(0, |frame| frame.depth + 1);
-        let (found, used) = match self.macros.use_macro(words, span) {
+        let (found, used) = match self.macros.use_macro(words, span, |source, id| defined_at(store, source, id)) {
             Ok((found, used)) => (found.clone(), used),
             // In a fragment the macro may be defined elsewhere.
             Err(_) if !self.is_main || self.resolved.partial.is_some() => return self.unseen(span, Unknown::Fragment(span)),
@@ -517,9 +554,58 @@ impl Reader {
         });
     }
 
-    fn refuse(&mut self, span: Span, reason: String) {
-        self.resolved.remarks.push(Remark { span, labels: Vec::new(), kind: RemarkKind::Syntax { reason } });
+    fn define_macro(&mut self, store: &Store, words: &[Vec<u8>], statement: &Statement, span: Span) {
+        self.resolved.macros.get_or_insert(span);
+        let tree = store.tree(statement.source);
+        let last = tree.directive(statement.directive).end.0.checked_sub(1).map(TokenId);
+        if let Some(name) = words.first()
+            && last.is_some_and(|last| tree.token(last).kind != TokenKind::Close)
+        {
+            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            let place = defined_at(store, statement.source, statement.directive);
+            self.refuse(span, format!("macro '{name}' {place}\n\tcontents error: expected token not found: </Macro>"));
+        }
+        self.macros.define(words, statement.source, statement.directive);
     }
+
+    /// Whether the file `path` has the module `identifier`, and finds what it needs among those loaded before it.
+    fn check_module(&mut self, identifier: &str, name: &str, path: &str, span: Span) {
+        let file = path.rsplit('/').next().and_then(|file| file.strip_prefix("mod_")?.strip_suffix(".so"));
+        let Some(file) = file.filter(|file| directives::is_own_module(file)) else { return };
+        if !directives::is_own_module(name) {
+            let message = format!(
+                "Can't locate API module structure `{identifier}' in file {path}: {path}: undefined symbol: {identifier}"
+            );
+            return self.refuse_as(span, Fault::Value, message);
+        }
+        let symbol = match file {
+            "proxy_http" => "ap_proxy_location_reverse_map",
+            "proxy_wstunnel" => "ap_proxy_pass_brigade",
+            _ => return,
+        };
+        if self.is_main && self.resolved.partial.is_none() && !self.resolved.modules.loaded.contains_key("proxy") {
+            let message = format!("Cannot load {path} into server: {path}: undefined symbol: {symbol}");
+            self.refuse_as(span, Fault::Missing, message);
+        }
+    }
+
+    fn refuse(&mut self, span: Span, reason: String) {
+        self.refuse_as(span, Fault::Syntax, reason);
+    }
+
+    fn refuse_as(&mut self, span: Span, fault: Fault, message: String) {
+        // Under a condition that cannot be decided it may well not be met.
+        if !self.frames.iter().any(|frame| matches!(frame.kind, FrameKind::Assumed(_))) {
+            self.resolved.refusals.push(Refusal::new(span, fault, message));
+        }
+    }
+}
+
+/// Where a macro is defined, as httpd says it.
+fn defined_at(store: &Store, source: SourceId, section: DirectiveId) -> String {
+    let source_text = store.sources.get(source);
+    let line = source_text.position(store.tree(source).head(section).start).line;
+    format!("(defined on line {line} of \"{}\")", source_text.path().display())
 }
 
 /// The name and words of a directive.

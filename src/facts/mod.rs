@@ -59,6 +59,8 @@ pub enum Item {
     Site(SiteId),
     /// The directive of the n-th remark of the gateway.
     Directive(usize),
+    /// The directive of the n-th refusal of the gateway.
+    Refused(usize),
     /// The whole configuration.
     Gateway,
 }

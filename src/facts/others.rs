@@ -1,7 +1,8 @@
 //! The facts of directives, upstreams, sites and whole configurations.
 
 use super::{Item, Reader, Reading, Value};
-use crate::gateway::{Remark, RemarkKind, Site, Upstream};
+use crate::gateway::{Fault, Refusal, Remark, RemarkKind, Site, Upstream};
+use crate::source::Span;
 
 fn absent() -> Reading {
     Reading::new(Value::Absent)
@@ -11,15 +12,26 @@ fn absent() -> Reading {
 fn remark(reader: &Reader<'_>, read: impl FnOnce(&RemarkKind) -> Option<Value>) -> Reading {
     let Item::Directive(index) = reader.item else { return absent() };
     let Remark { span, labels, kind } = &reader.view.gateway.remarks[index];
-    let Some(value) = read(kind) else { return absent() };
-    let reading = Reading::new(value).at(*span, "here");
-    labels.iter().fold(reading, |reading, (span, note)| reading.at(*span, note.clone()))
+    read(kind).map_or_else(absent, |value| shown(value, *span, labels))
+}
+
+/// The refusal that is read, where no remark says more of the same.
+fn refused<'a>(reader: &Reader<'a>) -> Option<&'a Refusal> {
+    let Item::Refused(index) = reader.item else { return None };
+    Some(&reader.view.gateway.refusals[index]).filter(|refusal| !matches!(refusal.fault, Fault::Include | Fault::Variable))
+}
+
+/// A value with the place it is read off, and others that explain it.
+fn shown(value: Value, span: Span, labels: &[(Span, String)]) -> Reading {
+    labels.iter().fold(Reading::new(value).at(span, "here"), |reading, (span, note)| reading.at(*span, note.clone()))
 }
 
 pub(super) fn noted(reader: &Reader<'_>, _: &str) -> Reading {
+    if let Some(refusal) = refused(reader) {
+        return shown(Value::Text(refusal.fault.name().to_owned()), refusal.span, &refusal.labels);
+    }
     remark(reader, |kind| {
         let name = match kind {
-            RemarkKind::Syntax { .. } => "syntax",
             RemarkKind::IncludeMissing { .. } => "include-missing",
             RemarkKind::UndefinedVariable { .. } => "undefined-variable",
             RemarkKind::UnitIgnored { .. } => "unit-ignored",
@@ -28,11 +40,11 @@ pub(super) fn noted(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
-pub(super) fn syntax_reason(reader: &Reader<'_>, _: &str) -> Reading {
-    remark(reader, |kind| match kind {
-        RemarkKind::Syntax { reason } => Some(Value::Text(reason.clone())),
-        _ => None,
-    })
+pub(super) fn refusal_message(reader: &Reader<'_>, _: &str) -> Reading {
+    match refused(reader) {
+        Some(refusal) => shown(Value::Text(refusal.message.clone()), refusal.span, &refusal.labels),
+        None => absent(),
+    }
 }
 
 pub(super) fn include_path(reader: &Reader<'_>, _: &str) -> Reading {
@@ -102,7 +114,7 @@ pub(super) fn upstream_servers(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
-fn flag(upstream: &Upstream, set: Option<crate::source::Span>) -> Reading {
+fn flag(upstream: &Upstream, set: Option<Span>) -> Reading {
     match (set, upstream.partial) {
         (Some(span), _) => Reading::new(Value::Flag(true)).at(span, "set here"),
         (None, Some(why)) => Reading { value: Err(why), ..absent() },

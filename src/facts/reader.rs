@@ -53,7 +53,10 @@ impl<'a> View<'a> {
             Subject::Route => gateway.route_ids().map(Item::Route).collect(),
             Subject::Upstream => count(gateway.upstreams.len()).map(|index| Item::Upstream(UpstreamId(index))).collect(),
             Subject::Site => count(gateway.sites.len()).map(|index| Item::Site(SiteId(index))).collect(),
-            Subject::Directive => (0..gateway.remarks.len()).map(Item::Directive).collect(),
+            Subject::Directive => {
+                let refused = (0..gateway.refusals.len()).map(Item::Refused);
+                (0..gateway.remarks.len()).map(Item::Directive).chain(refused).collect()
+            }
             Subject::Gateway => vec![Item::Gateway],
         }
     }

@@ -144,9 +144,15 @@ pub static FACTS: &[Definition] = &[
         Directive,
         Text,
         others::noted,
-        "What was noted about the directive: `syntax`, `include-missing`, `undefined-variable` or `unit-ignored`.",
+        "What was noted about the directive: `include-missing`, `undefined-variable`, `unit-ignored`, or why the server refuses it: `syntax`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `value-invalid` or `incomplete`.",
     ),
-    fact("syntax.reason", Directive, Text, others::syntax_reason, "Why the server refuses the file here, in its own words."),
+    fact(
+        "refused.message",
+        Directive,
+        Text,
+        others::refusal_message,
+        "Why the server refuses to start with this, in its own words.",
+    ),
     fact("include.path", Directive, Text, others::include_path, "What a failed include names, as written."),
     fact(
         "include.inside",

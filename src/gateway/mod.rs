@@ -5,6 +5,7 @@
 mod area;
 mod expression;
 mod program;
+mod refusal;
 mod remark;
 mod rewrite;
 mod route;
@@ -23,6 +24,7 @@ pub use area::{
 };
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Step, Then, TryFiles};
+pub use refusal::{Fault, Refusal};
 pub use remark::{Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, Signal, SignalKind, Target};
@@ -83,6 +85,10 @@ pub struct Gateway {
     pub modules: Modules,
     /// What reading the configuration brought to light.
     pub remarks: Vec<Remark>,
+    /// What the server refuses when it starts, in the order in which it meets it: it reports the first.
+    pub refusals: Vec<Refusal>,
+    /// Set where the server may refuse to start for something that cannot be judged here: a directive that only a module of others has.
+    pub doubt: Option<Unknown>,
 }
 
 /// A request header that the server sets by itself unless the configuration does.
@@ -120,6 +126,8 @@ impl Gateway {
             default_headers: Vec::new(),
             modules: Modules::default(),
             remarks: Vec::new(),
+            refusals: Vec::new(),
+            doubt: None,
         }
     }
 

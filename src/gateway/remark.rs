@@ -17,11 +17,6 @@ pub struct Remark {
 /// What can be noted about a directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemarkKind {
-    /// The server refuses the file here, for this reason, in its own words.
-    Syntax {
-        /// The server's reason.
-        reason: String,
-    },
     /// An include names something that is not there.
     IncludeMissing {
         /// As written.

@@ -1,15 +1,18 @@
 //! nginx: its language, and what its directives mean.
 
+pub mod context;
 pub mod directives;
 mod glob;
 mod lex;
 mod lower;
 mod lua;
 mod parse;
+mod refuse;
 mod resolve;
 pub mod values;
 pub mod words;
 
+use lower::line;
 pub use lower::lower;
 pub use parse::parse;
 pub use resolve::{Include, Resolved, resolve};

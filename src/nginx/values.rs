@@ -76,14 +76,14 @@ fn terms(input: &[u8], resolution: Resolution) -> IResult<&[u8], Option<Millis>,
                 Resolution::Milliseconds => unit > Unit::Month,
                 Resolution::Seconds => unit != Unit::Millisecond,
             };
-            let added = number(digits)?.checked_mul(unit.milliseconds())?;
+            let added = digits_of(digits)?.checked_mul(unit.milliseconds())?;
             if descends && known { Some((total.checked_add(added)?, Some(unit))) } else { None }
         },
     )
     .parse(input)?;
     let (rest, digits) = digit0(rest)?;
     let millis = total.and_then(|(total, _)| {
-        let last = number(digits)?.checked_mul(1000)?;
+        let last = digits_of(digits)?.checked_mul(1000)?;
         // The server counts in signed 64-bit integers.
         total.checked_add(last).filter(|&sum| i64::try_from(sum).is_ok()).map(Millis)
     });
@@ -111,25 +111,41 @@ fn space0_only(input: &[u8]) -> IResult<&[u8], (), ()> {
     if spaces.contains(&b'\t') { Err(nom::Err::Error(())) } else { Ok((rest, ())) }
 }
 
-fn number(digits: &[u8]) -> Option<u64> {
+/// A number: digits and nothing else, within a signed 64-bit integer (`ngx_atoi`, `ngx_string.c`).
+#[must_use]
+pub fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    digits_of(text).filter(|&number| i64::try_from(number).is_ok())
+}
+
+/// A size in bytes: digits, and `k` or `m` (`ngx_parse_size`, `ngx_parse.c`).
+#[must_use]
+pub fn size(text: &[u8]) -> Option<u64> {
+    let (digits, unit) = match text.split_last()? {
+        (b'k' | b'K', digits) => (digits, 1 << 10),
+        (b'm' | b'M', digits) => (digits, 1 << 20),
+        _ => (text, 1),
+    };
+    number(digits)?.checked_mul(unit).filter(|&size| i64::try_from(size).is_ok())
+}
+
+/// A size in bytes with `g` too (`ngx_parse_offset`).
+#[must_use]
+pub fn offset(text: &[u8]) -> Option<u64> {
+    match text.split_last()? {
+        (b'g' | b'G', digits) => number(digits)?.checked_mul(1 << 30).filter(|&size| i64::try_from(size).is_ok()),
+        _ => size(text),
+    }
+}
+
+fn digits_of(digits: &[u8]) -> Option<u64> {
     let mut number = 0u64;
     for digit in digits {
         number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
     }
     Some(number)
-}
-
-/// A number of bytes, with `k`, `m` or, for offsets, `g` (`ngx_parse_size`, `ngx_parse_offset`).
-#[must_use]
-pub fn size(text: &[u8]) -> Option<u64> {
-    let (digits, unit) = match text {
-        [digits @ .., b'k' | b'K'] => (digits, 1 << 10),
-        [digits @ .., b'm' | b'M'] => (digits, 1 << 20),
-        [digits @ .., b'g' | b'G'] => (digits, 1 << 30),
-        digits => (digits, 1),
-    };
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    number(digits.get(..).filter(|_| plain)?)?.checked_mul(unit)
 }
 
 /// `on` or `off`, in any case (`ngx_conf_set_flag_slot`).
@@ -148,7 +164,7 @@ pub fn flag(text: &[u8]) -> Option<bool> {
 #[must_use]
 pub fn port(text: &[u8]) -> Option<u16> {
     let mut port = all_consuming(map_res(digit1::<_, ()>, |digits: &[u8]| {
-        number(digits).and_then(|number| u16::try_from(number).ok()).ok_or(())
+        digits_of(digits).and_then(|number| u16::try_from(number).ok()).ok_or(())
     }));
     port.parse(text).ok().map(|(_, port)| port)
 }
@@ -215,6 +231,16 @@ mod tests {
             assert_eq!(millis(text), None, "{text}");
         }
         assert_eq!(duration(b"500ms", Resolution::Seconds), None);
+    }
+
+    #[test]
+    fn numbers_and_sizes() {
+        assert_eq!((number(b"08"), number(b""), number(b"-1"), number(b"1k")), (Some(8), None, None, None));
+        assert_eq!(
+            (size(b"1k"), size(b"2M"), size(b"1g"), size(b"k"), size(b"1 k")),
+            (Some(1024), Some(2 << 20), None, None, None)
+        );
+        assert_eq!((offset(b"1G"), offset(b"1m"), offset(b"9999999999g")), (Some(1 << 30), Some(1 << 20), None));
     }
 
     #[test]

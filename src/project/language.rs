@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Root, Store};
-use crate::gateway::{Gateway, RemarkKind, Server, Version};
+use crate::gateway::{Fault, Gateway, Refusal, Server, Version};
 use crate::source::{SourceId, Span};
 use crate::tree::{Tree, is_template};
 use crate::{apache, nginx};
@@ -58,7 +58,7 @@ impl Resolved {
                 let mut gateway = Gateway::new(root.server, version, *source);
                 for error in store.tree(*source).errors() {
                     let span = Span::new(*source, error.start, error.end);
-                    gateway.remark(span, RemarkKind::Syntax { reason: error.message.clone() });
+                    gateway.refusals.push(Refusal::new(span, Fault::Syntax, error.message.clone()));
                 }
                 gateway
             }

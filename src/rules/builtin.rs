@@ -7,9 +7,14 @@ use super::rule::Rule;
 /// Names the pages and compiles their text in.
 const PAGES: &[(&str, &str)] = &[
     ("rules/connection-header-not-upgrade.md", include_str!("../../rules/connection-header-not-upgrade.md")),
+    ("rules/directive-not-allowed.md", include_str!("../../rules/directive-not-allowed.md")),
+    ("rules/duplicate-directive.md", include_str!("../../rules/duplicate-directive.md")),
+    ("rules/duplicate-location.md", include_str!("../../rules/duplicate-location.md")),
+    ("rules/duration-invalid.md", include_str!("../../rules/duration-invalid.md")),
     ("rules/http-version-too-low.md", include_str!("../../rules/http-version-too-low.md")),
     ("rules/include-missing.md", include_str!("../../rules/include-missing.md")),
     ("rules/proxy-module-missing.md", include_str!("../../rules/proxy-module-missing.md")),
+    ("rules/proxy-url-malformed.md", include_str!("../../rules/proxy-url-malformed.md")),
     ("rules/proxypass-shadowed.md", include_str!("../../rules/proxypass-shadowed.md")),
     ("rules/read-timeout-short.md", include_str!("../../rules/read-timeout-short.md")),
     ("rules/rewrite-condition-too-strict.md", include_str!("../../rules/rewrite-condition-too-strict.md")),
@@ -17,6 +22,7 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/syntax.md", include_str!("../../rules/syntax.md")),
     ("rules/timeout-unit-ignored.md", include_str!("../../rules/timeout-unit-ignored.md")),
     ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),
+    ("rules/unknown-directive.md", include_str!("../../rules/unknown-directive.md")),
     ("rules/upgrade-header-missing.md", include_str!("../../rules/upgrade-header-missing.md")),
     ("rules/upgrade-not-enabled.md", include_str!("../../rules/upgrade-not-enabled.md")),
 ];

@@ -158,6 +158,7 @@ fn place_of(view: &View<'_>, item: Item) -> Span {
         Item::Upstream(id) => gateway.upstream(id).span,
         Item::Site(id) => gateway.site(id).span,
         Item::Directive(index) => gateway.remarks[index].span,
+        Item::Refused(index) => gateway.refusals[index].span,
         Item::Gateway => Span::new(gateway.root, 0, 0),
     }
 }

@@ -18,6 +18,7 @@ mod symbols;
 mod tests;
 mod worker;
 
+use crate::apache::refuse::refuse;
 use crate::apache::resolve::Resolved;
 use crate::apache::statement::{Kind, Statement};
 use crate::gateway::{Gateway, Modules, Signal, SiteId, Unknown, Version};
@@ -67,7 +68,9 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
     for lines in &resolved.directories {
         lowerer.directory_file(lines);
     }
-    lowerer.finish()
+    let mut gateway = lowerer.finish();
+    refuse(&mut gateway, store, root, resolved);
+    gateway
 }
 
 /// A server by its place: the main server is 0.

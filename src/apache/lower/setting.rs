@@ -6,8 +6,7 @@ use super::worker::read_seconds;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{address, switch};
 use crate::gateway::{
-    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Listen, Matcher, Name, Property, RemarkKind, Speaks,
-    Target, Unknown,
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Listen, Matcher, Name, Property, Speaks, Target, Unknown,
 };
 use crate::source::Span;
 
@@ -170,15 +169,6 @@ impl Lowerer<'_> {
 
     /// What the parser and the configuration phase found.
     pub(super) fn remarks(&mut self) {
-        for &source in &self.resolved.sources {
-            for error in self.store.tree(source).errors() {
-                let span = Span::new(source, error.start, error.end);
-                self.gateway.remark(span, RemarkKind::Syntax { reason: error.message.clone() });
-                if let (Some((start, end, label)), Some(remark)) = (error.related, self.gateway.remarks.last_mut()) {
-                    remark.labels.push((Span::new(source, start, end), label.to_owned()));
-                }
-            }
-        }
         self.gateway.remarks.extend(self.resolved.remarks.iter().cloned());
     }
 }

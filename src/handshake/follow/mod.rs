@@ -18,7 +18,7 @@ use super::request::Request;
 use super::site::{Chosen, Socket, choose};
 use super::walk::{Because, Verdict, Walk};
 use crate::facts::View;
-use crate::gateway::{Server, Unknown};
+use crate::gateway::{Refusal, Server, Unknown};
 
 /// A client with its request.
 #[derive(Clone, Debug)]
@@ -47,6 +47,12 @@ pub type Files<'a> = &'a dyn Fn(&Path) -> Option<FileKind>;
 #[must_use]
 pub fn follow(view: &View<'_>, client: &Client, files: Files<'_>) -> Walk {
     let gateway = view.gateway;
+    if let Some(refusal) = gateway.refusals.first() {
+        return Walk::refused(refusal);
+    }
+    if let Some(why) = gateway.doubt {
+        return Walk::unknown(why);
+    }
     let chosen = match choose(gateway, &view.patterns, client.socket, &client.request.host) {
         Ok(Some(chosen)) => chosen,
         Ok(None) => return nobody_listens(client),
@@ -69,6 +75,14 @@ impl Walk {
     pub fn unknown(why: Unknown) -> Self {
         let because = vec![Because { span: why.span(), message: why.reason().to_owned(), culprit: true }];
         Self { site: None, route: None, upstream_request: None, verdict: Verdict::Unknown(why), because }
+    }
+
+    /// A walk that ends before it begins: the server does not start.
+    fn refused(refusal: &Refusal) -> Self {
+        let message = format!("the server refuses to start: {}", refusal.message);
+        let because = vec![Because { span: Some(refusal.span), message, culprit: true }];
+        let verdict = Verdict::RefusesToStart { message: refusal.message.clone() };
+        Self { site: None, route: None, upstream_request: None, verdict, because }
     }
 
     /// A walk that has come to the site `chosen`.

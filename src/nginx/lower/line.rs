@@ -8,16 +8,16 @@ use crate::tree::{DirectiveId, Shape, TokenId, TokenKind, Tree};
 
 /// One directive of one source.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
-    pub(super) source: SourceId,
-    pub(super) tree: &'a Tree,
-    pub(super) bytes: &'a [u8],
-    pub(super) id: DirectiveId,
+pub(in crate::nginx) struct Line<'a> {
+    pub(in crate::nginx) source: SourceId,
+    pub(in crate::nginx) tree: &'a Tree,
+    pub(in crate::nginx) bytes: &'a [u8],
+    pub(in crate::nginx) id: DirectiveId,
 }
 
 impl<'a> Line<'a> {
     /// The name, without quotes where it is quoted.
-    pub(super) fn name(self) -> &'a [u8] {
+    pub(in crate::nginx) fn name(self) -> &'a [u8] {
         match self.word_at(self.tree.directive(self.id).name) {
             Word { kind: TokenKind::Quoted, text: [_, inside @ .., _], .. } => inside,
             word => word.text,
@@ -25,32 +25,32 @@ impl<'a> Line<'a> {
     }
 
     /// Whether a template hole is part of the name: it could be any directive.
-    pub(super) fn is_holed(self) -> bool {
+    pub(in crate::nginx) fn is_holed(self) -> bool {
         self.tree.token(self.tree.directive(self.id).name).kind == TokenKind::Holed
     }
 
     /// What follows the words.
-    pub(super) fn shape(self) -> Shape {
+    pub(in crate::nginx) fn shape(self) -> Shape {
         self.tree.directive(self.id).shape
     }
 
     /// The words behind the name.
-    pub(super) fn words(self) -> impl Iterator<Item = Word<'a>> {
+    pub(in crate::nginx) fn words(self) -> impl Iterator<Item = Word<'a>> {
         self.tree.words(self.id).map(move |token| self.word_at(token))
     }
 
     /// The `n`-th word behind the name, from 0.
-    pub(super) fn word(self, n: usize) -> Option<Word<'a>> {
+    pub(in crate::nginx) fn word(self, n: usize) -> Option<Word<'a>> {
         self.words().nth(n)
     }
 
     /// The name as a word: the key of a row.
-    pub(super) fn name_word(self) -> Word<'a> {
+    pub(in crate::nginx) fn name_word(self) -> Word<'a> {
         self.word_at(self.tree.directive(self.id).name)
     }
 
     /// Name and words.
-    pub(super) fn span(self) -> Span {
+    pub(in crate::nginx) fn span(self) -> Span {
         let range = self.tree.head(self.id);
         Span::new(self.source, range.start, range.end)
     }
@@ -64,25 +64,25 @@ impl<'a> Line<'a> {
 
 /// One word as written.
 #[derive(Clone, Copy)]
-pub(super) struct Word<'a> {
-    pub(super) kind: TokenKind,
-    pub(super) text: &'a [u8],
-    pub(super) span: Span,
+pub(in crate::nginx) struct Word<'a> {
+    pub(in crate::nginx) kind: TokenKind,
+    pub(in crate::nginx) text: &'a [u8],
+    pub(in crate::nginx) span: Span,
 }
 
 impl<'a> Word<'a> {
     /// Its value: without quotes and escapes.
-    pub(super) fn value(self) -> Cow<'a, [u8]> {
+    pub(in crate::nginx) fn value(self) -> Cow<'a, [u8]> {
         words::value(self.kind, self.text)
     }
 
     /// Whether a template hole is part of it.
-    pub(super) fn is_holed(self) -> bool {
+    pub(in crate::nginx) fn is_holed(self) -> bool {
         self.kind == TokenKind::Holed
     }
 
     /// The span of `range` of its value; the whole word where escapes move things.
-    pub(super) fn part(self, range: &std::ops::Range<usize>) -> Span {
+    pub(in crate::nginx) fn part(self, range: &std::ops::Range<usize>) -> Span {
         let quote = usize::from(self.kind == TokenKind::Quoted);
         if self.text.contains(&b'\\') {
             return self.span;

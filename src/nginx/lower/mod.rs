@@ -2,7 +2,7 @@
 //!
 //! One walk over the directives with includes expanded in place. Blocks and included files being read stand on explicit stacks.
 
-mod line;
+pub(super) mod line;
 mod map;
 mod names;
 mod program;
@@ -24,13 +24,15 @@ use self::line::Line;
 use self::map::OpenMap;
 use self::names::Names;
 use super::Resolved;
+use super::refuse::refuse;
 use crate::gateway::{
-    DefaultHeader, Entry, Gateway, Matcher, Part, Remark, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site,
-    SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
+    DefaultHeader, Entry, Gateway, Matcher, Part, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site, SiteId,
+    Target, TextId, Unknown, UpstreamId, Variable, Version,
 };
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{Children, Shape, TokenId};
+pub(super) use names::variables_from;
 
 /// From this version on, a proxied request has no `Connection` header by default, and is HTTP/1.1.
 const CONNECTION_KEPT: Version = Version::new(1, 29, 7);
@@ -56,7 +58,7 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
     lowerer.default_headers();
     lowerer.begin(root);
     lowerer.walk();
-    lowerer.finish()
+    lowerer.finish(root)
 }
 
 /// How many directives may be visited: every one of every file, and as many again for files that are included by several. A file
@@ -211,18 +213,10 @@ impl Lowerer<'_> {
     }
 
     /// What can only be said when everything is read.
-    fn finish(mut self) -> Gateway {
+    fn finish(mut self, root: &Root) -> Gateway {
         self.link_upstreams();
         self.names.complete(&mut self.gateway);
         let gateway = &mut self.gateway;
-        for &source in &self.resolved.sources {
-            for error in self.store.tree(source).errors() {
-                let labels =
-                    error.related.iter().map(|&(start, end, what)| (Span::new(source, start, end), what.to_owned())).collect();
-                let kind = RemarkKind::Syntax { reason: error.message.clone() };
-                gateway.remarks.push(Remark { span: Span::new(source, error.start, error.end), labels, kind });
-            }
-        }
         for problem in &self.resolved.problems {
             gateway.remarks.push(problem.clone());
             if matches!(problem.kind, RemarkKind::IncludeMissing { .. }) {
@@ -236,6 +230,7 @@ impl Lowerer<'_> {
         // A file that is included twice is remarked upon once.
         gateway.remarks.sort_by_key(|remark| remark.span);
         gateway.remarks.dedup();
+        refuse(gateway, self.store, root, self.resolved, budget(self.store, self.resolved));
         self.gateway
     }
 

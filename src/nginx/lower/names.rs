@@ -134,15 +134,20 @@ pub(super) fn is_foreign(name: &[u8]) -> bool {
         || matches!(name, b"request_id" | b"unix_time" | b"uid_got" | b"dollar")
 }
 
-/// Notes the variables that nothing defines, and the values that nginx refuses, where nginx looks at them when it starts.
+/// From which argument on nginx looks for variables when it reads the directive `name`; `None`: in none of them.
+pub(in crate::nginx) fn variables_from(name: &[u8]) -> Option<usize> {
+    match name {
+        b"proxy_pass" | b"proxy_method" | b"return" | b"root" | b"alias" | b"try_files" | b"map" => Some(0),
+        b"proxy_set_header" | b"add_header" | b"fastcgi_param" | b"uwsgi_param" | b"scgi_param" | b"grpc_set_header" | b"set"
+        | b"rewrite" => Some(1),
+        _ => None,
+    }
+}
+
+/// Notes the variables that nothing defines, where nginx looks at them when it starts.
 pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Remark> {
     let remarks = each_line(store, resolved, |line, remarks: &mut Vec<Remark>| {
-        let skip = match line.name() {
-            b"proxy_pass" | b"proxy_method" | b"return" | b"root" | b"alias" | b"try_files" | b"map" => 0,
-            b"proxy_set_header" | b"add_header" | b"fastcgi_param" | b"uwsgi_param" | b"scgi_param" | b"grpc_set_header"
-            | b"set" | b"rewrite" => 1,
-            _ => return,
-        };
+        let Some(skip) = variables_from(line.name()) else { return };
         let is_map = line.name() == b"map";
         for word in line.words().skip(skip).take(if is_map { 1 } else { usize::MAX }) {
             if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
@@ -158,8 +163,8 @@ pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Re
                         }
                         (word.part(&range), RemarkKind::UndefinedVariable { name: String::from_utf8_lossy(&name).into_owned() })
                     }
-                    Ok(_) => continue,
-                    Err(error) => (line.span(), RemarkKind::Syntax { reason: error.to_string() }),
+                    // What nginx cannot read as a variable it refuses at once.
+                    Ok(_) | Err(_) => continue,
                 };
                 remarks.push(Remark { span, labels: Vec::new(), kind });
             }

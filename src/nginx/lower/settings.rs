@@ -2,8 +2,11 @@
 
 use super::Lowerer;
 use super::line::Line;
-use crate::gateway::{Assigned, Entry, Property, Protocol, RemarkKind, Unknown, Version};
+use crate::gateway::{Assigned, Entry, Property, Protocol, Unknown, Version};
 use crate::nginx::values::{self, Resolution};
+
+/// The server does not start with such a value, so nothing that depends on it is known.
+const REFUSED: Assigned = Assigned::Unknown(Unknown::Environment);
 
 /// How the words of a directive are read.
 type Read<'a> = fn(&mut Lowerer<'a>, Line<'_>) -> Option<Assigned>;
@@ -34,23 +37,23 @@ impl<'a> Lowerer<'a> {
         let found: (Property, Read<'a>) = match name {
             b"proxy_set_header" => (Property::RequestHeader, Self::header),
             b"proxy_hide_header" => (Property::HiddenResponseHeader, Self::header_name_only),
-            b"proxy_http_version" => (Property::HttpVersion, Self::version),
-            b"proxy_read_timeout" => (Property::ReadTimeout, Self::timeout),
-            b"proxy_send_timeout" => (Property::SendTimeout, Self::timeout),
-            b"proxy_connect_timeout" => (Property::ConnectTimeout, Self::timeout),
-            b"proxy_pass_request_headers" => (Property::PassRequestHeaders, Self::flag),
+            b"proxy_http_version" => (Property::HttpVersion, |_, line| Self::version(line)),
+            b"proxy_read_timeout" => (Property::ReadTimeout, |_, line| Self::timeout(line)),
+            b"proxy_send_timeout" => (Property::SendTimeout, |_, line| Self::timeout(line)),
+            b"proxy_connect_timeout" => (Property::ConnectTimeout, |_, line| Self::timeout(line)),
+            b"proxy_pass_request_headers" => (Property::PassRequestHeaders, |_, line| Self::flag(line)),
             b"proxy_method" => (Property::Method, Self::text),
             b"proxy_set_body" => (Property::Body, Self::text),
             b"proxy_buffer_size" => (Property::BufferSize, Self::size),
-            b"proxy_ssl_verify" => (Property::VerifyUpstream, Self::flag),
-            b"proxy_intercept_errors" => (Property::InterceptErrors, Self::flag),
+            b"proxy_ssl_verify" => (Property::VerifyUpstream, |_, line| Self::flag(line)),
+            b"proxy_intercept_errors" => (Property::InterceptErrors, |_, line| Self::flag(line)),
             b"resolver" => (Property::Resolver, |_, _| Some(Assigned::Flag(true))),
             b"root" => (Property::DocumentRoot, Self::text),
             b"alias" => {
                 (Property::DocumentRoot, |lowerer, line| line.word(0).map(|word| Assigned::Alias(lowerer.symbolic(word))))
             }
-            b"autoindex" => (Property::Autoindex, Self::flag),
-            b"recursive_error_pages" => (Property::RecursiveErrorPages, Self::flag),
+            b"autoindex" => (Property::Autoindex, |_, line| Self::flag(line)),
+            b"recursive_error_pages" => (Property::RecursiveErrorPages, |_, line| Self::flag(line)),
             b"allow" => (Property::Access, |lowerer, line| lowerer.clients(line, true)),
             b"deny" => (Property::Access, |lowerer, line| lowerer.clients(line, false)),
             b"auth_basic" => (Property::Password, Self::text),
@@ -59,16 +62,16 @@ impl<'a> Lowerer<'a> {
                 (Property::AnyAccess, |_, line| line.word(0).map(|word| Assigned::Flag(word.value().as_ref() == b"any")))
             }
             b"internal" => (Property::Internal, |_, _| Some(Assigned::Flag(true))),
-            b"absolute_redirect" => (Property::AbsoluteRedirect, Self::flag),
-            b"server_name_in_redirect" => (Property::SiteNameInRedirect, Self::flag),
-            b"port_in_redirect" => (Property::PortInRedirect, Self::flag),
-            b"merge_slashes" => (Property::MergeSlashes, Self::flag),
+            b"absolute_redirect" => (Property::AbsoluteRedirect, |_, line| Self::flag(line)),
+            b"server_name_in_redirect" => (Property::SiteNameInRedirect, |_, line| Self::flag(line)),
+            b"port_in_redirect" => (Property::PortInRedirect, |_, line| Self::flag(line)),
+            b"merge_slashes" => (Property::MergeSlashes, |_, line| Self::flag(line)),
             b"max_headers" => (Property::MaxHeaders, Self::size),
             b"large_client_header_buffers" => {
                 (Property::LongestLine, |_, line| line.word(1).and_then(|word| values::size(&word.value())).map(Assigned::Number))
             }
             b"limit_rate" => (Property::Rate, Self::size),
-            b"ssi" => (Property::Commands, Self::flag),
+            b"ssi" => (Property::Commands, |_, line| Self::flag(line)),
             b"ssl_verify_client" => {
                 (Property::VerifyClient, |_, line| line.word(0).map(|word| Assigned::Flag(word.value().as_ref() == b"on")))
             }
@@ -82,10 +85,10 @@ impl<'a> Lowerer<'a> {
                     _ => return None,
                 };
                 match &name[underscore + 1..] {
-                    b"read_timeout" => (Property::ReadTimeoutOf(protocol), Self::timeout),
-                    b"send_timeout" => (Property::SendTimeoutOf(protocol), Self::timeout),
-                    b"connect_timeout" => (Property::ConnectTimeoutOf(protocol), Self::timeout),
-                    b"pass_request_headers" => (Property::PassRequestHeadersOf(protocol), Self::flag),
+                    b"read_timeout" => (Property::ReadTimeoutOf(protocol), |_, line| Self::timeout(line)),
+                    b"send_timeout" => (Property::SendTimeoutOf(protocol), |_, line| Self::timeout(line)),
+                    b"connect_timeout" => (Property::ConnectTimeoutOf(protocol), |_, line| Self::timeout(line)),
+                    b"pass_request_headers" => (Property::PassRequestHeadersOf(protocol), |_, line| Self::flag(line)),
                     _ => return None,
                 }
             }
@@ -158,49 +161,27 @@ impl<'a> Lowerer<'a> {
         Some(Assigned::Header { name, lower, value: self.literal(b"") })
     }
 
-    fn version(&mut self, line: Line<'_>) -> Option<Assigned> {
+    fn version(line: Line<'_>) -> Option<Assigned> {
         match line.word(0)?.value().as_ref() {
             b"1.0" => Some(Assigned::Version(Version::new(1, 0, 0))),
             b"1.1" => Some(Assigned::Version(Version::new(1, 1, 0))),
             b"2" => Some(Assigned::Version(Version::new(2, 0, 0))),
-            other => {
-                let reason = format!("invalid value \"{}\"", String::from_utf8_lossy(other));
-                Some(self.refused(line, reason))
-            }
+            _ => Some(REFUSED),
         }
     }
 
-    fn timeout(&mut self, line: Line<'_>) -> Option<Assigned> {
+    fn timeout(line: Line<'_>) -> Option<Assigned> {
         let duration = values::duration(&line.word(0)?.value(), Resolution::Milliseconds);
-        Some(duration.map_or_else(
-            || {
-                let reason = format!("\"{}\" directive invalid value", String::from_utf8_lossy(line.name()));
-                self.refused(line, reason)
-            },
-            Assigned::Duration,
-        ))
+        Some(duration.map_or(REFUSED, Assigned::Duration))
     }
 
-    fn flag(&mut self, line: Line<'_>) -> Option<Assigned> {
+    fn flag(line: Line<'_>) -> Option<Assigned> {
         let value = line.word(0)?.value();
-        Some(values::flag(&value).map_or_else(
-            || {
-                let (value, name) = (String::from_utf8_lossy(&value), String::from_utf8_lossy(line.name()));
-                let reason = format!("invalid value \"{value}\" in \"{name}\" directive, it must be \"on\" or \"off\"");
-                self.refused(line, reason)
-            },
-            Assigned::Flag,
-        ))
+        Some(values::flag(&value).map_or(REFUSED, Assigned::Flag))
     }
 
     fn text(&mut self, line: Line<'_>) -> Option<Assigned> {
         line.word(0).map(|word| Assigned::Text(self.symbolic(word)))
-    }
-
-    /// The server does not start with this value, so nothing that depends on it is known.
-    fn refused(&mut self, line: Line<'_>, reason: String) -> Assigned {
-        self.gateway.remark(line.span(), RemarkKind::Syntax { reason });
-        Assigned::Unknown(Unknown::Environment)
     }
 }
 

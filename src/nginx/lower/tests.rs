@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::gateway::{Act, Assigned, Definition, Origin, Property, Protocol, Route, SignalKind, SymbolicId, Test};
+use crate::gateway::{Act, Assigned, Definition, Fault, Origin, Property, Protocol, Remark, Route, SignalKind, SymbolicId, Test};
 use crate::nginx::resolve;
 
 /// The gateway of one text; a main file where it has `http`.
@@ -45,12 +45,14 @@ fn headers(gateway: &Gateway, route: u32) -> Vec<String> {
 
 fn reasons(gateway: &Gateway) -> Vec<String> {
     let reason = |remark: &Remark| match &remark.kind {
-        RemarkKind::Syntax { reason } => reason.clone(),
         RemarkKind::UndefinedVariable { name } => format!("undefined {name}"),
         RemarkKind::IncludeMissing { path, .. } => format!("missing {path}"),
         other @ RemarkKind::UnitIgnored { .. } => format!("{other:?}"),
     };
-    gateway.remarks.iter().map(reason).collect()
+    let noted = gateway.remarks.iter().map(reason);
+    let refused =
+        gateway.refusals.iter().filter(|refusal| !matches!(refusal.fault, Fault::Variable | Fault::Include | Fault::Missing));
+    noted.chain(refused.map(|refusal| refusal.message.clone())).collect()
 }
 
 #[test]

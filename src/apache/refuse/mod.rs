@@ -1,0 +1,316 @@
+//! What httpd refuses when it starts, in its own order: first what it meets while it reads the files (the resolver and the trees have
+//! noted that), then line by line in effect (`ap_walk_config`, `server/config.c`), then what the whole lacks.
+
+mod context;
+mod header;
+mod module;
+mod proxy;
+mod rewrite;
+mod server;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use self::context::Around;
+use super::directives::{self, Arguments, Row};
+use super::resolve::Resolved;
+use super::statement::{Kind, Statement, Word};
+use super::values::switch;
+use crate::gateway::{Fault, Gateway, Refusal, RemarkKind, Unknown, Version};
+use crate::project::{Root, Store};
+use crate::source::{SourceId, Span};
+
+/// Why httpd refuses a line.
+type Refused = (Fault, String);
+
+/// Notes in `gateway` what httpd refuses in `root` and what it includes.
+pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved: &Resolved) {
+    gateway.refusals = reading(gateway, store, resolved);
+    let foreign = gateway.modules.loaded.keys().any(|name| !directives::is_own_module(name));
+    let mut checker = Checker {
+        store,
+        resolved,
+        version: gateway.version,
+        is_main: root.is_main,
+        modules: &gateway.modules,
+        foreign,
+        refusals: Vec::new(),
+        doubt: None,
+        around: Vec::new(),
+        proxies: Vec::new(),
+        sockets: FxHashSet::default(),
+        listens: false,
+        templates: FxHashMap::default(),
+        assumed: false,
+    };
+    checker.walk();
+    checker.whole(gateway.partial);
+    let Checker { refusals, doubt, .. } = checker;
+    gateway.refusals.extend(refusals);
+    gateway.doubt = doubt;
+}
+
+/// What httpd meets while it reads the files.
+fn reading(gateway: &Gateway, store: &Store, resolved: &Resolved) -> Vec<Refusal> {
+    let mut refusals = resolved.refusals.clone();
+    for &source in &resolved.sources {
+        for error in store.tree(source).errors() {
+            let mut refusal = Refusal::new(Span::new(source, error.start, error.end), Fault::Syntax, error.message.clone());
+            if let Some((start, end, label)) = error.related {
+                refusal.labels.push((Span::new(source, start, end), label.to_owned()));
+            }
+            refusals.push(refusal);
+        }
+    }
+    for remark in &gateway.remarks {
+        if let RemarkKind::IncludeMissing { path, inside: true } = &remark.kind {
+            let message = format!("Could not open configuration file {path}: No such file or directory");
+            refusals.push(Refusal::new(remark.span, Fault::Include, message));
+        }
+    }
+    if let Some(span) = resolved.macros.filter(|_| gateway.modules.has("macro") == Some(false)) {
+        refusals.push(Refusal::new(span, Fault::UnknownDirective, invalid_command(b"Macro", true)));
+    }
+    refusals
+}
+
+/// The state of the walk.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
+struct Checker<'a> {
+    store: &'a Store,
+    resolved: &'a Resolved,
+    version: Option<Version>,
+    is_main: bool,
+    modules: &'a crate::gateway::Modules,
+    /// Whether a module that is not httpd's own is loaded.
+    foreign: bool,
+    refusals: Vec<Refusal>,
+    doubt: Option<Unknown>,
+    /// The open sections, outermost first.
+    around: Vec<Around>,
+    /// The URLs of the open `<Proxy>` sections.
+    proxies: Vec<Vec<u8>>,
+    /// What `Listen` bound.
+    sockets: FxHashSet<Vec<u8>>,
+    listens: bool,
+    /// Which files are templates.
+    templates: FxHashMap<SourceId, bool>,
+    /// Whether the line is in effect only if a condition holds which cannot be decided.
+    assumed: bool,
+}
+
+/// A line in effect with what is known of it.
+struct Line<'a> {
+    statement: &'a Statement,
+    row: &'static Row,
+    words: Vec<Word<'a>>,
+    span: Span,
+}
+
+impl<'a> Checker<'a> {
+    fn walk(&mut self) {
+        let resolved = self.resolved;
+        let mut previous_if: Vec<bool> = vec![false];
+        let mut assumed = vec![false; resolved.statements.len()];
+        for range in &resolved.assumed {
+            assumed[range.clone()].fill(true);
+        }
+        for (statement, assumed) in resolved.statements.iter().zip(assumed) {
+            self.assumed = assumed;
+            match statement.kind {
+                Kind::Begin => {
+                    let name = resolved.name(self.store, statement);
+                    let around = Around::of(&name);
+                    self.line(statement, previous_if.last() == Some(&true));
+                    if let Some(last) = previous_if.last_mut() {
+                        *last = matches!(around, Around::If(_)) && !name.eq_ignore_ascii_case(b"else");
+                    }
+                    if let Around::Proxy(_) = around {
+                        let url = resolved.words(self.store, statement).first().map(|word| word.value.to_vec());
+                        self.proxies.push(url.unwrap_or_default());
+                    }
+                    previous_if.push(false);
+                    self.around.push(around);
+                }
+                Kind::End => {
+                    if let Some(Around::Proxy(_)) = self.around.pop() {
+                        self.proxies.pop();
+                    }
+                    previous_if.pop();
+                }
+                Kind::Line => {
+                    self.line(statement, false);
+                    if let Some(last) = previous_if.last_mut() {
+                        *last = false;
+                    }
+                }
+                Kind::Hole | Kind::Unseen(_) => {}
+            }
+        }
+    }
+
+    fn refuse(&mut self, span: Span, fault: Fault, message: String, statement: &Statement) {
+        if self.assumed {
+            return;
+        }
+        let mut refusal = Refusal::new(span, fault, message);
+        if let Some(used) = self.resolved.used(statement) {
+            refusal.labels.push((used, "the macro is used here".to_owned()));
+        }
+        self.refusals.push(refusal);
+    }
+
+    fn line(&mut self, statement: &'a Statement, follows_if: bool) {
+        let name = self.resolved.name(self.store, statement);
+        let span = statement.span(self.store);
+        let is_section = statement.kind == Kind::Begin;
+        if super::expand::has_reference(&name) || self.around.contains(&Around::Foreign) {
+            return;
+        }
+        let rows = directives::directive(&name);
+        let mut rows = rows.iter().filter(|row| row.is_section == is_section);
+        let Some(first) = rows.clone().next() else {
+            // Some modules have a section beside the directive, or instead of it.
+            if directives::directive(&name).is_empty() {
+                self.unknown(&name, span, statement);
+            } else {
+                self.doubt.get_or_insert(Unknown::ForeignDirective(span));
+            }
+            return;
+        };
+        let row = rows.find(|row| self.has(row.module) != Some(false)).unwrap_or(first);
+        if self.has(row.module) == Some(false) {
+            let message = invalid_command(&name, is_section);
+            return self.refuse(span, Fault::UnknownDirective, message, statement);
+        }
+        if row.since.is_some_and(|since| self.version.is_some_and(|version| version < Version::new(2, 4, since))) {
+            self.doubt.get_or_insert(Unknown::ForeignDirective(span));
+        }
+        let words = self.resolved.words(self.store, statement);
+        let line = Line { statement, row, words, span };
+        if let Err((fault, message)) = self.check(&line, follows_if) {
+            self.refuse(span, fault, message, statement);
+        }
+    }
+
+    /// Whether a module is loaded; those that every httpd has, and all MPMs, count as loaded.
+    fn has(&self, module: &str) -> Option<bool> {
+        if module == "core" || module.starts_with("mpm_") { Some(true) } else { self.modules.has(module) }
+    }
+
+    fn check(&mut self, line: &Line<'a>, follows_if: bool) -> Result<(), Refused> {
+        if let Err(refused) = self.allowed(line) {
+            return if self.is_template(line) { Ok(()) } else { Err(refused) };
+        }
+        let unknown = line.words.iter().any(|word| word.unknown.is_some());
+        if unknown {
+            self.listens |= line.row.name == "Listen";
+            return Ok(());
+        }
+        count(line)?;
+        match line.row.name {
+            "Else" | "ElseIf" if !follows_if => {
+                let message = "<Else> or <ElseIf> section without previous <If> or <ElseIf> section in same scope";
+                Err((Fault::Syntax, message.to_owned()))
+            }
+            "ProxyPass" | "ProxyPassMatch" => self.proxy_pass(line),
+            "BalancerMember" => self.balancer_member(line),
+            "ProxySet" => self.proxy_set(line),
+            "RewriteRule" => self.rewrite_rule(line),
+            "RewriteCond" => self.rewrite_cond(line),
+            "Header" | "RequestHeader" => header::check(line),
+            "Listen" => self.listen(line),
+            "If" | "ElseIf" => server::condition(line),
+            "ServerName" => server::name(line),
+            "VirtualHost" => server::virtual_host(line),
+            "ProxyVia" => one_of(line, &["off", "on", "full", "block"]),
+            "ProxyTimeout" => proxy::timeout(line),
+            "Location" | "Directory" | "Files" | "Limit" | "LimitExcept" | "LocationMatch" | "DirectoryMatch" | "FilesMatch"
+            | "Proxy" | "ProxyMatch"
+                if line.words.is_empty() =>
+            {
+                Err((Fault::Arguments, format!("<{}> directive requires additional arguments", line.row.name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A directive that httpd itself does not have.
+    fn unknown(&mut self, name: &[u8], span: Span, statement: &Statement) {
+        let is_section = statement.kind == Kind::Begin;
+        let is_name =
+            !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+        let text = String::from_utf8_lossy(name);
+        let near = directives::nearest(&text);
+        if self.assumed {
+            return;
+        }
+        let certain = self.modules.complete && !self.foreign
+            || self.is_main && !is_name && !name.iter().any(|byte| matches!(byte, b'%' | b'@'));
+        if certain || near.is_some() && !self.foreign {
+            let message = invalid_command(name, is_section);
+            let mut refusal = Refusal::new(span, Fault::UnknownDirective, message);
+            if let Some(near) = near {
+                refusal.labels.push((span, format!("did you mean `{near}`?")));
+            }
+            if let Some(used) = self.resolved.used(statement) {
+                refusal.labels.push((used, "the macro is used here".to_owned()));
+            }
+            self.refusals.push(refusal);
+        } else {
+            self.doubt.get_or_insert(Unknown::ForeignDirective(span));
+        }
+    }
+}
+
+/// What httpd says of a directive that none of its modules has.
+fn invalid_command(name: &[u8], is_section: bool) -> String {
+    let mark = if is_section { "<" } else { "" };
+    let name = escaped(name);
+    format!("Invalid command '{mark}{name}', perhaps misspelled or defined by a module not included in the server configuration")
+}
+
+/// Bytes beyond ASCII as httpd's log writes them.
+fn escaped(text: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut shown = String::new();
+    for &byte in text {
+        if byte.is_ascii() && !byte.is_ascii_control() {
+            shown.push(char::from(byte));
+        } else {
+            // Writing to a text cannot fail.
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// The number of arguments (`invoke_cmd`). The words that httpd adds to explain the directive are left out.
+fn count(line: &Line<'_>) -> Result<(), Refused> {
+    let count = line.words.len();
+    let (good, takes) = match line.row.arguments {
+        Arguments::None => (count == 0, "takes no arguments"),
+        Arguments::One => (count == 1, "takes one argument"),
+        Arguments::Two => (count == 2, "takes two arguments"),
+        Arguments::OneOrTwo => (matches!(count, 1 | 2), "takes 1-2 arguments"),
+        Arguments::Three => (count == 3, "takes three arguments"),
+        Arguments::TwoOrThree => (matches!(count, 2 | 3), "takes two or three arguments"),
+        Arguments::OneToThree => (matches!(count, 1..=3), "takes one, two or three arguments"),
+        Arguments::Each => (count >= 1, "takes at least one argument"),
+        Arguments::FirstWithEach => (count >= 2, "requires at least two arguments"),
+        Arguments::Flag => {
+            // What stands behind the switch is not looked at.
+            let good = line.words.first().is_some_and(|word| switch(&word.value).is_some());
+            return if good { Ok(()) } else { Err((Fault::Value, format!("{} must be On or Off", line.row.name))) };
+        }
+        Arguments::Raw => return Ok(()),
+    };
+    if good { Ok(()) } else { Err((Fault::Arguments, format!("{} {takes}", line.row.name))) }
+}
+
+fn one_of(line: &Line<'_>, words: &[&str]) -> Result<(), Refused> {
+    let Some(word) = line.words.first() else { return Ok(()) };
+    if words.iter().any(|known| word.value.eq_ignore_ascii_case(known.as_bytes())) {
+        return Ok(());
+    }
+    Err((Fault::Value, format!("{} must be one of: {}", line.row.name, words.join(" | "))))
+}

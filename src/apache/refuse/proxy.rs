@@ -1,0 +1,252 @@
+//! `ProxyPass`, `BalancerMember`, `ProxySet` and their parameters (`mod_proxy.c`, `proxy_util.c`).
+
+use super::context::Around;
+use super::{Checker, Line, Refused, escaped};
+use crate::apache::statement::Word;
+use crate::apache::values::{parameter, seconds, suffixed_duration, switch};
+use crate::gateway::{Fault, Millis, Version};
+
+fn value_fault(message: String) -> Result<(), Refused> {
+    Err((Fault::Value, message))
+}
+
+fn address_fault(message: String) -> Result<(), Refused> {
+    Err((Fault::Address, message))
+}
+
+const FORM: &str = "Invalid ProxyPass|ProxyPassMatch parameter. Parameter must be in the form 'key=value'.";
+
+impl<'a> Checker<'a> {
+    /// `add_pass`.
+    pub(super) fn proxy_pass(&mut self, line: &Line<'a>) -> Result<(), Refused> {
+        let is_match = line.row.name == "ProxyPassMatch";
+        // A section gives the path; a fragment may be meant for one.
+        let has_path = self.has_path();
+        if !has_path && !self.is_main && self.around.is_empty() && line.words.len() == 1 {
+            return Ok(());
+        }
+        let mut words = line.words.as_slice();
+        if !has_path {
+            if words.first().is_some_and(|word| word.value.as_ref() == b"~") {
+                if is_match {
+                    return value_fault("ProxyPassMatch invalid syntax ('~' usage).".to_owned());
+                }
+                words = &words[1..];
+            }
+            words = words.get(1..).unwrap_or_default();
+        }
+        let Some((url, parameters)) = words.split_first() else {
+            return Err((Fault::Arguments, "ProxyPass|ProxyPassMatch needs a path when not defined in a location".to_owned()));
+        };
+        let mut settings = Vec::new();
+        for word in parameters {
+            if ["nocanon", "interpolate", "noquery"].iter().any(|bare| word.value.eq_ignore_ascii_case(bare.as_bytes())) {
+                continue;
+            }
+            if !word.value.contains(&b'=') {
+                let own_path = has_path && url.value.starts_with(b"/");
+                let message =
+                    if own_path { "ProxyPass|ProxyPassMatch can not have a path when defined in a location." } else { FORM };
+                return value_fault(message.to_owned());
+            }
+            if !parameter(&word.value).name.eq_ignore_ascii_case(b"mapping") {
+                settings.push(word);
+            }
+        }
+        if url.value.as_ref() == b"!" {
+            return Ok(());
+        }
+        let is_balancer = url.value.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"balancer:"));
+        if is_balancer {
+            return settings.into_iter().try_for_each(|word| {
+                balancer_parameter(word).map_err(|(fault, message)| (fault, format!("ProxyPass {message}")))
+            });
+        }
+        // Since 2.4.47 the backend of a pattern's back references is looked at when a request comes.
+        let with_captures = url.value.contains(&b'$') && self.version.is_none_or(|version| version >= Version::new(2, 4, 47));
+        if !with_captures {
+            worker_url(&url.value).map_err(|(fault, message)| (fault, format!("ProxyPass {message}")))?;
+        }
+        settings
+            .into_iter()
+            .try_for_each(|word| self.worker_parameter(word).map_err(|(fault, message)| (fault, format!("ProxyPass {message}"))))
+    }
+
+    /// `add_member`.
+    pub(super) fn balancer_member(&mut self, line: &Line<'a>) -> Result<(), Refused> {
+        let mut words = line.words.as_slice();
+        if !matches!(self.around.last(), Some(Around::Proxy(_))) {
+            words = words.get(1..).unwrap_or_default();
+        }
+        let Some((url, parameters)) = words.split_first() else { return Ok(()) };
+        let named = |(fault, message)| (fault, format!("BalancerMember {message}"));
+        worker_url(&url.value).map_err(named)?;
+        for word in parameters {
+            if !word.value.contains(&b'=') {
+                return value_fault("Invalid BalancerMember parameter. Parameter must be in the form 'key=value'".to_owned());
+            }
+            self.worker_parameter(word).map_err(named)?;
+        }
+        Ok(())
+    }
+
+    /// `set_proxy_param`.
+    pub(super) fn proxy_set(&mut self, line: &Line<'a>) -> Result<(), Refused> {
+        if matches!(self.around.last(), Some(Around::Proxy(_))) {
+            let Some(Around::Proxy(_)) = self.around.last() else { return Ok(()) };
+            return match self.proxy_url() {
+                Some(url) if url.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"balancer:")) => {
+                    line.words.iter().try_for_each(|word| {
+                        let amiss = |(fault, message)| {
+                            let set = escaped(&word.value);
+                            (fault, format!("ProxySet: {message} {set}; {}", escaped(&url)))
+                        };
+                        balancer_parameter(word).map_err(amiss)
+                    })
+                }
+                _ => Ok(()),
+            };
+        }
+        match line.words.first() {
+            Some(name) if !name.value.windows(3).any(|part| part == b"://") => {
+                value_fault(format!("ProxySet can not find '{}' Worker.", escaped(&name.value)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The URL of the innermost `<Proxy>`.
+    fn proxy_url(&self) -> Option<Vec<u8>> {
+        self.proxies.last().cloned()
+    }
+
+    /// `set_worker_param`.
+    fn worker_parameter(&self, word: &Word<'_>) -> Result<(), Refused> {
+        let setting = parameter(&word.value);
+        let name = String::from_utf8_lossy(setting.name).to_ascii_lowercase();
+        let value = setting.value.unwrap_or_default();
+        let wrong = |message: &str| value_fault(message.to_owned());
+        let number = integer(value);
+        match name.as_str() {
+            "loadfactor" => match String::from_utf8_lossy(value).parse::<f64>() {
+                Ok(factor) if !(1.0..=100.0).contains(&factor) => wrong("LoadFactor must be a number between 1..100"),
+                _ => Ok(()),
+            },
+            "retry" if number < 0 => wrong("Retry must be a positive value"),
+            "ttl" if number < 1 => wrong("TTL must be at least one second"),
+            "min" if number < 0 => wrong("Min must be a positive number"),
+            "max" if number < 0 => wrong("Max must be a positive number"),
+            "smax" if number < -1 => wrong("Smax must be a positive number"),
+            "timeout" if number < 1 => Err((Fault::Duration, "Timeout must be at least one second".to_owned())),
+            "acquire" if suffixed_duration(value).is_none() => {
+                Err((Fault::Duration, "Acquire timeout has wrong format".to_owned()))
+            }
+            "ping" if suffixed_duration(value).is_none() => {
+                Err((Fault::Duration, "Ping/Pong timeout has wrong format".to_owned()))
+            }
+            "connectiontimeout" if suffixed_duration(value).is_none() => {
+                Err((Fault::Duration, "Connectiontimeout has wrong format".to_owned()))
+            }
+            "iobuffersize" if number != 0 && number < 512 => wrong("IOBufferSize must be >= 512 bytes, or 0 for system default."),
+            "receivebuffersize" if number != 0 && number < 512 => {
+                wrong("ReceiveBufferSize must be >= 512 bytes, or 0 for system default.")
+            }
+            "keepalive" if switch(value).is_none() => wrong("KeepAlive must be On|Off"),
+            "disablereuse" if switch(value).is_none() => wrong("DisableReuse must be On|Off"),
+            "enablereuse" if switch(value).is_none() => wrong("EnableReuse must be On|Off"),
+            "flushpackets" if switch(value).is_none() && !value.eq_ignore_ascii_case(b"auto") => {
+                wrong("flushpackets must be on|off|auto")
+            }
+            "lbset" if !(0..=99).contains(&number) => wrong("lbset must be between 0 and 99"),
+            "upgrade" if value.len() >= 16 => wrong("upgrade protocol length must be < 16 characters"),
+            "retry" | "ttl" | "min" | "max" | "smax" | "timeout" | "acquire" | "ping" | "connectiontimeout" | "iobuffersize"
+            | "receivebuffersize" | "keepalive" | "disablereuse" | "enablereuse" | "flushpackets" | "lbset" | "upgrade"
+            | "route" | "redirect" | "status" | "flushwait" | "flusher" | "responsefieldsize" | "secret" | "addressttl" => Ok(()),
+            // Those of mod_proxy_hcheck.
+            "hcmethod" | "hcpasses" | "hcfails" | "hcinterval" | "hcuri" | "hcexpr" | "hctemplate"
+                if self.modules.has("proxy_hcheck") != Some(false) =>
+            {
+                Ok(())
+            }
+            _ => wrong("unknown Worker parameter"),
+        }
+    }
+}
+
+/// `set_balancer_param`.
+fn balancer_parameter(word: &Word<'_>) -> Result<(), Refused> {
+    const KNOWN: [&str; 12] = [
+        "stickysession",
+        "stickysessionsep",
+        "nofailover",
+        "timeout",
+        "maxattempts",
+        "lbmethod",
+        "scolonpathdelim",
+        "failonstatus",
+        "failontimeout",
+        "nonce",
+        "growth",
+        "forcerecovery",
+    ];
+    let name = parameter(&word.value).name;
+    if KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+        return Ok(());
+    }
+    value_fault("unknown Balancer parameter".to_owned())
+}
+
+/// The URL of a backend (`ap_proxy_define_worker`, `apr_uri_parse`).
+fn worker_url(url: &[u8]) -> Result<(), Refused> {
+    let written = escaped(url);
+    let socket = url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:"));
+    let url = if socket {
+        match memchr::memchr(b'|', url) {
+            Some(bar) => &url[bar + 1..],
+            None => return Ok(()),
+        }
+    } else {
+        url
+    };
+    let end = url.iter().position(|byte| matches!(byte, b':' | b'/' | b'?' | b'#')).unwrap_or(url.len());
+    let Some(authority) = url[end..].strip_prefix(b"://") else {
+        return address_fault(format!("URL must be absolute!: {written}"));
+    };
+    let scheme = &url[..end];
+    let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    let end = authority.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(authority.len());
+    let host = &authority[..end];
+    let host = host.iter().rposition(|&byte| byte == b'@').map_or(host, |at| &host[at + 1..]);
+    let port = match host.iter().rposition(|&byte| byte == b':') {
+        Some(colon) if !host[colon..].contains(&b']') => &host[colon + 1..],
+        _ => &[],
+    };
+    if !is_scheme || !port.iter().all(u8::is_ascii_digit) {
+        return address_fault(format!("Unable to parse URL: {written}"));
+    }
+    Ok(())
+}
+
+/// `ProxyTimeout` (`set_proxy_timeout`).
+pub(super) fn timeout(line: &Line<'_>) -> Result<(), Refused> {
+    match line.words.first() {
+        Some(word) if matches!(seconds(&word.value).read, Millis(0 | u64::MAX)) => {
+            Err((Fault::Duration, "Proxy Timeout must be at least 1 second.".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A number as `atoi` reads it.
+fn integer(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        Some((b'+', rest)) => (false, rest),
+        _ => (false, text),
+    };
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    let number = digits.fold(0i64, |sum, digit| sum.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
+    if negative { -number } else { number }
+}

@@ -1,0 +1,71 @@
+//! Regular expressions that PCRE does not compile, as far as it shows without compiling them.
+
+/// PCRE2's reason why it refuses a pattern for its parentheses; `None` where nothing is amiss with these.
+pub(super) fn fault(pattern: &[u8]) -> Option<&'static str> {
+    // In these the text has other rules: `\\Q…\\E`, `(?x)` with its comments.
+    if pattern.windows(2).any(|pair| matches!(pair, br"\Q" | b"(*"))
+        || pattern.windows(3).any(|start| start == b"(?#")
+        || extended(pattern)
+    {
+        return None;
+    }
+    let (mut depth, mut class, mut at) = (0usize, None::<usize>, 0);
+    while let Some(&byte) = pattern.get(at) {
+        match (byte, class) {
+            (b'\\', _) => at += 1,
+            (b'[', None) => {
+                // A `]` that comes first stands for itself.
+                let negated = usize::from(pattern.get(at + 1) == Some(&b'^'));
+                at += negated + usize::from(pattern.get(at + 1 + negated) == Some(&b']'));
+                class = Some(at);
+            }
+            (b'[', Some(_)) if matches!(pattern.get(at + 1), Some(b':' | b'.' | b'=')) => {
+                // `[:alpha:]`.
+                if let Some(end) = pattern[at + 2..].windows(2).position(|pair| pair == [pattern[at + 1], b']']) {
+                    at += end + 3;
+                }
+            }
+            (b']', Some(_)) => class = None,
+            (b'(', None) => depth += 1,
+            (b')', None) => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return Some("unmatched closing parenthesis"),
+            },
+            _ => {}
+        }
+        at += 1;
+    }
+    match (class, depth) {
+        (Some(_), _) => Some("missing terminating ] for character class"),
+        (None, 0) => None,
+        (None, _) => Some("missing closing parenthesis"),
+    }
+}
+
+/// Whether the pattern sets the flag `x` inside itself.
+fn extended(pattern: &[u8]) -> bool {
+    pattern.windows(2).enumerate().filter(|(_, pair)| *pair == b"(?").any(|(at, _)| {
+        let flags = pattern[at + 2..].iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'-');
+        let has_x = flags.clone().any(|&flag| flag == b'x');
+        has_x && matches!(pattern.get(at + 2 + flags.count()), Some(b')' | b':'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parentheses_and_classes_must_close() {
+        assert_eq!(fault(b"^/(a"), Some("missing closing parenthesis"));
+        assert_eq!(fault(b"^/a)"), Some("unmatched closing parenthesis"));
+        assert_eq!(fault(b"[a-z"), Some("missing terminating ] for character class"));
+    }
+
+    #[test]
+    fn what_only_looks_open_is_let_be() {
+        for pattern in [r"^/\(a", "[(]", "[]()]", "[^](]x", "[[:alpha:](]", "(?<a>b(c))", r"\Q(\E", "(?x)a #(", "(?i:a)"] {
+            assert_eq!(fault(pattern.as_bytes()), None, "{pattern}");
+        }
+    }
+}
