@@ -481,7 +481,9 @@ fn arguments(line: Line<'_>) -> String {
 
 /// Whether `envsubst` or the like is to fill the word in: `${UPSTREAM}`. nginx's own variables are written in small letters.
 fn is_placeholder(text: &[u8]) -> bool {
-    memchr::memmem::find(text, b"${").is_some_and(|at| text.get(at + 2).is_some_and(u8::is_ascii_uppercase))
+    // Most words have no `$`, and looking for that byte is cheap.
+    let at = memchr::memchr(b'$', text).and_then(|from| Some(from + memchr::memmem::find(&text[from..], b"${")?));
+    at.is_some_and(|at| text.get(at + 2).is_some_and(u8::is_ascii_uppercase))
 }
 
 fn show(text: &[u8]) -> std::borrow::Cow<'_, str> {
