@@ -53,7 +53,7 @@ impl Patterns {
     }
 
     /// What a pattern that is not interned captures in a name: by number, and by name.
-    pub(super) fn name_captures(&self, pattern: &str, text: &str) -> Option<(Vec<String>, Named)> {
+    pub(super) fn name_captures(pattern: &str, text: &str) -> Option<(Vec<String>, Named)> {
         let regex = compile(pattern.as_bytes(), true)?;
         let captures = regex.captures(text).ok()??;
         let group = |number: usize| captures.get(number).map(|found| found.as_str().to_owned()).unwrap_or_default();

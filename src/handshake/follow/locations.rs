@@ -6,6 +6,7 @@ use super::{Client, Files};
 use crate::facts::View;
 use crate::gateway::{Assigned, Gateway, Known, Matcher, Property, RouteId, ScopeId, SiteId, Speaks, Target, Unknown, Version};
 use crate::handshake::evaluate::{Environment, Followed};
+use crate::handshake::pattern::Patterns;
 use crate::handshake::request::Request;
 use crate::handshake::site::default_site;
 use crate::handshake::{Because, Chosen, UpstreamRequest, Verdict, Walk, find_location};
@@ -286,7 +287,7 @@ impl Following<'_> {
         let Some(name) = names.iter().find(|name| Some(name.span) == chosen.name) else { return };
         let text = self.gateway.texts.show(name.text);
         if let Some(pattern) = text.strip_prefix('~')
-            && let Some((captures, named)) = self.view.patterns.name_captures(pattern, &self.request.host)
+            && let Some((captures, named)) = Patterns::name_captures(pattern, &self.request.host)
         {
             self.captures = captures;
             for (name, value) in named {
