@@ -11,7 +11,7 @@ use super::include::{Included, ServerRoot, include};
 use super::macros::{Macros, Use};
 use super::statement::{Expanded, Kind, Statement, Word};
 use super::words::{joined, next_word};
-use crate::gateway::{Modules, Remark, RemarkKind, Server, Unknown, Version};
+use crate::gateway::{Assumed, Modules, Remark, RemarkKind, Server, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, Shape, TokenId, TokenKind};
@@ -37,6 +37,8 @@ pub struct Resolved {
     pub modules: Modules,
     /// Set where lines may be in effect that are not here.
     pub partial: Option<Unknown>,
+    /// The sections that are read as if their condition held, because nothing says whether it does.
+    pub(super) assumed: Vec<Assumed>,
     /// The lines of the files of directories that the configuration names.
     pub(super) directories: Vec<DirectoryLines>,
 }
@@ -419,6 +421,12 @@ impl Reader {
                 outcome
             }
         };
+        if outcome == Outcome::Assumed {
+            let tree = store.tree(statement.source);
+            let after = tree.directive(statement.directive).after;
+            let end = if (after.0 as usize) < tree.directives().len() { tree.head(after).start } else { u32::MAX };
+            self.resolved.assumed.push(Assumed { head: span, end });
+        }
         if outcome != Outcome::False {
             self.enter(store, statement.directive, FrameKind::Transparent);
         }
