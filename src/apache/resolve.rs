@@ -13,7 +13,7 @@ use super::include::{Included, ServerRoot, include};
 use super::macros::{Macros, Use};
 use super::statement::{Expanded, Kind, Statement, Word};
 use super::words::{joined, next_word};
-use crate::gateway::{Fault, Modules, Refusal, Remark, RemarkKind, Server, Unknown, Version};
+use crate::gateway::{Assumed, Fault, Modules, Refusal, Remark, RemarkKind, Server, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, Shape, TokenId, TokenKind};
@@ -36,7 +36,7 @@ pub struct Resolved {
     /// What came to light: missing includes, what httpd refuses.
     pub remarks: Vec<Remark>,
     /// The lines, by place in `statements`, that are in effect only if a condition holds which cannot be decided.
-    pub(super) assumed: Vec<Range<usize>>,
+    pub(super) undecided: Vec<Range<usize>>,
     /// The first `<Macro>`, where there is one.
     pub(super) macros: Option<Span>,
     /// What httpd refuses while it reads files and sections.
@@ -45,6 +45,8 @@ pub struct Resolved {
     pub modules: Modules,
     /// Set where lines may be in effect that are not here.
     pub partial: Option<Unknown>,
+    /// The sections that are read as if their condition held, because nothing says whether it does.
+    pub(super) assumed: Vec<Assumed>,
     /// The lines of the files of directories that the configuration names.
     pub(super) directories: Vec<DirectoryLines>,
 }
@@ -328,7 +330,7 @@ impl Reader {
             around.passed = frame.passed;
         }
         if let FrameKind::Assumed(begin) = frame.kind {
-            self.resolved.assumed.push(begin..self.resolved.statements.len());
+            self.resolved.undecided.push(begin..self.resolved.statements.len());
         }
         if let FrameKind::Section(begin) = frame.kind {
             let begin = self.resolved.statements[begin];
@@ -442,6 +444,12 @@ impl Reader {
                 outcome
             }
         };
+        if outcome == Outcome::Assumed {
+            let tree = store.tree(statement.source);
+            let after = tree.directive(statement.directive).after;
+            let end = if (after.0 as usize) < tree.directives().len() { tree.head(after).start } else { u32::MAX };
+            self.resolved.assumed.push(Assumed { head: span, end });
+        }
         if outcome != Outcome::False {
             let kind = match outcome {
                 // `-D` on the command line may define it.

@@ -77,13 +77,13 @@ pub(super) fn run(args: TraceArgs, terminal: &mut Terminal) -> Result<Outcome, F
 
 /// Follows the client through the root whose server it reached: a main file before fragments, one that listens there before others.
 fn trace(project: &Project, client: &Client) -> Option<(Gateway, Walk)> {
-    let files = |path: &Path| kind_of(&project.store, path);
     let mut roots: Vec<_> = project.roots.iter().collect();
     roots.sort_by_key(|reached| !reached.root.is_main);
     let mut first = None;
     for reached in roots {
         let gateway = project.lower(reached);
         let view = View::new(&project.store.sources, &gateway, &project.settings[reached.given].declared);
+        let files = |path: &Path| kind_of(&project.store, &reached.root.base, path);
         let walk = follow(&view, client, &files);
         if walk.site.is_some() || matches!(walk.verdict, Verdict::RefusesToStart { .. }) {
             return Some((gateway, walk));
@@ -95,9 +95,9 @@ fn trace(project: &Project, client: &Client) -> Option<(Gateway, Walk)> {
     first
 }
 
-/// What stands at a path of the server's file system, as far as the given tree holds it.
-fn kind_of(store: &Store, path: &Path) -> Option<FileKind> {
-    let place = if path.is_absolute() { store.locate(path)? } else { path.to_path_buf() };
+/// What stands at a path of the server's file system, as far as the given tree holds it. Relative paths begin at the root's own place.
+fn kind_of(store: &Store, base: &Path, path: &Path) -> Option<FileKind> {
+    let place = if path.is_absolute() { store.locate(path)? } else { base.join(path) };
     let meta = std::fs::metadata(place).ok()?;
     if meta.is_dir() { Some(FileKind::Directory) } else { Some(FileKind::File) }
 }

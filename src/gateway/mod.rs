@@ -36,7 +36,7 @@ pub use server::{Modules, NotAVersion, Server, Version};
 pub use site::{Listen, Name, Site, SiteId, Speaks};
 pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
 pub use text::{TextId, Texts};
-pub use unknown::{Known, Unknown};
+pub use unknown::{Assumed, Known, Unknown};
 pub use upstream::{Member, Upstream, UpstreamId};
 pub use worker::{BalancedWorker, Worker};
 
@@ -55,6 +55,8 @@ pub struct Gateway {
     pub root: SourceId,
     /// Set where not everything that the server reads is here, with one reason: a fragment, a missing include, a template hole.
     pub partial: Option<Unknown>,
+    /// What counts only under conditions of which nothing says whether they hold.
+    pub assumed: Vec<Assumed>,
     /// The interned texts of the model.
     pub texts: Texts,
     /// The interned values with variables in them.
@@ -111,6 +113,7 @@ impl Gateway {
             version,
             root,
             partial: None,
+            assumed: Vec::new(),
             texts: Texts::default(),
             symbolics: Symbolics::default(),
             header_edits: Vec::new(),

@@ -30,6 +30,23 @@ pub enum Unknown {
     Pattern(Span),
 }
 
+/// A part of a file that counts only under a condition of which nothing says whether it holds; it is taken to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assumed {
+    /// The head of the section.
+    pub head: Span,
+    /// Where the section ends, in the same file.
+    pub end: u32,
+}
+
+impl Assumed {
+    /// Whether a place lies in it.
+    #[must_use]
+    pub fn covers(&self, span: Span) -> bool {
+        span.source == self.head.source && (self.head.start..self.end).contains(&span.start)
+    }
+}
+
 impl Unknown {
     /// The place to show, where there is one.
     #[must_use]

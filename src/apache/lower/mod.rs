@@ -36,6 +36,7 @@ use worker::Worker;
 pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Version>) -> Gateway {
     let mut gateway = Gateway::new(crate::gateway::Server::Apache, version, root.source);
     gateway.partial = resolved.partial;
+    gateway.assumed.clone_from(&resolved.assumed);
     gateway.modules =
         Modules { complete: resolved.modules.complete, loaded: resolved.modules.loaded.clone(), last: resolved.modules.last };
     let start = Span::new(root.source, 0, 0);

@@ -111,7 +111,7 @@ impl<'a> Checker<'a> {
         let resolved = self.resolved;
         let mut previous_if: Vec<bool> = vec![false];
         let mut assumed = vec![false; resolved.statements.len()];
-        for range in &resolved.assumed {
+        for range in &resolved.undecided {
             assumed[range.clone()].fill(true);
         }
         for (statement, assumed) in resolved.statements.iter().zip(assumed) {
