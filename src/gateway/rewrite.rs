@@ -43,6 +43,7 @@ pub enum Action {
 
 /// What the flags of a rule say beside what happens where it applies; httpd's.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the rule")]
 pub struct Flags {
     /// How many rules behind it are skipped where it applies: `[S=n]`.
     pub skips: u32,

@@ -71,6 +71,7 @@ fn text(value: Option<Value>, malformed: impl FnOnce() -> Unknown) -> Known<Know
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what is popped is used up")]
 fn truth(value: Option<Value>, malformed: impl FnOnce() -> Unknown) -> Known<Known<bool>> {
     match value {
         Some(Value::Truth(truth)) => Ok(truth),
@@ -108,25 +109,20 @@ fn number(text: &str) -> i64 {
 /// Whether an address lies in a network: `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `10.1`, an address. `None`: that is none.
 pub(super) fn in_network(address: IpAddr, network: &str) -> Option<bool> {
     let (base, mask) = network.split_once('/').map_or((network, None), |(base, mask)| (base, Some(mask)));
-    let (base, bits) = match base.parse::<IpAddr>() {
-        Ok(base) => {
-            let all = if base.is_ipv4() { 32 } else { 128 };
-            let bits = match mask {
-                None => all,
-                Some(mask) => match mask.parse::<u32>() {
-                    Ok(bits) => bits,
-                    Err(_) => u32::from(mask.parse::<std::net::Ipv4Addr>().ok()?).leading_ones(),
-                },
-            };
-            (base, bits.min(all))
-        }
+    let (base, bits) = if let Ok(base) = base.parse::<IpAddr>() {
+        let all = if base.is_ipv4() { 32 } else { 128 };
+        let bits = match mask.map(str::parse::<u32>) {
+            None => all,
+            Some(Ok(bits)) => bits,
+            Some(Err(_)) => u32::from(mask?.parse::<std::net::Ipv4Addr>().ok()?).leading_ones(),
+        };
+        (base, bits.min(all))
+    } else {
         // The beginning of an address: `10.1` is `10.1.0.0/16`.
-        Err(_) => {
-            let parts: Vec<u8> = base.trim_end_matches('.').split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-            let mut octets = [0; 4];
-            octets.get_mut(..parts.len())?.copy_from_slice(&parts);
-            (IpAddr::from(octets), u32::try_from(parts.len() * 8).ok()?)
-        }
+        let parts: Vec<u8> = base.trim_end_matches('.').split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let mut octets = [0; 4];
+        octets.get_mut(..parts.len())?.copy_from_slice(&parts);
+        (IpAddr::from(octets), u32::try_from(parts.len() * 8).ok()?)
     };
     Some(match (address, base) {
         (IpAddr::V4(address), IpAddr::V4(base)) => {

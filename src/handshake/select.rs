@@ -244,10 +244,10 @@ fn condition_captures(environment: &Environment<'_>, condition: &Condition) -> K
             });
         }
         Test::Equals { text, ignore_case } => {
-            let text = texts.get(text);
-            if ignore_case { text.eq_ignore_ascii_case(subject.as_bytes()) } else { text == subject.as_bytes() }
+            let wanted = texts.get(text);
+            if ignore_case { wanted.eq_ignore_ascii_case(subject.as_bytes()) } else { wanted == subject.as_bytes() }
         }
-        Test::Compares(comparison, text) => compares(&subject, &texts.show(text), comparison),
+        Test::Compares(comparison, other) => compares(&subject, &texts.show(other), comparison),
         Test::Condition(_) => false,
         Test::Same(value) => environment.evaluate(value)? == subject,
         Test::IsSet => !matches!(subject.as_str(), "" | "0"),

@@ -110,11 +110,8 @@ impl Reader<'_, '_> {
                 if !self.take(b")") {
                     break;
                 }
-                loop {
-                    match self.pending.pop()?.step() {
-                        Some(step) => self.steps.push(step),
-                        None => break,
-                    }
+                while let Some(step) = self.pending.pop()?.step() {
+                    self.steps.push(step);
                 }
             }
             let operator = if self.take(b"&&") {

@@ -88,16 +88,15 @@ impl Lowerer<'_> {
         };
         let when = match rest.first().map(|word| &*word.value) {
             None | Some(b"early") => EditWhen::Always,
-            Some(condition) => match condition.split_at_checked(4) {
-                Some((b"env=", variable)) => {
+            Some(condition) => {
+                if let Some(variable) = condition.strip_prefix(b"env=") {
                     let (wanted, variable) = variable.strip_prefix(b"!").map_or((true, variable), |variable| (false, variable));
                     EditWhen::Variable(self.gateway.texts.intern(variable), wanted)
-                }
-                _ => {
+                } else {
                     let text = condition.strip_prefix(b"expr=").unwrap_or(condition).to_vec();
                     EditWhen::Condition(super::expression::expression(&mut self.gateway, &text, span))
                 }
-            },
+            }
         };
         if when == EditWhen::Always && matches!(change, HeaderChange::Set | HeaderChange::Unset) {
             return entry(Assigned::Header { name, lower, value });

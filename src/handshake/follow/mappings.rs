@@ -154,8 +154,7 @@ impl<'a> Course<'a> {
         };
         let (file, url) = match &mapped {
             Mapped::Backend(asked) => (Some(format!("proxy:{}", asked.url)), Some(asked.url.clone())),
-            Mapped::File(file) => (Some(file.clone()), None),
-            Mapped::Nowhere(file) => (Some(file.clone()), None),
+            Mapped::File(file) | Mapped::Nowhere(file) => (Some(file.clone()), None),
         };
         self.notes.file.clone_from(&file);
         let on_disk = file.as_deref().filter(|_| url.is_none());
@@ -242,14 +241,14 @@ impl<'a> Course<'a> {
                 Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
             }
             Rewritten::Redirected { status, url, query, verbatim, span } => {
-                Ok(Err(self.redirect(status, url, query, verbatim, span)))
+                Ok(Err(self.redirect(status, &url, query, verbatim, span)))
             }
             Rewritten::Answered(status, span) => Ok(Err(self.answered(status, span, format!("answers {status}")))),
         }
     }
 
     /// Sends the client elsewhere, as a rewrite rule does.
-    fn redirect(&mut self, status: u16, url: String, query: Option<String>, verbatim: bool, span: Span) -> Verdict {
+    fn redirect(&mut self, status: u16, url: &str, query: Option<String>, verbatim: bool, span: Span) -> Verdict {
         let start = url.find("://").map_or(0, |at| at + 3);
         let path_at = url[start..].find('/').map_or(url.len(), |at| start + at);
         let path = if verbatim { url[path_at..].to_owned() } else { paths::escaped_in_location(&url[path_at..]) };
@@ -361,6 +360,7 @@ impl<'a> Course<'a> {
     }
 
     /// Where a redirect of `matcher` to `target` sends the request: the rest of the path is appended, unless a pattern says all.
+    #[expect(clippy::option_option, reason = "whether it takes the path, and where to")]
     fn location(&self, matcher: Matcher, target: Option<SymbolicId>, span: Span) -> Known<Option<Option<String>>> {
         let Some((captures, rest)) = self.taken(matcher, span)? else { return Ok(None) };
         let Some(target) = target else { return Ok(Some(None)) };
@@ -395,8 +395,8 @@ impl<'a> Course<'a> {
                 captures.map(|captures| (captures, String::new()))
             }
             Matcher::Segments(text) => {
-                let matched = alias_match(path.as_bytes(), self.gateway.texts.get(text));
-                matched.map(|matched| (Vec::new(), path.get(matched..).unwrap_or_default().to_owned()))
+                let length = alias_match(path.as_bytes(), self.gateway.texts.get(text));
+                length.map(|length| (Vec::new(), path.get(length..).unwrap_or_default().to_owned()))
             }
             other => matches(&self.environment(), other, span, path)?.then(|| (Vec::new(), String::new())),
         })
@@ -426,7 +426,6 @@ impl<'a> Course<'a> {
     }
 
     /// Rules of sections: those of the last that has any, unless it takes the others' too (`hook_fixup`, `mod_rewrite.c`).
-    #[expect(clippy::type_complexity, reason = "what is mapped now, or how the round ends")]
     fn rewrite_in_areas(&mut self, areas: &[&'a Area], mapped: Mapped, rewrites: bool) -> Known<Result<Mapped, Round>> {
         let mut rules: Vec<&Rewrite> = Vec::new();
         let mut last: Option<&Area> = None;
@@ -474,7 +473,7 @@ impl<'a> Course<'a> {
                 Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
             }
             Rewritten::Redirected { status, url, query, verbatim, span } => {
-                Ok(Err(Round::Done(self.redirect(status, url, query, verbatim, span))))
+                Ok(Err(Round::Done(self.redirect(status, &url, query, verbatim, span))))
             }
             Rewritten::Answered(status, span) => Ok(Err(Round::Done(self.answered(status, span, format!("answers {status}"))))),
             Rewritten::Path { path: new, .. } if new == path => Ok(Ok(mapped)),
@@ -537,10 +536,9 @@ impl<'a> Course<'a> {
                             captures = found;
                             true
                         }
-                        Ok(None) => false,
                         // Few variables matter to what we say; those that do are asked for by name.
                         Err(why) if self.matters(assignment.name) => return Err(why),
-                        Err(_) => false,
+                        Ok(None) | Err(_) => false,
                     }
                 }
                 When::Condition(id) => expression_holds(&environment, *id)?,
@@ -602,7 +600,9 @@ mod tests {
         let gateway = crate::apache::lower(&store, &root, &resolved, version);
         let declared = Declared::default();
         let view = View::new(&store.sources, &gateway, &declared);
-        let mut request = Probe::Chrome.request("localhost", path, false);
+        let (bare, query) = path.split_once('?').map_or((path, None), |(bare, query)| (bare, Some(query.to_owned())));
+        let mut request = Probe::Chrome.request("localhost", bare, false);
+        request.query = query;
         request.target = Some(path.to_owned());
         let local = "127.0.0.1".parse().unwrap();
         let client = Client { request, socket: Socket { address: local, port: 80 }, from: local };

@@ -63,10 +63,10 @@ enum Rank {
 
 fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> Known<Option<Rank>> {
     let texts = &environment.gateway.texts;
-    let matches = |matcher, text: &str| matches(environment, matcher, area.span, text);
+    let takes = |matcher, text: &str| matches(environment, matcher, area.span, text);
     Ok(match area.covers {
         Covers::Everything => Some(Rank::Site),
-        Covers::Path(matcher) => matches(matcher, &environment.request.path)?.then_some(Rank::Path),
+        Covers::Path(matcher) => takes(matcher, &environment.request.path)?.then_some(Rank::Path),
         Covers::Directory(matcher) => {
             let Some(file) = whereto.file else { return Ok(None) };
             let rank = match matcher {
@@ -77,15 +77,15 @@ fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> K
                 }
                 _ => Rank::DirectoryPattern,
             };
-            matches(matcher, file)?.then_some(rank)
+            takes(matcher, file)?.then_some(rank)
         }
         Covers::File(matcher) => {
             let Some(name) = whereto.file.and_then(|file| Path::new(file).file_name()?.to_str()) else { return Ok(None) };
-            matches(matcher, name)?.then_some(Rank::File)
+            takes(matcher, name)?.then_some(Rank::File)
         }
         Covers::Proxied(matcher) => {
             let Some(url) = whereto.url else { return Ok(None) };
-            matches(matcher, url)?.then_some(Rank::Proxied)
+            takes(matcher, url)?.then_some(Rank::Proxied)
         }
         Covers::Condition(id) => expression_holds(environment, id)?.then_some(Rank::Condition),
         Covers::Unknown(why) => return Err(why),

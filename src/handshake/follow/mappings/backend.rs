@@ -420,37 +420,34 @@ fn sent(
     let request = UpstreamRequest { method: environment.request.method.clone(), target, http_version, headers };
     // A path of the file system that is not known does not keep a handshake from being one.
     let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
-    let (verdict, because) = match why_plain(&request, upgrade.as_deref()) {
-        Some(reason) => {
-            let span = backend.worker.map_or(asked.span, |worker| worker.span);
-            (Verdict::ForwardedPlain, Some((if upgrade.is_none() { span } else { asked.span }, reason.to_owned())))
-        }
-        None => {
-            let proxy = Proxy {
-                span: asked.span,
-                protocol: backend.protocol,
-                url: gateway_url(route),
-                authority: None,
-                path: None,
-                upstream: None,
-                worker: scope,
-                shares_worker_of: None,
-            };
-            let limit = if own_tunnel { Ok(Limit::Never) } else { idle_limit(gateway, route, &proxy) };
-            let because = match limit {
-                Ok(Limit::After(setting)) => {
-                    setting.origin.span().map(|span| (span, format!("closes it after {} s of silence", setting.value.0 / 1000)))
-                }
-                _ => None,
-            };
-            let idle_limit = limit.map(|limit| match limit {
-                // Below 0 is read as no limit.
-                Limit::After(setting) if setting.value.0 == u64::MAX => None,
-                Limit::After(setting) => Some(setting.value),
-                Limit::Never => None,
-            });
-            (Verdict::Upgraded { idle_limit }, because)
-        }
+    let (verdict, because) = if let Some(reason) = why_plain(&request, upgrade.as_deref()) {
+        let span = backend.worker.filter(|_| upgrade.is_none()).map_or(asked.span, |worker| worker.span);
+        (Verdict::ForwardedPlain, Some((span, reason.to_owned())))
+    } else {
+        let proxy = Proxy {
+            span: asked.span,
+            protocol: backend.protocol,
+            url: gateway_url(route),
+            authority: None,
+            path: None,
+            upstream: None,
+            worker: scope,
+            shares_worker_of: None,
+        };
+        let limit = if own_tunnel { Ok(Limit::Never) } else { idle_limit(gateway, route, &proxy) };
+        let because = match limit {
+            Ok(Limit::After(setting)) => {
+                setting.origin.span().map(|span| (span, format!("closes it after {} s of silence", setting.value.0 / 1000)))
+            }
+            _ => None,
+        };
+        let idle_limit = limit.map(|limit| match limit {
+            // Below 0 is read as no limit.
+            Limit::After(setting) if setting.value.0 == u64::MAX => None,
+            Limit::After(setting) => Some(setting.value),
+            Limit::Never => None,
+        });
+        (Verdict::Upgraded { idle_limit }, because)
     };
     Ok(Answer { verdict, sent: Some(request).filter(|_| is_known), because })
 }
