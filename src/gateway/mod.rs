@@ -23,7 +23,7 @@ pub use area::{
     Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
 };
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
-pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Step, Then, TryFiles};
+pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step, Then, TryFiles};
 pub use refusal::{Fault, Refusal};
 pub use remark::{Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
@@ -79,8 +79,8 @@ pub struct Gateway {
     pub balanced: FxHashMap<UpstreamId, Vec<BalancedWorker>>,
     /// What the configuration itself defines: nginx's `map`, `set`, `geo` …, by lower-case name without `$`.
     pub variables: FxHashMap<TextId, Definition>,
-    /// What levels do to a request before anything answers it, by level; few levels do.
-    pub programs: FxHashMap<ScopeId, Program>,
+    /// What levels do to a request before anything answers it, by level.
+    pub programs: Programs,
     /// Headers that the server adds or withholds by itself when it asks an upstream, for `version`; an empty value withholds the client's.
     pub default_headers: Vec<DefaultHeader>,
     /// The modules that are loaded, as far as can be seen.
@@ -125,7 +125,7 @@ impl Gateway {
             workers: FxHashMap::default(),
             balanced: FxHashMap::default(),
             variables: FxHashMap::default(),
-            programs: FxHashMap::default(),
+            programs: Programs::default(),
             default_headers: Vec::new(),
             modules: Modules::default(),
             remarks: Vec::new(),

@@ -1,5 +1,7 @@
 //! What a level does to a request before anything answers it: nginx's rewrite phase, `try_files` and `limit_except`.
 
+use rustc_hash::FxHashMap;
+
 use super::{Condition, Proxy, RouteId, ScopeId, SymbolicId, TextId, Unknown};
 use crate::source::Span;
 
@@ -9,12 +11,42 @@ pub struct Program {
     /// The steps of the rewrite phase, in order; those of an `if` stand in the row of the level around it.
     pub steps: Vec<Step>,
     /// What is looked for in the file system before the content is made.
-    pub try_files: Option<TryFiles>,
+    pub try_files: Option<Box<TryFiles>>,
     /// The settings for all methods but a few.
-    pub limit_except: Option<LimitExcept>,
+    pub limit_except: Option<Box<LimitExcept>>,
     /// Where requests would be passed to if nothing answered them before. It counts for what else a target means: that the path
     /// without its final slash is sent to the one with it, for one.
     pub beside: Option<Box<Proxy>>,
+}
+
+/// The programs of a gateway, by level; few levels have one.
+#[derive(Debug, Default)]
+pub struct Programs {
+    places: FxHashMap<ScopeId, u32>,
+    programs: Vec<Program>,
+}
+
+impl Programs {
+    /// The program of the level `scope`, where it has one.
+    #[must_use]
+    pub fn get(&self, scope: ScopeId) -> Option<&Program> {
+        self.places.get(&scope).map(|&place| &self.programs[place as usize])
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, scope: ScopeId) -> Option<&mut Program> {
+        self.places.get(&scope).map(|&place| &mut self.programs[place as usize])
+    }
+
+    /// The program of the level `scope`, an empty one where it has none.
+    pub fn of(&mut self, scope: ScopeId) -> &mut Program {
+        let next = u32::try_from(self.programs.len()).unwrap_or(u32::MAX);
+        let place = *self.places.entry(scope).or_insert(next);
+        if place == next {
+            self.programs.push(Program::default());
+        }
+        &mut self.programs[place as usize]
+    }
 }
 
 /// One step of the rewrite phase.

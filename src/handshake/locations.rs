@@ -111,7 +111,7 @@ fn static_level(gateway: &Gateway, site: SiteId, parent: Option<RouteId>, path: 
 fn redirects_to(gateway: &Gateway, name: &[u8], path: &[u8], route: &Route) -> bool {
     let passes_on = || {
         matches!(route.target, Target::Proxy(_))
-            || gateway.programs.get(&route.scope).is_some_and(|program| program.beside.is_some())
+            || gateway.programs.get(route.scope).is_some_and(|program| program.beside.is_some())
     };
     name.strip_suffix(b"/") == Some(path) && passes_on()
 }

@@ -381,7 +381,7 @@ impl Following<'_> {
     /// `limit_except`: other settings for other methods.
     fn limit_methods(&mut self) {
         let gateway = self.gateway;
-        let Some(limit) = gateway.programs.get(&self.followed.scope).and_then(|program| program.limit_except.as_ref()) else {
+        let Some(limit) = gateway.programs.get(self.followed.scope).and_then(|program| program.limit_except.as_deref()) else {
             return;
         };
         let listed = |method: &str| limit.methods.iter().any(|own| gateway.texts.get(*own) == method.as_bytes());
@@ -437,7 +437,7 @@ impl Following<'_> {
         }
         let gateway = self.gateway;
         // `try_files` is not inherited, nor does it count in an `if`.
-        let try_files = gateway.programs.get(&self.followed.scope).and_then(|program| program.try_files.as_ref());
+        let try_files = gateway.programs.get(self.followed.scope).and_then(|program| program.try_files.as_deref());
         if let Some(try_files) = try_files
             && let Some(next) = self.try_files(try_files)?
         {

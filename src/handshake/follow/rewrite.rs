@@ -10,7 +10,7 @@ impl Following<'_> {
     /// Carries out the steps of the level `scope`; `None`: the request goes on, and whether its path has changed is set.
     pub(super) fn run(&mut self, scope: ScopeId) -> Known<Option<Next>> {
         let gateway = self.gateway;
-        let Some(program) = gateway.programs.get(&scope) else { return Ok(None) };
+        let Some(program) = gateway.programs.get(scope) else { return Ok(None) };
         let mut at = 0;
         while let Some(step) = program.steps.get(at) {
             at += 1;

@@ -14,7 +14,7 @@ impl Lowerer<'_> {
 
     /// The program of the level `scope`.
     pub(super) fn program(&mut self, scope: ScopeId) -> &mut Program {
-        self.gateway.programs.entry(scope).or_default()
+        self.gateway.programs.of(scope)
     }
 
     /// Takes note of a directive that is a step of the rewrite phase, or looks for files. Returns whether it is one.
@@ -27,7 +27,7 @@ impl Lowerer<'_> {
             b"try_files" => {
                 if let Some(scope) = self.owner() {
                     let try_files = self.try_files(line);
-                    self.program(scope).try_files = try_files;
+                    self.program(scope).try_files = try_files.map(Box::new);
                 }
                 return true;
             }
@@ -71,13 +71,13 @@ impl Lowerer<'_> {
         let mut outside = self.levels.iter().rev().filter_map(|level| level.scope);
         let (Some(scope), Some(owner)) = (outside.next(), outside.next()) else { return };
         let methods = line.words().map(|word| self.gateway.texts.intern(&word.value().to_ascii_uppercase())).collect();
-        self.program(owner).limit_except = Some(LimitExcept { span: line.span(), methods, scope, route: Some(route) });
+        self.program(owner).limit_except = Some(Box::new(LimitExcept { span: line.span(), methods, scope, route: Some(route) }));
     }
 
     /// What is answered before anything is passed on counts for the methods of a `limit_except` only: ends the location `route`.
     pub(super) fn end_location(&mut self, route: RouteId) {
         let place = &mut self.gateway.routes[route.0 as usize];
-        if let Some(program) = self.gateway.programs.get_mut(&place.scope)
+        if let Some(program) = self.gateway.programs.get_mut(place.scope)
             && program.limit_except.is_some()
             && let Some(proxy) = program.beside.take()
         {
@@ -87,7 +87,7 @@ impl Lowerer<'_> {
 
     /// Whether nothing before this line keeps a `return` of its level from being reached.
     pub(super) fn is_reached(&self) -> bool {
-        let program = self.owner().and_then(|scope| self.gateway.programs.get(&scope));
+        let program = self.owner().and_then(|scope| self.gateway.programs.get(scope));
         let inside = self.levels.last().is_some_and(|level| level.opened_by.is_some());
         !inside && program.is_none_or(|program| program.steps.iter().all(|step| matches!(step.act, Act::Set { .. })))
     }

@@ -87,7 +87,7 @@ fn a_whole_configuration() {
     assert_eq!(names, ["a.example.com", "*.b.org"]);
     assert_eq!((site.listens[0].port, site.listens[0].tls, site.listens[0].default), (Some(443), true, true));
     assert_eq!((site.listens[1].port, site.listens[1].tls), (Some(80), false));
-    let steps = &gateway.programs[&site.scope].steps;
+    let steps = &gateway.programs.get(site.scope).unwrap().steps;
     assert!(matches!(steps[0].act, Act::Return { status: 301, text: Some(_) }));
 
     assert!(matches!(gateway.routes[0].matcher, Matcher::Prefix { before_patterns: false, .. }));
@@ -159,7 +159,7 @@ fn conditions_around_what_a_server_answers() {
 /// The steps of the first location, each in short.
 fn steps(inside: &str) -> Vec<String> {
     let (_, gateway) = lowered(&format!("http {{ server {{ location /a/ {{ {inside} }} }} }}"));
-    let program = &gateway.programs[&gateway.routes[0].scope];
+    let program = gateway.programs.get(gateway.routes[0].scope).unwrap();
     let short = |act: Act| match act {
         Act::Set { name, value } => format!("set {} {}", gateway.texts.show(name), shown(&gateway, value)),
         Act::If { otherwise, route, .. } => format!("if, else {otherwise}{}", if route.is_some() { ", passes on" } else { "" }),
@@ -220,7 +220,7 @@ fn a_return_that_may_not_be_reached_leaves_the_target() {
         let (_, gateway) = lowered(&format!("http {{ server {{ location /a/ {{ {inside} }} }} }}"));
         (
             gateway.routes[0].target.clone(),
-            gateway.programs.get(&gateway.routes[0].scope).is_some_and(|program| program.beside.is_some()),
+            gateway.programs.get(gateway.routes[0].scope).is_some_and(|program| program.beside.is_some()),
         )
     };
     let always = target("proxy_pass http://b; return 403;");

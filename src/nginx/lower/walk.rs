@@ -430,6 +430,9 @@ impl<'a> Lowerer<'a> {
         let last = RouteId(u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX).wrapping_sub(1));
         if let Some(scope) = level.scope {
             self.gateway.scopes.close(scope, level.builder);
+            if let Some(program) = self.gateway.programs.get_mut(scope) {
+                program.steps.shrink_to_fit();
+            }
         } else if let Some(why) = level.builder.open {
             self.gateway.partial.get_or_insert(why);
         }
@@ -465,7 +468,7 @@ impl<'a> Lowerer<'a> {
             (None, Some(scope)) => {
                 // Its level stands in that of the location whose program names it.
                 let owner = self.gateway.scopes.get(scope).parent;
-                if let Some(limit) = owner.and_then(|owner| self.gateway.programs.get_mut(&owner)?.limit_except.as_mut()) {
+                if let Some(limit) = owner.and_then(|owner| self.gateway.programs.get_mut(owner)?.limit_except.as_mut()) {
                     limit.route = own;
                 }
             }
