@@ -1,5 +1,7 @@
 //! Rewrite rules carried out over a path, as httpd does (`apply_rewrite_list`, `mod_rewrite.c`).
 
+use std::fmt::Write as _;
+
 use super::evaluate::{Environment, Notes};
 use super::request::Request;
 use super::select::conditions_hold_with;
@@ -69,6 +71,7 @@ pub(super) fn is_url(text: &str) -> bool {
 ///
 /// # Errors
 /// Where something that decides cannot be known.
+#[expect(clippy::too_many_lines, reason = "one loop over the rules, in the order of `apply_rewrite_list`")]
 pub(super) fn rewrite(
     environment: &Environment<'_>,
     rules: &[&Rewrite],
@@ -113,7 +116,7 @@ pub(super) fn rewrite(
         }
         if let Some(new) = applied.path {
             let (new, brought) = split_query(&new);
-            path = new.to_owned();
+            new.clone_into(&mut path);
             request.query = match (rule.flags.query, brought, request.query.take()) {
                 (QueryRule::Append, Some(brought), Some(old)) if !old.is_empty() => Some(format!("{brought}&{old}")),
                 (_, Some(brought), _) => Some(brought.to_owned()).filter(|query| !query.is_empty()),
@@ -216,7 +219,9 @@ fn apply(environment: &Environment<'_>, rule: &Rewrite, path: &str) -> Known<Opt
     // Where it applies because its pattern does not match, there are no captures.
     let mut captures = captures.unwrap_or_default();
     if rule.flags.escapes_captures {
-        captures.iter_mut().for_each(|capture| *capture = escaped(capture));
+        for capture in &mut captures {
+            *capture = escaped(capture);
+        }
     }
     let here = Environment { captures: Some(&captures), condition_captures: Some(&[]), ..*environment };
     let Some(condition_captures) = conditions_hold_with(&here, &rule.conditions)? else { return Ok(None) };
@@ -237,7 +242,8 @@ fn escaped(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || byte == b'_' {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02x}"));
+            // Writing to a `String` cannot fail.
+            let _ = write!(out, "%{byte:02x}");
         }
     }
     out
