@@ -149,7 +149,7 @@ fn an_if_is_a_route_only_where_it_passes_on() {
 #[test]
 fn conditions_around_what_a_server_answers() {
     let (_, gateway) = lowered("http { server { if ($request_method !~ ^(GET|HEAD)$) { return 405; } } }");
-    let steps = &gateway.programs[&gateway.sites[0].scope].steps;
+    let steps = &gateway.programs.get(gateway.sites[0].scope).unwrap().steps;
     let Act::If { condition, otherwise: 2, scope: None, .. } = steps[0].act else { panic!("{:?}", steps[0]) };
     assert_eq!(shown(&gateway, condition.subject), "<Method>");
     assert!(condition.negated && matches!(condition.test, Ok(Test::Pattern { ignore_case: false, .. })));
@@ -197,7 +197,7 @@ fn what_a_location_does_in_its_rewrite_phase() {
 fn the_conditions_of_an_if() {
     let of = |condition: &str| {
         let (_, gateway) = lowered(&format!("http {{ server {{ if {condition} {{ return 403; }} }} }}"));
-        let steps = &gateway.programs[&gateway.sites[0].scope].steps;
+        let steps = &gateway.programs.get(gateway.sites[0].scope).unwrap().steps;
         let Act::If { condition, .. } = steps[0].act else { panic!("{:?}", steps[0]) };
         let test = match condition.test {
             Ok(Test::Same(value)) => format!("= '{}'", shown(&gateway, value)),
