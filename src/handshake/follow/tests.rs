@@ -12,7 +12,7 @@ use crate::project::{Root, Store};
 /// The walk of `GET target` at `host` with what stands in `http`.
 fn walk(http: &str, target: &str, host: &str) -> Walk {
     let mut store = Store::default();
-    let text = format!("http {{ {http} }}");
+    let text = format!("events {{}} http {{ {http} }}");
     let source = store.add(PathBuf::from("nginx.conf"), text.into_bytes(), Server::Nginx);
     let root = Root { server: Server::Nginx, source, base: PathBuf::from("/nonexistent"), is_main: true };
     let resolved = resolve(&mut store, &root);
