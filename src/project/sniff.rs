@@ -56,6 +56,9 @@ pub fn server_of(path: &Path, head: &[u8]) -> Option<Server> {
     if head.contains(&0) && memchr_iter(0, head).count() > head.len() / 16 {
         return None;
     }
+    if is_link_text(head) {
+        return None;
+    }
     let votes = Votes::of(head);
     match votes.winner() {
         Some(server) => Some(server),
@@ -67,6 +70,12 @@ pub fn server_of(path: &Path, head: &[u8]) -> Option<Server> {
             _ => None,
         },
     }
+}
+
+/// Whether a file is what a checkout without symbolic links makes of one: the path that the link leads to, and nothing else.
+fn is_link_text(head: &[u8]) -> bool {
+    let text = head.trim_ascii_end();
+    text.starts_with(b"../") && !text.iter().any(u8::is_ascii_whitespace)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

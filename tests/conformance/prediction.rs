@@ -105,7 +105,8 @@ fn predict_file(software: Software, file: &Path, step: &Step, version: &str) -> 
 
 /// How the step differs from the browser's handshake that `trace` asks with; an empty value removes a header.
 fn header_options(software: Software, step: &Step) -> Vec<(String, String)> {
-    let mut options = Vec::new();
+    // The client of the cases asks for its host without the port that it reached.
+    let mut options = vec![("Host".to_owned(), step.host().to_owned())];
     if step.is_plain() {
         options.extend(["Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version"].map(|name| (name.to_owned(), String::new())));
         options.extend(handshake_headers(software, step).into_iter().filter(|(name, _)| name == "Connection"));
