@@ -593,7 +593,9 @@ mod tests {
     /// What becomes of a handshake for `path` at `localhost`: the kind, the status, and the target that the backend is sent.
     fn walk(text: &str, path: &str) -> (&'static str, Option<u16>, Option<String>) {
         let mut store = Store::default();
-        let source = store.add(PathBuf::from("httpd.conf"), text.as_bytes().to_vec(), Server::Apache);
+        // httpd does not start without a socket.
+        let text = format!("Listen 80\n{text}");
+        let source = store.add(PathBuf::from("httpd.conf"), text.into_bytes(), Server::Apache);
         let root = Root { server: Server::Apache, source, base: PathBuf::new(), is_main: true };
         let version = Some("2.4.62".parse().unwrap());
         let resolved = crate::apache::resolve_for(&mut store, &root, version);
