@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::rules::subject;
 use super::terminal::Terminal;
 use super::{Failure, Outcome, Settings};
 use crate::Project;
@@ -58,7 +57,7 @@ pub(super) fn run(args: FactsArgs, terminal: &mut Terminal) -> Result<Outcome, F
 fn list(out: &mut dyn Write) -> io::Result<()> {
     let width = FACTS.iter().map(|fact| fact.name.len()).max().unwrap_or(0);
     for fact in FACTS {
-        writeln!(out, "{:width$}  {:9}  {:8}  {}", fact.name, subject(fact.subject), kind(fact.kind), fact.meaning)?;
+        writeln!(out, "{:width$}  {:9}  {:8}  {}", fact.name, fact.subject.name(), kind(fact.kind), fact.meaning)?;
     }
     Ok(())
 }

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::terminal::Terminal;
 use super::{Failure, Outcome};
-use crate::facts::Subject;
 use crate::gateway::Server;
 use crate::report::page;
 use crate::rules::{self, Level};
@@ -60,19 +59,9 @@ fn row(rule: &rules::Rule) -> Row<'_> {
     Row {
         name: rule.name(),
         level: rule.level(),
-        subject: subject(rule.subject()),
+        subject: rule.subject().name(),
         servers: rule.servers().into_iter().map(Server::name).collect(),
         summary: rule.summary(),
         url: page(rule.name()),
-    }
-}
-
-pub(super) fn subject(subject: Subject) -> &'static str {
-    match subject {
-        Subject::Route => "route",
-        Subject::Upstream => "upstream",
-        Subject::Site => "site",
-        Subject::Directive => "directive",
-        Subject::Gateway => "gateway",
     }
 }

@@ -31,6 +31,20 @@ pub enum Subject {
     Gateway,
 }
 
+impl Subject {
+    /// The name, as rules and messages write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Route => "route",
+            Self::Upstream => "upstream",
+            Self::Site => "site",
+            Self::Directive => "directive",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
 /// The type of a fact's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {

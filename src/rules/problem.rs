@@ -59,7 +59,7 @@ pub enum Problem {
     #[error(transparent)]
     UnknownFact(#[from] UnknownFact),
     /// A fact of another subject than the rule's.
-    #[error("`{fact}` is a fact about a {of}, and this rule is about a {subject}", of = subject_name(*.of), subject = subject_name(*.subject))]
+    #[error("`{fact}` is a fact about a {of}, and this rule is about a {subject}", of = .of.name(), subject = .subject.name())]
     WrongSubject {
         /// The fact.
         fact: String,
@@ -164,16 +164,5 @@ fn type_name(kind: Type) -> &'static str {
         Type::Number => "number",
         Type::Flag => "flag: `true` or `false`",
         Type::Version => "version such as `1.28`",
-    }
-}
-
-/// A subject's name in messages.
-fn subject_name(subject: Subject) -> &'static str {
-    match subject {
-        Subject::Route => "route",
-        Subject::Upstream => "upstream",
-        Subject::Site => "site",
-        Subject::Directive => "directive",
-        Subject::Gateway => "gateway",
     }
 }
