@@ -24,10 +24,10 @@ use self::line::Line;
 use self::map::OpenMap;
 use self::names::Names;
 use super::Resolved;
-use super::refuse::refuse;
+use super::refuse::{self, Checker};
 use crate::gateway::{
-    DefaultHeader, Entry, Gateway, Matcher, Part, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site, SiteId,
-    Target, TextId, Unknown, UpstreamId, Variable, Version,
+    DefaultHeader, Entry, Gateway, Matcher, Part, Remark, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site,
+    SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
 };
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
@@ -42,23 +42,56 @@ const PROXY_CONNECTION_WITHHELD: Version = Version::new(1, 31, 0);
 /// Lowers one root with everything that it includes.
 #[must_use]
 pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Version>) -> Gateway {
+    let names = Names::collect(store, resolved);
+    let budget = budget(store, resolved);
+    // What is refused is read off the trees, as the model is: both at the same time.
+    let (gateway, (refused, undefined)) = rayon::join(
+        || model(store, root, resolved, version, &names, budget),
+        || (refuse::read(store, root, resolved, version, budget), names::check(&names, store, resolved)),
+    );
+    finish(gateway, root, resolved, refused, undefined)
+}
+
+/// Everything that is to be known of the gateway but its remarks and what is refused.
+fn model(store: &Store, root: &Root, resolved: &Resolved, version: Option<Version>, names: &Names, budget: usize) -> Gateway {
     let mut lowerer = Lowerer {
         store,
         resolved,
         gateway: Gateway::new(Server::Nginx, version, root.source),
-        names: Names::collect(store, resolved),
+        names,
         parts: Vec::new(),
         entries: Vec::new(),
         levels: Vec::new(),
         frames: Vec::new(),
         above: Vec::new(),
         snippets: FxHashMap::default(),
-        budget: budget(store, resolved),
+        budget,
     };
     lowerer.default_headers();
     lowerer.begin(root);
     lowerer.walk();
-    lowerer.finish(root)
+    lowerer.link_upstreams();
+    names.complete(&mut lowerer.gateway);
+    lowerer.gateway
+}
+
+/// What can only be said when everything is read.
+fn finish(mut gateway: Gateway, root: &Root, resolved: &Resolved, refused: Checker<'_>, mut undefined: Vec<Remark>) -> Gateway {
+    for problem in &resolved.problems {
+        gateway.remarks.push(problem.clone());
+        if matches!(problem.kind, RemarkKind::IncludeMissing { .. }) {
+            gateway.partial.get_or_insert(Unknown::MissingInclude(problem.span));
+        }
+    }
+    gateway.remarks.append(&mut undefined);
+    gateway.routes.shrink_to_fit();
+    gateway.sites.shrink_to_fit();
+    gateway.upstreams.shrink_to_fit();
+    // A file that is included twice is remarked upon once.
+    gateway.remarks.sort_by_key(|remark| remark.span);
+    gateway.remarks.dedup();
+    refused.note(&mut gateway, root);
+    gateway
 }
 
 /// How many directives may be visited: every one of every file, and as many again for files that are included by several. A file
@@ -73,7 +106,7 @@ struct Lowerer<'a> {
     store: &'a Store,
     resolved: &'a Resolved,
     gateway: Gateway,
-    names: Names,
+    names: &'a Names,
     /// Room for the parts of one value, used again and again.
     parts: Vec<Part>,
     /// Room for the settings of one directive.
@@ -210,28 +243,6 @@ impl Lowerer<'_> {
         if version.is_some_and(|version| version >= PROXY_CONNECTION_WITHHELD) {
             add(b"proxy-connection", empty, None);
         }
-    }
-
-    /// What can only be said when everything is read.
-    fn finish(mut self, root: &Root) -> Gateway {
-        self.link_upstreams();
-        self.names.complete(&mut self.gateway);
-        let gateway = &mut self.gateway;
-        for problem in &self.resolved.problems {
-            gateway.remarks.push(problem.clone());
-            if matches!(problem.kind, RemarkKind::IncludeMissing { .. }) {
-                gateway.partial.get_or_insert(Unknown::MissingInclude(problem.span));
-            }
-        }
-        gateway.remarks.append(&mut names::check(&self.names, self.store, self.resolved));
-        gateway.routes.shrink_to_fit();
-        gateway.sites.shrink_to_fit();
-        gateway.upstreams.shrink_to_fit();
-        // A file that is included twice is remarked upon once.
-        gateway.remarks.sort_by_key(|remark| remark.span);
-        gateway.remarks.dedup();
-        refuse(gateway, self.store, root, self.resolved, budget(self.store, self.resolved));
-        self.gateway
     }
 
     /// Finds the upstream that each target names: it may be defined behind its use.

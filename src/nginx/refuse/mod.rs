@@ -27,16 +27,23 @@ use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{Children, Shape, Token, TokenKind};
 
-/// Notes in `gateway` what nginx refuses in `root` and what it includes. The remarks on includes and variables are there already.
-pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved: &Resolved, budget: usize) {
-    let missing = gateway.remarks.iter().filter_map(|remark| match &remark.kind {
-        RemarkKind::IncludeMissing { path, inside: true } => Some((remark.span, path.clone())),
+/// Reads `root` and what it includes as nginx does when it starts. Needs nothing of the gateway, so that both are made at the same
+/// time; [`Checker::note`] brings them together.
+pub(super) fn read<'a>(
+    store: &'a Store,
+    root: &Root,
+    resolved: &'a Resolved,
+    version: Option<Version>,
+    budget: usize,
+) -> Checker<'a> {
+    let missing = resolved.problems.iter().filter_map(|problem| match &problem.kind {
+        RemarkKind::IncludeMissing { path, inside: true } => Some((problem.span, path.clone())),
         _ => None,
     });
     let mut checker = Checker {
         store,
         resolved,
-        version: gateway.version,
+        version,
         is_main: root.is_main,
         missing: missing.collect(),
         refusals: Vec::new(),
@@ -55,19 +62,11 @@ pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved
     checker.push_file(root.source, Some(&[]));
     checker.walk();
     checker.unread();
-    checker.whole(gateway, root);
-    let Checker { mut refusals, doubt, .. } = checker;
-    // A file that is read several times is refused once.
-    if refusals.len() > 1 {
-        let mut seen: FxHashSet<(Span, String)> = FxHashSet::default();
-        refusals.retain(|refusal| seen.insert((refusal.span, refusal.message.clone())));
-    }
-    gateway.refusals = refusals;
-    gateway.doubt = doubt;
+    checker
 }
 
 /// The state of the walk.
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     store: &'a Store,
     resolved: &'a Resolved,
     version: Option<Version>,
@@ -170,6 +169,19 @@ struct Frame<'a> {
 }
 
 impl<'a> Checker<'a> {
+    /// Notes in `gateway`, whose remarks are complete, what nginx refuses.
+    pub(super) fn note(mut self, gateway: &mut Gateway, root: &Root) {
+        self.whole(gateway, root);
+        let Self { mut refusals, doubt, .. } = self;
+        // A file that is read several times is refused once.
+        if refusals.len() > 1 {
+            let mut seen: FxHashSet<(Span, String)> = FxHashSet::default();
+            refusals.retain(|refusal| seen.insert((refusal.span, refusal.message.clone())));
+        }
+        gateway.refusals = refusals;
+        gateway.doubt = doubt;
+    }
+
     fn walk(&mut self) {
         while let Some(frame) = self.frames.last_mut() {
             let source = frame.source;
