@@ -32,7 +32,8 @@ pub(super) fn expand(store: &mut Store, pattern: &Path) -> Option<Vec<PathBuf>> 
         found = next;
         listed = true;
     }
-    found.retain(|path| path.exists());
+    // A file that was read is there: most were, and asking the file system again takes longer.
+    found.retain(|path| store.is_known(path) || path.exists());
     found.sort_unstable_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
     Some(found)
 }

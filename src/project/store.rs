@@ -67,8 +67,8 @@ pub struct Store {
 enum Place {
     /// To a source that was read before.
     Known(SourceId),
-    /// To this file, by its path without symbolic links.
-    At(PathBuf),
+    /// To this file, by its path without symbolic links; with its size in bytes.
+    At(PathBuf, u64),
 }
 
 /// The directory that holds `path`.
@@ -166,21 +166,24 @@ impl Store {
         paths: &[PathBuf],
         decide: &(dyn Fn(&Path, &[u8]) -> Option<Server> + Sync),
     ) -> Vec<Result<SourceId, LoadError>> {
-        let directories: Vec<io::Result<PathBuf>> = paths.iter().map(|path| self.real_directory(directory_of(path))).collect();
-        let place = |(path, directory): (&PathBuf, io::Result<PathBuf>)| match self.known.get(path.as_os_str()) {
-            Some(&id) => Ok(Place::Known(id)),
-            None => self.real(path, &directory.map_err(io_error)?).map(Place::At),
+        let directories: Vec<Option<io::Result<PathBuf>>> = paths
+            .iter()
+            .map(|path| (!self.is_known(path)).then(|| self.real_directory(directory_of(path))))
+            .collect();
+        let place = |(path, directory): (&PathBuf, Option<io::Result<PathBuf>>)| match directory {
+            Some(directory) => self.real(path, &directory.map_err(io_error)?).map(|(real, size)| Place::At(real, size)),
+            None => self.known.get(path.as_os_str()).map(|&id| Place::Known(id)).ok_or(LoadError::Missing),
         };
         let places: Vec<Result<Place, LoadError>> = paths.par_iter().zip(directories).map(place).collect();
         let new = places.iter().flatten().filter_map(|place| match place {
-            Place::At(real) if !self.ids.contains_key(real) => Some(real),
+            Place::At(real, size) if !self.ids.contains_key(real) => Some((real, *size)),
             _ => None,
         });
-        let mut wanted: Vec<&PathBuf> = new.collect();
-        wanted.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
-        wanted.dedup();
+        let mut wanted: Vec<(&PathBuf, u64)> = new.collect();
+        wanted.sort_unstable_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
+        wanted.dedup_by_key(|(path, _)| *path);
         let results: Vec<(&PathBuf, Result<Loaded, LoadError>)> =
-            wanted.into_par_iter().map(|path| (path, read(&self.bases, path, decide))).collect();
+            wanted.into_par_iter().map(|(path, size)| (path, read(&self.bases, path, size, decide))).collect();
         let mut failed = FxHashMap::default();
         for (path, result) in results {
             match result {
@@ -190,7 +193,7 @@ impl Store {
         }
         let mut found = |(place, path): (Result<Place, LoadError>, &PathBuf)| match place? {
             Place::Known(id) => Ok(id),
-            Place::At(real) => match self.ids.get(&real) {
+            Place::At(real, _) => match self.ids.get(&real) {
                 Some(&id) => {
                     self.known.insert(path.clone().into_os_string(), id);
                     Ok(id)
@@ -202,8 +205,14 @@ impl Store {
         places.into_iter().zip(paths).map(&mut found).collect()
     }
 
-    /// The path without symbolic links, where it is a file inside a base; `directory` is that of its directory.
-    fn real(&self, path: &Path, directory: &Path) -> Result<PathBuf, LoadError> {
+    /// Whether a file was read by this path.
+    #[must_use]
+    pub fn is_known(&self, path: &Path) -> bool {
+        self.known.contains_key(path.as_os_str())
+    }
+
+    /// The path without symbolic links and the size, where it is a file inside a base; `directory` is that of its directory.
+    fn real(&self, path: &Path, directory: &Path) -> Result<(PathBuf, u64), LoadError> {
         let real = directory.join(path.file_name().ok_or(LoadError::NotAFile)?);
         let mut meta = fs::symlink_metadata(&real).map_err(io_error)?;
         let real = if meta.is_symlink() {
@@ -221,7 +230,7 @@ impl Store {
         } else if meta.len() > Sources::MAX_BYTES {
             Err(LoadError::TooLarge)
         } else {
-            Ok(real)
+            Ok((real, meta.len()))
         }
     }
 
@@ -288,11 +297,13 @@ fn io_error(error: io::Error) -> LoadError {
     if error.kind() == io::ErrorKind::NotFound { LoadError::Missing } else { LoadError::Io(error) }
 }
 
-fn read(bases: &[Base], real: &Path, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result<Loaded, LoadError> {
+fn read(bases: &[Base], real: &Path, size: u64, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result<Loaded, LoadError> {
     let mut file = File::open(real).map_err(io_error)?;
     // On the stack: most files are smaller, and what is kept of each is to be no larger than the file.
     let mut buffer = [0; HEAD];
-    let head = read_head(&mut file, &mut buffer).map_err(io_error)?;
+    // A file of no size may be one that the system makes up while it is read.
+    let small = usize::try_from(size).ok().filter(|&size| size > 0 && size < HEAD);
+    let head = read_head(&mut file, &mut buffer[..small.unwrap_or(HEAD)]).map_err(io_error)?;
     let server = decide(real, head).ok_or(LoadError::Foreign)?;
     let mut bytes = head.to_vec();
     if head.len() == HEAD {
