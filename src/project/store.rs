@@ -166,10 +166,8 @@ impl Store {
         paths: &[PathBuf],
         decide: &(dyn Fn(&Path, &[u8]) -> Option<Server> + Sync),
     ) -> Vec<Result<SourceId, LoadError>> {
-        let directories: Vec<Option<io::Result<PathBuf>>> = paths
-            .iter()
-            .map(|path| (!self.is_known(path)).then(|| self.real_directory(directory_of(path))))
-            .collect();
+        let directories: Vec<Option<io::Result<PathBuf>>> =
+            paths.iter().map(|path| (!self.is_known(path)).then(|| self.real_directory(directory_of(path)))).collect();
         let place = |(path, directory): (&PathBuf, Option<io::Result<PathBuf>>)| match directory {
             Some(directory) => self.real(path, &directory.map_err(io_error)?).map(|(real, size)| Place::At(real, size)),
             None => self.known.get(path.as_os_str()).map(|&id| Place::Known(id)).ok_or(LoadError::Missing),
