@@ -28,11 +28,9 @@ pub struct Reached {
 
 /// The roots among `candidates`, for the versions that the user declares for each of the given paths: first the main files, then the fragments, each in the order of their paths.
 pub fn roots(store: &mut Store, candidates: &[Candidate], declared: &dyn Fn(usize, Server) -> Option<Version>) -> Vec<Reached> {
-    let (mains, rest): (Vec<Candidate>, Vec<Candidate>) =
-        candidates.par_iter().partition_map(|&candidate| match is_main(store, candidate.source) {
-            true => Either::Left(candidate),
-            false => Either::Right(candidate),
-        });
+    let (mains, rest): (Vec<Candidate>, Vec<Candidate>) = candidates.par_iter().partition_map(|&candidate| {
+        if is_main(store, candidate.source) { Either::Left(candidate) } else { Either::Right(candidate) }
+    });
     let mut reached = Vec::new();
     let mut directories = Directories::default();
     let mains = mains.into_iter().map(|candidate| reach(store, &mut directories, candidate, true, declared)).collect();
