@@ -8,7 +8,7 @@ use clap::Args;
 use super::terminal::Terminal;
 use super::{Failure, Outcome, Settings};
 use crate::Project;
-use crate::facts::{FACTS, Fact, Item, Reader, Subject, Type, Value, View};
+use crate::facts::{Fact, Item, Reader, Subject, Type, Value, View, facts};
 use crate::gateway::{Gateway, RouteId, Unknown};
 use crate::report::printable;
 use crate::source::{SourceId, Span};
@@ -55,8 +55,8 @@ pub(super) fn run(args: FactsArgs, terminal: &mut Terminal) -> Result<Outcome, F
 
 /// The table of facts.
 fn list(out: &mut dyn Write) -> io::Result<()> {
-    let width = FACTS.iter().map(|fact| fact.name.len()).max().unwrap_or(0);
-    for fact in FACTS {
+    let width = facts().map(|fact| fact.name.len()).max().unwrap_or(0);
+    for fact in facts() {
         writeln!(out, "{:width$}  {:9}  {:8}  {}", fact.name, fact.subject.name(), kind(fact.kind), fact.meaning)?;
     }
     Ok(())
@@ -141,7 +141,7 @@ fn facts_of(project: &Project, view: &View<'_>, route: RouteId, out: &mut dyn Wr
     let span = view.gateway.route(route).span;
     writeln!(out, "{}  {}", place(project, span), printable(&String::from_utf8_lossy(project.store.sources.slice(span))))?;
     let reader = Reader::new(view, Item::Route(route));
-    for fact in facts(view.gateway) {
+    for fact in facts_of_routes(view.gateway) {
         let reading = fact.read(&reader);
         let name = fact.definition.name.replace("<name>", &fact.parameter);
         match &reading.value {
@@ -160,20 +160,20 @@ fn facts_of(project: &Project, view: &View<'_>, route: RouteId, out: &mut dyn Wr
 }
 
 /// The facts of a route: those with a header's name for each header that the configuration or a handshake knows.
-fn facts(gateway: &Gateway) -> Vec<Fact> {
+fn facts_of_routes(gateway: &Gateway) -> Vec<Fact> {
     let mut headers: Vec<String> = ["connection", "host", "upgrade"].map(str::to_owned).to_vec();
     headers.extend(gateway.default_headers.iter().map(|header| gateway.texts.show(header.name).to_ascii_lowercase()));
     headers.sort_unstable();
     headers.dedup();
-    let mut facts = Vec::new();
-    for definition in FACTS.iter().filter(|fact| fact.subject == Subject::Route) {
+    let mut found = Vec::new();
+    for definition in facts().filter(|fact| fact.subject == Subject::Route) {
         if definition.name.ends_with("<name>") {
-            facts.extend(headers.iter().map(|name| Fact { definition, parameter: name.clone() }));
+            found.extend(headers.iter().map(|name| Fact { definition, parameter: name.clone() }));
         } else {
-            facts.push(Fact { definition, parameter: String::new() });
+            found.push(Fact { definition, parameter: String::new() });
         }
     }
-    facts
+    found
 }
 
 fn of_unknown(project: &Project, why: Unknown) -> String {

@@ -2,15 +2,16 @@
 //!
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
+mod directive;
+mod gateway;
 mod intent;
-mod others;
 mod reader;
 mod route;
-mod table;
+mod site;
+mod upstream;
 mod value;
 
 pub use reader::{Reader, View};
-pub use table::FACTS;
 pub use value::{Evidence, Reading, Value};
 
 use crate::gateway::{RouteId, SiteId, UpstreamId};
@@ -100,6 +101,25 @@ pub struct Definition {
     read: fn(&Reader<'_>, &str) -> Reading,
 }
 
+/// The facts by file; each file has its own beside what reads them.
+const FILES: &[&[Definition]] = &[gateway::FACTS, route::FACTS, directive::FACTS, upstream::FACTS, site::FACTS];
+
+/// All facts. Those of a gateway can be read of every item.
+pub fn facts() -> impl Iterator<Item = &'static Definition> {
+    FILES.iter().copied().flatten()
+}
+
+/// A definition; of this form, tables read well.
+const fn fact(
+    name: &'static str,
+    subject: Subject,
+    kind: Type,
+    read: fn(&Reader<'_>, &str) -> Reading,
+    meaning: &'static str,
+) -> Definition {
+    Definition { name, subject, kind, meaning, read }
+}
+
 /// A fact as a rule names it: `handshake.request_header.upgrade`.
 #[derive(Clone, Debug)]
 pub struct Fact {
@@ -125,7 +145,7 @@ impl Fact {
     /// # Errors
     /// Where there is none.
     pub fn named(name: &str) -> Result<Self, UnknownFact> {
-        let found = FACTS.iter().find_map(|definition| {
+        let found = facts().find_map(|definition| {
             let parameter = match definition.name.strip_suffix("<name>") {
                 Some(prefix) => name.strip_prefix(prefix).filter(|rest| !rest.is_empty())?,
                 None => (definition.name == name).then_some("")?,
@@ -134,7 +154,7 @@ impl Fact {
         });
         found.ok_or_else(|| {
             let distance = |definition: &&Definition| strsim::damerau_levenshtein(definition.name, name);
-            let near = FACTS.iter().min_by_key(distance).filter(|near| distance(near) <= 1 + name.len() / 4);
+            let near = facts().min_by_key(distance).filter(|near| distance(near) <= 1 + name.len() / 4);
             UnknownFact { name: name.to_owned(), suggestion: near.map(|near| near.name) }
         })
     }

@@ -1,6 +1,6 @@
 //! The facts of routes.
 
-use super::{Evidence, Item, Reader, Reading, Value, intent};
+use super::{Definition, Evidence, Item, Reader, Reading, Subject, Type, Value, fact, intent};
 use crate::gateway::{
     Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, Server, Setting, Target,
     Unknown, Variable, Version,
@@ -9,12 +9,152 @@ use crate::handshake::{Limit, Probe, Selected, Sent, conditions_hold, holds, idl
 use crate::rules::Intent;
 use crate::source::Span;
 
+/// The facts of routes.
+pub(super) const FACTS: &[Definition] = &[
+    fact(
+        "intent",
+        Subject::Route,
+        Type::Text,
+        intent,
+        "How sure it is that the route is meant for WebSockets: `declared`, `inferred`, `possible` or `none`.",
+    ),
+    fact(
+        "target.kind",
+        Subject::Route,
+        Type::Text,
+        target_kind,
+        "What happens to a request: `proxy`, `excluded` from proxying, `answer` by the server itself, or `files`.",
+    ),
+    fact(
+        "target.scheme",
+        Subject::Route,
+        Type::Text,
+        target_scheme,
+        "The scheme of the upstream: `http`, `https`, `ws`, `wss`, `h2`, `fcgi`, `uwsgi`, `scgi`, `grpc`, `ajp`, `balancer` or `other`.",
+    ),
+    fact(
+        "target.websocket",
+        Subject::Route,
+        Type::Flag,
+        is_websocket_scheme,
+        "Whether the scheme is `ws` or `wss`, with which the server upgrades by itself.",
+    ),
+    fact(
+        "target.host",
+        Subject::Route,
+        Type::Text,
+        target_host,
+        "The host of the upstream or the name of its group, as written.",
+    ),
+    fact("target.port", Subject::Route, Type::Number, target_port, "The port of the upstream; absent where none is written."),
+    fact(
+        "target.uri",
+        Subject::Route,
+        Type::Text,
+        target_uri,
+        "The path that replaces the matched part of the request's; absent where none is written.",
+    ),
+    fact(
+        "http_version",
+        Subject::Route,
+        Type::Version,
+        http_version,
+        "The HTTP version that the upstream is asked with: 1.0, 1.1 or 2.",
+    ),
+    fact(
+        "handshake.request_header.<name>",
+        Subject::Route,
+        Type::List,
+        handshake_header,
+        "A header of the request that the upstream is sent for a WebSocket handshake as Chrome makes it: its comma-separated tokens, in lower case; absent where it is not sent.",
+    ),
+    fact("plain.request_header.<name>", Subject::Route, Type::List, plain_header, "The same for a plain GET."),
+    fact(
+        "handshake.taken",
+        Subject::Route,
+        Type::Flag,
+        taken,
+        "Whether a handshake to the route's own path comes to this route, and is not taken by a rewrite rule, another mapping or a redirect.",
+    ),
+    fact(
+        "lost_headers",
+        Subject::Route,
+        Type::List,
+        lost_headers,
+        "The request headers, in lower case, that are set for a level around the route and dropped because the route's level sets others.",
+    ),
+    fact(
+        "refused_clients",
+        Subject::Route,
+        Type::List,
+        refused_clients,
+        "The clients whose handshakes the conditions of a rewrite rule keep out while they let others in.",
+    ),
+    fact(
+        "shadowed_by",
+        Subject::Route,
+        Type::Text,
+        shadowed_by,
+        "The earlier mapping that takes every request of this one; absent where there is none.",
+    ),
+    fact(
+        "handshake.upgraded_elsewhere",
+        Subject::Route,
+        Type::Flag,
+        upgraded_elsewhere,
+        "Whether a handshake to the route's own path comes to another route, which lets it through.",
+    ),
+    fact(
+        "worker_of",
+        Subject::Route,
+        Type::Text,
+        worker_of,
+        "The mapping whose worker is used, so that this one's own parameters are ignored; absent where they are in force.",
+    ),
+    fact(
+        "missing_modules",
+        Subject::Route,
+        Type::List,
+        missing_modules,
+        "The modules that the target needs and that are not loaded; absent where none is missing or that cannot be seen.",
+    ),
+    fact("required_for", Subject::Route, Type::Text, required_for, "What the first missing module is needed for."),
+    fact(
+        "timeout.idle",
+        Subject::Route,
+        Type::Duration,
+        timeout_idle,
+        "After how long a WebSocket that both sides leave silent is closed; absent where it never is.",
+    ),
+    fact(
+        "timeout.read",
+        Subject::Route,
+        Type::Duration,
+        timeout_read,
+        "How long the server waits for the upstream between two reads.",
+    ),
+    fact(
+        "timeout.send",
+        Subject::Route,
+        Type::Duration,
+        timeout_send,
+        "How long the server waits for the upstream between two writes.",
+    ),
+    fact(
+        "timeout.connect",
+        Subject::Route,
+        Type::Duration,
+        timeout_connect,
+        "How long the server waits for a connection to the upstream.",
+    ),
+];
+
 /// Since this version nginx asks upstreams with HTTP/1.1 unless told otherwise, and sends no `Connection: close`.
 const NGINX_ASKS_WITH_1_1: Version = Version::new(1, 29, 7);
 
 /// A fact that a route has only where it passes requests on; otherwise absent.
 fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
-    reader.proxy().map_or_else(|| Reading::new(Value::Absent), |(route, proxy)| read(route, proxy))
+    reader.proxy().map_or_else(Reading::absent, |(route, proxy)| read(route, proxy))
 }
 
 fn unknown(why: Unknown, at: Span) -> Reading {
@@ -29,14 +169,14 @@ fn passed_on_at(proxy: &Proxy, value: Value) -> Reading {
     Reading::new(value).at(proxy.span, "passed to the upstream here")
 }
 
-pub(super) fn intent(reader: &Reader<'_>, _: &str) -> Reading {
+fn intent(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((route, proxy)) = reader.proxy() else { return Reading::new(Value::Text(Intent::None.to_string())) };
     let (intent, evidence) = reader.intent.get_or_init(|| intent::intent(reader, route, proxy));
     Reading { value: Ok(Value::Text(intent.to_string())), evidence: evidence.clone(), until: None }
 }
 
-pub(super) fn target_kind(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((_, route)) = reader.route() else { return Reading::new(Value::Absent) };
+fn target_kind(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::absent() };
     let (kind, span) = match &route.target {
         Target::Proxy(proxy) => ("proxy", proxy.span),
         Target::Excluded(span) => ("excluded", *span),
@@ -47,7 +187,7 @@ pub(super) fn target_kind(reader: &Reader<'_>, _: &str) -> Reading {
     Reading::new(Value::Text(kind.to_owned())).at(span, "handled here")
 }
 
-pub(super) fn target_scheme(reader: &Reader<'_>, _: &str) -> Reading {
+fn target_scheme(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| passed_on_at(proxy, Value::Text(proxy.protocol.scheme().to_owned())))
 }
 
@@ -63,14 +203,14 @@ fn authority(reader: &Reader<'_>, proxy: &Proxy) -> Known<(String, Option<String
     })
 }
 
-pub(super) fn target_host(reader: &Reader<'_>, _: &str) -> Reading {
+fn target_host(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| match authority(reader, proxy) {
         Ok((host, _)) => passed_on_at(proxy, Value::Text(host)),
         Err(why) => unknown(why, proxy.span),
     })
 }
 
-pub(super) fn target_port(reader: &Reader<'_>, _: &str) -> Reading {
+fn target_port(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| match authority(reader, proxy) {
         Ok((_, Some(port))) => passed_on_at(proxy, port.parse().map_or(Value::Absent, Value::Number)),
         Ok((_, None)) => passed_on_at(proxy, Value::Absent),
@@ -78,18 +218,18 @@ pub(super) fn target_port(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
-pub(super) fn target_uri(reader: &Reader<'_>, _: &str) -> Reading {
+fn target_uri(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| {
         let path = proxy.path.map(|path| reader.view.gateway.texts.show(path).into_owned());
         passed_on_at(proxy, path.map_or(Value::Absent, Value::Text))
     })
 }
 
-pub(super) fn http_version(reader: &Reader<'_>, _: &str) -> Reading {
+fn http_version(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
         let gateway = reader.view.gateway;
         if !proxy.protocol.is_http() {
-            return Reading::new(Value::Absent);
+            return Reading::absent();
         }
         let version = |version| Value::Version(version);
         let (old, new) = (Version::new(1, 0, 0), Version::new(1, 1, 0));
@@ -124,11 +264,11 @@ fn origin_at(origin: Origin, proxy: &Proxy, value: Value, note: &'static str) ->
     }
 }
 
-pub(super) fn handshake_header(reader: &Reader<'_>, name: &str) -> Reading {
+fn handshake_header(reader: &Reader<'_>, name: &str) -> Reading {
     sent_header(reader, Probe::Chrome, name)
 }
 
-pub(super) fn plain_header(reader: &Reader<'_>, name: &str) -> Reading {
+fn plain_header(reader: &Reader<'_>, name: &str) -> Reading {
     sent_header(reader, Probe::Plain, name)
 }
 
@@ -151,12 +291,12 @@ fn sent_header(reader: &Reader<'_>, probe: Probe, name: &str) -> Reading {
     })
 }
 
-pub(super) fn lost_headers(reader: &Reader<'_>, _: &str) -> Reading {
+fn lost_headers(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| match reader.lost() {
         Err(why) => unknown(why, proxy.span),
         Ok(lost) => {
-            let Some(&(_, _, drops)) = lost.first() else { return Reading::new(Value::Absent) };
-            let mut reading = Reading::new(Value::Absent).at(drops, "this line drops every inherited one");
+            let Some(&(_, _, drops)) = lost.first() else { return Reading::absent() };
+            let mut reading = Reading::absent().at(drops, "this line drops every inherited one");
             let mut names: Vec<String> = Vec::new();
             for (name, line, _) in lost {
                 reading = reading.at(line, "lost");
@@ -176,25 +316,25 @@ fn duration(reader: &Reader<'_>, property: fn(Protocol) -> Property) -> Reading 
     })
 }
 
-pub(super) fn timeout_read(reader: &Reader<'_>, _: &str) -> Reading {
+fn timeout_read(reader: &Reader<'_>, _: &str) -> Reading {
     duration(reader, Property::read_timeout)
 }
 
-pub(super) fn timeout_send(reader: &Reader<'_>, _: &str) -> Reading {
+fn timeout_send(reader: &Reader<'_>, _: &str) -> Reading {
     duration(reader, Property::send_timeout)
 }
 
-pub(super) fn timeout_connect(reader: &Reader<'_>, _: &str) -> Reading {
+fn timeout_connect(reader: &Reader<'_>, _: &str) -> Reading {
     duration(reader, Property::connect_timeout)
 }
 
-pub(super) fn timeout_idle(reader: &Reader<'_>, _: &str) -> Reading {
+fn timeout_idle(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| match idle_limit(reader.view.gateway, route, proxy) {
         Ok(Limit::After(Setting { value, origin: Origin::Default })) if let Some(line) = let_through_around(reader, route) => {
             Reading::new(Value::Duration(value)).at(line, "WebSockets are let through here, and nothing sets a timeout")
         }
         Ok(Limit::After(setting)) => origin_at(setting.origin, proxy, Value::Duration(setting.value), "set here"),
-        Ok(Limit::Never) => Reading::new(Value::Absent),
+        Ok(Limit::Never) => Reading::absent(),
         Err(why) => unknown(why, proxy.span),
     })
 }
@@ -216,11 +356,11 @@ fn missing(reader: &Reader<'_>, route: &Route) -> Vec<Requirement> {
     route.requires.iter().filter(lacks).cloned().collect()
 }
 
-pub(super) fn missing_modules(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((_, route)) = reader.route() else { return Reading::new(Value::Absent) };
+fn missing_modules(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::absent() };
     let missing = missing(reader, route);
-    let Some(first) = missing.first() else { return Reading::new(Value::Absent) };
-    let mut reading = Reading { until: first.until, ..Reading::new(Value::Absent) };
+    let Some(first) = missing.first() else { return Reading::absent() };
+    let mut reading = Reading { until: first.until, ..Reading::absent() };
     let mut names = Vec::new();
     for need in &missing {
         reading = reading.at(need.span, format!("needed for {}", need.purpose));
@@ -233,15 +373,15 @@ pub(super) fn missing_modules(reader: &Reader<'_>, _: &str) -> Reading {
     Reading { value: Ok(Value::List(names)), ..reading }
 }
 
-pub(super) fn required_for(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((_, route)) = reader.route() else { return Reading::new(Value::Absent) };
+fn required_for(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::absent() };
     match missing(reader, route).first() {
         Some(need) => Reading::new(Value::Text(need.purpose.to_owned())),
-        None => Reading::new(Value::Absent),
+        None => Reading::absent(),
     }
 }
 
-pub(super) fn worker_of(reader: &Reader<'_>, _: &str) -> Reading {
+fn worker_of(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| match proxy.shares_worker_of {
         Some(span) => {
             let text = String::from_utf8_lossy(reader.view.sources.slice(span)).into_owned();
@@ -249,18 +389,18 @@ pub(super) fn worker_of(reader: &Reader<'_>, _: &str) -> Reading {
                 .at(proxy.span, "its own parameters are ignored")
                 .at(span, "this worker is used instead")
         }
-        None => Reading::new(Value::Absent),
+        None => Reading::absent(),
     })
 }
 
 /// Whether a WebSocket needs headers of the configuration here, or the server sends them by itself.
-pub(super) fn is_websocket_scheme(reader: &Reader<'_>, _: &str) -> Reading {
+fn is_websocket_scheme(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| passed_on_at(proxy, Value::Flag(matches!(proxy.protocol, Protocol::Ws | Protocol::Wss))))
 }
 
 /// Whether the handshake to the route's own path comes to it. nginx chooses a location by path alone; httpd's order can be followed.
-pub(super) fn taken(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((id, _)) = reader.route() else { return Reading::new(Value::Absent) };
+fn taken(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, _)) = reader.route() else { return Reading::absent() };
     proxied(reader, |route, proxy| {
         if reader.view.gateway.server == Server::Nginx {
             return Reading::new(Value::Flag(true));
@@ -277,16 +417,16 @@ pub(super) fn taken(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
-pub(super) fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((id, route)) = reader.route() else { return Reading::new(Value::Absent) };
-    let Some(shadowing) = reader.shadowed_by(id) else { return Reading::new(Value::Absent) };
+fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, route)) = reader.route() else { return Reading::absent() };
+    let Some(shadowing) = reader.shadowed_by(id) else { return Reading::absent() };
     let other = reader.view.gateway.route(shadowing);
     let path = reader.route_path(other);
     Reading::new(Value::Text(path)).at(route.span, "never asked").at(other.span, "takes every request of it")
 }
 
-pub(super) fn upgraded_elsewhere(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((id, _)) = reader.route() else { return Reading::new(Value::Absent) };
+fn upgraded_elsewhere(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, _)) = reader.route() else { return Reading::absent() };
     proxied(reader, |route, proxy| match reader.selected(Probe::Chrome, route, proxy) {
         Ok(Selected::Route(taker)) if taker != id => {
             match Reader::new(reader.view, Item::Route(taker)).sent(Probe::Chrome, "upgrade") {
@@ -299,11 +439,11 @@ pub(super) fn upgraded_elsewhere(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
-pub(super) fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
+fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
         let gateway = reader.view.gateway;
-        let Matcher::Rewrite(index) = route.matcher else { return Reading::new(Value::Absent) };
-        let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize) else { return Reading::new(Value::Absent) };
+        let Matcher::Rewrite(index) = route.matcher else { return Reading::absent() };
+        let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize) else { return Reading::absent() };
         let clients = [
             (Probe::Chrome, "Chrome"),
             (Probe::Firefox, "Firefox"),
@@ -334,7 +474,7 @@ pub(super) fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
                     .at(condition.span, "keeps them out")
                     .at(rewrite.span, "the rule that they do not get to")
             }
-            _ => Reading::new(Value::Absent),
+            _ => Reading::absent(),
         }
     })
 }

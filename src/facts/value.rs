@@ -52,6 +52,12 @@ impl Reading {
         Self { value: Ok(value), evidence: Vec::new(), until: None }
     }
 
+    /// There is no value.
+    #[must_use]
+    pub fn absent() -> Self {
+        Self::new(Value::Absent)
+    }
+
     /// The same, with a place it comes from.
     #[must_use]
     pub fn at(mut self, span: Span, note: impl Into<Cow<'static, str>>) -> Self {

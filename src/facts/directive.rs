@@ -1,0 +1,124 @@
+//! The facts of directives: of what was noted while the configuration was read.
+
+use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
+use crate::gateway::{Fault, Refusal, Remark, RemarkKind};
+use crate::source::Span;
+
+/// The facts of directives.
+pub(super) const FACTS: &[Definition] = &[
+    fact(
+        "noted",
+        Subject::Directive,
+        Type::Text,
+        noted,
+        "What was noted about the directive: `include-missing`, `undefined-variable`, `unit-ignored`, or why the server refuses it: `syntax`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `value-invalid` or `incomplete`.",
+    ),
+    fact(
+        "refused.message",
+        Subject::Directive,
+        Type::Text,
+        refusal_message,
+        "Why the server refuses to start with this, in its own words.",
+    ),
+    fact("include.path", Subject::Directive, Type::Text, include_path, "What a failed include names, as written."),
+    fact(
+        "include.inside",
+        Subject::Directive,
+        Type::Flag,
+        include_inside,
+        "Whether that lies inside the given files, so that the server will not find it either.",
+    ),
+    fact("variable.name", Subject::Directive, Type::Text, variable_name, "A variable that nothing defines, without `$`."),
+    fact("duration.name", Subject::Directive, Type::Text, duration_name, "What is set to a duration whose unit is ignored."),
+    fact("duration.written", Subject::Directive, Type::Text, duration_written, "That duration as written."),
+    fact("duration.read_as", Subject::Directive, Type::Duration, duration_read_as, "That duration as the server reads it."),
+    fact("duration.meant", Subject::Directive, Type::Duration, duration_meant, "That duration as it was meant."),
+];
+
+/// A fact of the remark that is read.
+fn remark(reader: &Reader<'_>, read: impl FnOnce(&RemarkKind) -> Option<Value>) -> Reading {
+    let Item::Directive(index) = reader.item else { return Reading::absent() };
+    let Remark { span, labels, kind } = &reader.view.gateway.remarks[index];
+    read(kind).map_or_else(Reading::absent, |value| shown(value, *span, labels))
+}
+
+/// The refusal that is read, where no remark says more of the same.
+fn refused<'a>(reader: &Reader<'a>) -> Option<&'a Refusal> {
+    let Item::Refused(index) = reader.item else { return None };
+    Some(&reader.view.gateway.refusals[index]).filter(|refusal| !matches!(refusal.fault, Fault::Include | Fault::Variable))
+}
+
+/// A value with the place it is read off, and others that explain it.
+fn shown(value: Value, span: Span, labels: &[(Span, String)]) -> Reading {
+    labels.iter().fold(Reading::new(value).at(span, "here"), |reading, (span, note)| reading.at(*span, note.clone()))
+}
+
+fn noted(reader: &Reader<'_>, _: &str) -> Reading {
+    if let Some(refusal) = refused(reader) {
+        return shown(Value::Text(refusal.fault.name().to_owned()), refusal.span, &refusal.labels);
+    }
+    remark(reader, |kind| {
+        let name = match kind {
+            RemarkKind::IncludeMissing { .. } => "include-missing",
+            RemarkKind::UndefinedVariable { .. } => "undefined-variable",
+            RemarkKind::UnitIgnored { .. } => "unit-ignored",
+        };
+        Some(Value::Text(name.to_owned()))
+    })
+}
+
+fn refusal_message(reader: &Reader<'_>, _: &str) -> Reading {
+    match refused(reader) {
+        Some(refusal) => shown(Value::Text(refusal.message.clone()), refusal.span, &refusal.labels),
+        None => Reading::absent(),
+    }
+}
+
+fn include_path(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::IncludeMissing { path, .. } => Some(Value::Text(path.clone())),
+        _ => None,
+    })
+}
+
+fn include_inside(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::IncludeMissing { inside, .. } => Some(Value::Flag(*inside)),
+        _ => None,
+    })
+}
+
+fn variable_name(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::UndefinedVariable { name } => Some(Value::Text(name.clone())),
+        _ => None,
+    })
+}
+
+fn duration_name(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::UnitIgnored { name, .. } => Some(Value::Text(name.clone())),
+        _ => None,
+    })
+}
+
+fn duration_written(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::UnitIgnored { written, .. } => Some(Value::Text(written.clone())),
+        _ => None,
+    })
+}
+
+fn duration_read_as(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::UnitIgnored { read_as, .. } => Some(Value::Duration(*read_as)),
+        _ => None,
+    })
+}
+
+fn duration_meant(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::UnitIgnored { meant, .. } => Some(Value::Duration(*meant)),
+        _ => None,
+    })
+}
