@@ -13,6 +13,8 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/duration-invalid.md", include_str!("../../rules/duration-invalid.md")),
     ("rules/http-version-too-low.md", include_str!("../../rules/http-version-too-low.md")),
     ("rules/include-missing.md", include_str!("../../rules/include-missing.md")),
+    ("rules/location-match-unreachable.md", include_str!("../../rules/location-match-unreachable.md")),
+    ("rules/match-upgrade-lost.md", include_str!("../../rules/match-upgrade-lost.md")),
     ("rules/proxy-module-missing.md", include_str!("../../rules/proxy-module-missing.md")),
     ("rules/proxy-url-malformed.md", include_str!("../../rules/proxy-url-malformed.md")),
     ("rules/proxypass-shadowed.md", include_str!("../../rules/proxypass-shadowed.md")),
@@ -21,10 +23,15 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/set-header-inheritance-lost.md", include_str!("../../rules/set-header-inheritance-lost.md")),
     ("rules/syntax.md", include_str!("../../rules/syntax.md")),
     ("rules/timeout-unit-ignored.md", include_str!("../../rules/timeout-unit-ignored.md")),
+    ("rules/tls-proxy-engine-off.md", include_str!("../../rules/tls-proxy-engine-off.md")),
     ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),
     ("rules/unknown-directive.md", include_str!("../../rules/unknown-directive.md")),
+    ("rules/upgrade-header-forged.md", include_str!("../../rules/upgrade-header-forged.md")),
     ("rules/upgrade-header-missing.md", include_str!("../../rules/upgrade-header-missing.md")),
     ("rules/upgrade-not-enabled.md", include_str!("../../rules/upgrade-not-enabled.md")),
+    ("rules/upgrade-parameter-invalid.md", include_str!("../../rules/upgrade-parameter-invalid.md")),
+    ("rules/upgrade-parameter-unsupported.md", include_str!("../../rules/upgrade-parameter-unsupported.md")),
+    ("rules/worker-shared.md", include_str!("../../rules/worker-shared.md")),
 ];
 
 /// The built-in rules, by name; compiled when first asked for.
