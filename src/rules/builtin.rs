@@ -11,9 +11,13 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/duplicate-directive.md", include_str!("../../rules/duplicate-directive.md")),
     ("rules/duplicate-location.md", include_str!("../../rules/duplicate-location.md")),
     ("rules/duration-invalid.md", include_str!("../../rules/duration-invalid.md")),
+    ("rules/gateway-protocol-unsuitable.md", include_str!("../../rules/gateway-protocol-unsuitable.md")),
+    ("rules/handshake-headers-dropped.md", include_str!("../../rules/handshake-headers-dropped.md")),
     ("rules/http-version-too-low.md", include_str!("../../rules/http-version-too-low.md")),
+    ("rules/http-version-two.md", include_str!("../../rules/http-version-two.md")),
     ("rules/include-missing.md", include_str!("../../rules/include-missing.md")),
     ("rules/proxy-module-missing.md", include_str!("../../rules/proxy-module-missing.md")),
+    ("rules/proxy-pass-overridden.md", include_str!("../../rules/proxy-pass-overridden.md")),
     ("rules/proxy-url-malformed.md", include_str!("../../rules/proxy-url-malformed.md")),
     ("rules/proxypass-shadowed.md", include_str!("../../rules/proxypass-shadowed.md")),
     ("rules/read-timeout-short.md", include_str!("../../rules/read-timeout-short.md")),
@@ -23,8 +27,12 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/timeout-unit-ignored.md", include_str!("../../rules/timeout-unit-ignored.md")),
     ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),
     ("rules/unknown-directive.md", include_str!("../../rules/unknown-directive.md")),
+    ("rules/upgrade-forced.md", include_str!("../../rules/upgrade-forced.md")),
+    ("rules/upgrade-header-duplicated.md", include_str!("../../rules/upgrade-header-duplicated.md")),
     ("rules/upgrade-header-missing.md", include_str!("../../rules/upgrade-header-missing.md")),
+    ("rules/upgrade-header-wrong-value.md", include_str!("../../rules/upgrade-header-wrong-value.md")),
     ("rules/upgrade-not-enabled.md", include_str!("../../rules/upgrade-not-enabled.md")),
+    ("rules/upgrade-response-hidden.md", include_str!("../../rules/upgrade-response-hidden.md")),
 ];
 
 /// The built-in rules, by name; compiled when first asked for.
