@@ -182,10 +182,12 @@ pub(crate) struct Seen {
 }
 
 /// What one version of the server did with a case.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Recorded {
     /// One entry a step; a single one where the server refused to start.
     pub(crate) steps: Vec<Seen>,
+    /// By step, what a reader of the configuration can know of it where that is not what happened.
+    pub(crate) readable: Vec<Option<Seen>>,
     /// What the backends were sent over all steps.
     pub(crate) upstream: Vec<Sent>,
     /// The lines a refusing server printed.
@@ -253,6 +255,18 @@ struct RecordedFile {
     _configtest: String,
     #[serde(default)]
     steps: Vec<RecordedStep>,
+    reader: Option<Reader>,
+}
+
+/// What had happened had all been as a reader of the configuration must take it to be: a backend that is there, and correct.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reader {
+    #[serde(rename = "because")]
+    _because: String,
+    outcome: String,
+    #[serde(default)]
+    upstream: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -263,6 +277,13 @@ struct RecordedStep {
     outcome: String,
     #[serde(default)]
     upstream: Vec<String>,
+    reader: Option<Reader>,
+}
+
+impl Reader {
+    fn understand(&self) -> Result<Seen, String> {
+        Ok(Seen { outcome: self.outcome.parse()?, upstream: Some(sent(&self.upstream)) })
+    }
 }
 
 impl Case {
@@ -318,8 +339,12 @@ impl RecordedFile {
     fn understand(self, steps: &[Step]) -> Result<Recorded, String> {
         let upstream = sent(&self.upstream);
         if let Some(reason) = self.outcome.strip_prefix("n/a: ") {
-            return Ok(Recorded { steps: vec![], upstream, refusal: vec![], not_applicable: Some(reason.to_owned()) });
+            return Ok(Recorded { upstream, not_applicable: Some(reason.to_owned()), ..Recorded::default() });
         }
+        let readers =
+            if self.steps.is_empty() { vec![&self.reader] } else { self.steps.iter().map(|step| &step.reader).collect() };
+        let understand = |reader: &Option<Reader>| reader.as_ref().map(Reader::understand).transpose();
+        let readable = readers.into_iter().map(understand).collect::<Result<_, String>>()?;
         let mut refusal = self.config;
         if let Some(message) = self.outcome.strip_prefix("refuses: ") {
             refusal = vec![message.to_owned()];
@@ -345,7 +370,7 @@ impl RecordedFile {
         if seen.len() != steps.len() && !refused {
             return Err(format!("{} outcomes for {} steps", seen.len(), steps.len()));
         }
-        Ok(Recorded { steps: seen, upstream, refusal, not_applicable: None })
+        Ok(Recorded { steps: seen, readable, upstream, refusal, not_applicable: None })
     }
 }
 

@@ -127,7 +127,9 @@ fn still_open(trial: &str, result: Result<Completion, Failed>) -> Result<Complet
 /// Every step's prediction; a case that is not wrong anywhere but unknown somewhere counts as ignored, with what is unknown.
 fn check_prediction(case: &Case, version: &str, seen: &[Seen], upstream: &[Sent], told: Told) -> Result<Completion, Failed> {
     let (mut wrong, mut undecided) = (Vec::new(), None);
-    for (step, seen) in case.steps.iter().zip(seen) {
+    let readable = case.recorded.get(version).map_or(&[][..], |recorded| &recorded.readable);
+    for (number, (step, seen)) in case.steps.iter().zip(seen).enumerate() {
+        let seen = readable.get(number).and_then(Option::as_ref).unwrap_or(seen);
         if let Some(reason) = prediction::obstacle(case, step) {
             undecided = Some(reason.to_owned());
             continue;

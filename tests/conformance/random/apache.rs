@@ -23,7 +23,7 @@ const HOSTS: [&str; 6] = ["localhost", "a.test", "www.a.test", "b.test", "x.b.te
 const PREFIXES: [&str; 9] = ["/", "/", "/ws", "/ws/", "/ws/chat", "/api/", "/app", "/socket.io/", "/chat"];
 
 const BACKENDS: [&str; 6] =
-    ["127.0.0.1:19001", "127.0.0.1:19001", "127.0.0.1:19010", "127.0.0.1:19013", "127.0.0.1:19003", "127.0.0.1:19008"];
+    ["127.0.0.1:19001", "127.0.0.1:19001", "127.0.0.1:19010", "127.0.0.1:19013", "127.0.0.1:19003", "localhost:19001"];
 
 /// Modules beside the ones that every such server has, and how often each is loaded, in percent.
 const MODULES: [(&str, usize); 9] = [
