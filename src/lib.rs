@@ -70,7 +70,8 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
 /// Where the settings cannot be used.
 pub fn check(request: &Request) -> Result<Checked, ConfigError> {
     let project = read(request)?;
-    let options: Vec<Options> = project.settings.iter().map(request::options).collect::<Result<_, _>>()?;
+    let options: Vec<Options> =
+        project.settings.iter().map(|settings| request::options(settings, request.pedantic)).collect::<Result<_, _>>()?;
     let judged = project.roots.par_iter().map(|reached| {
         let gateway = project.lower(reached);
         let declared = &project.settings[reached.given].declared;

@@ -54,6 +54,16 @@ fn configuration_without_fault_is_clean() {
 }
 
 #[test]
+fn what_only_the_pedantic_want_to_know_is_shown_to_them_alone() {
+    let directory = tree(&[("nginx.conf", "events { }\nhttp {\n    include /etc/letsencrypt/options-ssl.conf;\n}\n")]);
+    let quiet = run(directory.path(), &["check"]);
+    assert_eq!(quiet.code, 0, "{}", quiet.out);
+    assert!(!quiet.out.contains("include-missing"), "{}", quiet.out);
+    let pedantic = run(directory.path(), &["check", "--pedantic"]);
+    assert!(pedantic.out.contains("include-missing"), "{}", pedantic.out);
+}
+
+#[test]
 fn json_is_one_versioned_document() {
     let directory = tree(&[("nginx.conf", NGINX)]);
     let ran = run(directory.path(), &["check", "--output-format", "json", "."]);
