@@ -23,6 +23,7 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/timeout-unit-ignored.md", include_str!("../../rules/timeout-unit-ignored.md")),
     ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),
     ("rules/unknown-directive.md", include_str!("../../rules/unknown-directive.md")),
+    ("rules/unused-suppression.md", include_str!("../../rules/unused-suppression.md")),
     ("rules/upgrade-header-missing.md", include_str!("../../rules/upgrade-header-missing.md")),
     ("rules/upgrade-not-enabled.md", include_str!("../../rules/upgrade-not-enabled.md")),
 ];
