@@ -174,6 +174,28 @@ fn a_symptom_is_explained_and_its_causes_found() {
 }
 
 #[test]
+fn what_a_comment_silences_is_counted_and_what_it_does_not_is_said() {
+    let comment = "        # proxylint: ignore[upgrade-header-missing] the old clients poll\n        location /ws {";
+    let silenced = PLAIN_PROXY.replace("        location /ws {", comment);
+    let directory = tree(&[("nginx.conf", &silenced)]);
+    let ran =
+        run(directory.path(), &["check", "--select", "upgrade-header-missing,unused-suppression", "--output-format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &document["summary"]["suppressed"]), (0, &serde_json::json!(1)), "{}", ran.out);
+    let ran = run(directory.path(), &["check", "--select", "upgrade-header-missing"]);
+    assert!(ran.out.contains("; 1 finding silenced by comments"), "{}", ran.out);
+    // A rule that was not asked is not missed.
+    assert_eq!(run(directory.path(), &["check", "--select", "unused-suppression"]).code, 0);
+
+    let idle = NGINX.replace("        root", "        # proxylint: ignore[upgrade-header-missing]\n        root");
+    let directory = tree(&[("nginx.conf", &idle)]);
+    let ran = run(directory.path(), &["check", "--output-format", "concise"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.starts_with("nginx.conf:5:29: warning[unused-suppression] "), "{}", ran.out);
+    assert_eq!(run(directory.path(), &["check", "--ignore", "unused-suppression"]).code, 0);
+}
+
+#[test]
 fn rules_and_facts_are_listed() {
     let directory = tree(&[]);
     let ran = run(directory.path(), &["rules", "--output-format", "json"]);

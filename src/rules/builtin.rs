@@ -27,6 +27,7 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/timeout-unit-ignored.md", include_str!("../../rules/timeout-unit-ignored.md")),
     ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),
     ("rules/unknown-directive.md", include_str!("../../rules/unknown-directive.md")),
+    ("rules/unused-suppression.md", include_str!("../../rules/unused-suppression.md")),
     ("rules/upgrade-forced.md", include_str!("../../rules/upgrade-forced.md")),
     ("rules/upgrade-header-duplicated.md", include_str!("../../rules/upgrade-header-duplicated.md")),
     ("rules/upgrade-header-missing.md", include_str!("../../rules/upgrade-header-missing.md")),
