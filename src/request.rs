@@ -93,13 +93,14 @@ pub(crate) fn path_map(settings: &[Settings]) -> Vec<(PathBuf, PathBuf)> {
     map
 }
 
-/// How to judge under `settings`. Weak hints are always judged, so that their number can be told.
+/// How to judge under `settings`. Weak hints are always judged, so that their number can be told; `pedantic`: all is shown.
 ///
 /// # Errors
 /// Where a rule has no such parameter, or it cannot have the value.
-pub(crate) fn options(settings: &Settings) -> Result<Options, ConfigError> {
+pub(crate) fn options(settings: &Settings, pedantic: bool) -> Result<Options, ConfigError> {
     let mut options = Options::default();
-    options.pedantic = true;
+    options.pedantic = pedantic;
+    options.possible = true;
     for rule in rules::builtin() {
         for (name, value) in settings.parameters.get(rule.name()).into_iter().flatten() {
             options.set(rule, name, value).map_err(|error| ConfigError::plain(&error.to_string()))?;

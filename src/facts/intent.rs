@@ -6,6 +6,7 @@ use super::{Evidence, Item, Reader};
 use crate::gateway::{Assigned, Entry, Gateway, Matcher, Part, Property, Protocol, Proxy, Route, Server, SignalKind, Variable};
 use crate::handshake::{Probe, sets_handshake_header, wildcard_match};
 use crate::rules::Intent;
+use crate::source::Span;
 
 /// The hints of `rules/intent.toml`.
 #[derive(serde::Deserialize)]
@@ -54,9 +55,11 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     {
         return (Intent::Declared, Vec::new());
     }
+    if let Some(line) = withheld(reader, proxy) {
+        return (Intent::None, vec![Evidence { span: line, note: "Upgrade is withheld on purpose here".into() }]);
+    }
     let segments = segments(reader, route, &path);
-    let strong = HINTS.strong.iter().any(|hint| contains(&segments, hint));
-    if strong {
+    if is_strong(&segments) {
         return (
             Intent::Inferred,
             vec![Evidence { span: route.span, note: "a path that applications use for WebSockets".into() }],
@@ -72,6 +75,15 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
         _ => Intent::Inferred,
     };
     (intent, hints)
+}
+
+/// Whether the path of `route` is one that applications use for WebSockets.
+pub(super) fn is_for_websockets(reader: &Reader<'_>, route: &Route) -> bool {
+    is_strong(&segments(reader, route, &reader.route_path(route)))
+}
+
+fn is_strong(segments: &[String]) -> bool {
+    HINTS.strong.iter().any(|hint| contains(segments, hint))
 }
 
 /// Settings that only WebSockets need.
@@ -126,7 +138,23 @@ fn is_of_another_protocol(gateway: &Gateway, entry: &Entry) -> bool {
     lower == b"none" || [&b"h2"[..], b"http", b"tls"].iter().any(|start| lower.starts_with(start))
 }
 
-fn evidence(spans: &[crate::source::Span], note: &'static str) -> Vec<Evidence> {
+/// The line that withholds `Upgrade` with an empty value: its author wants no WebSocket here.
+fn withheld(reader: &Reader<'_>, proxy: &Proxy) -> Option<Span> {
+    if !proxy.protocol.is_http() {
+        return None;
+    }
+    let sent = reader.sent(Probe::Chrome, "upgrade").ok().filter(|sent| sent.values.is_empty())?;
+    let &line = sent.spans.first()?;
+    let (_, route) = reader.route()?;
+    let gateway = reader.view.gateway;
+    let is_empty = |entry: &Entry| match entry.assigned {
+        Assigned::Header { value, .. } => entry.span == line && gateway.symbolics.get(value).is_empty(),
+        _ => false,
+    };
+    gateway.scopes.chain(route.scope).any(|level| gateway.scopes.own(level).any(is_empty)).then_some(line)
+}
+
+fn evidence(spans: &[Span], note: &'static str) -> Vec<Evidence> {
     spans.iter().map(|&span| Evidence { span, note: note.into() }).collect()
 }
 

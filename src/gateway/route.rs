@@ -1,6 +1,6 @@
 //! A route: one place that answers or proxies requests.
 
-use super::{ScopeId, SiteId, SymbolicId, TextId, Unknown, UpstreamId};
+use super::{ScopeId, Signal, SiteId, SymbolicId, TextId, Unknown, UpstreamId};
 use crate::source::Span;
 
 /// Names a [`Route`].
@@ -169,26 +169,6 @@ impl Protocol {
     pub fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Https | Self::Ws | Self::Wss)
     }
-}
-
-/// A hint that a route is meant for WebSockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signal {
-    /// What kind of hint.
-    pub kind: SignalKind,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// The kinds of hints that are not settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignalKind {
-    /// The author says so: `# proxylint: websocket`.
-    Declared,
-    /// The author says it is not: `# proxylint: no-websocket`.
-    Denied,
-    /// A comment speaks of WebSockets, or names a library that uses them.
-    Comment,
 }
 
 /// Modules of which the server needs one.

@@ -76,7 +76,7 @@ pub fn json(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
             routes: checked.routes,
             findings: checked.findings.len(),
             fixable: 0,
-            suppressed: 0,
+            suppressed: checked.suppressed,
         },
     };
     serde_json::to_writer(&mut *out, &document)?;

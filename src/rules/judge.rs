@@ -51,6 +51,7 @@ fn order(one: &Finding, other: &Finding) -> Ordering {
 struct Bench<'a> {
     view: &'a View<'a>,
     pedantic: bool,
+    possible: bool,
     rules: Vec<Seat<'a>>,
     facts: Vec<&'a Fact>,
     /// The fact `intent`, where a rule asks for it.
@@ -85,7 +86,8 @@ impl<'a> Bench<'a> {
         let rules: Vec<Seat<'_>> = rules.map(seat).collect();
         let gated = rules.iter().filter(|seat| seat.rule.is_about_websockets()).count();
         let intent = if gated > 0 { Fact::named("intent").ok() } else { None };
-        Self { view, pedantic: options.pedantic, all_gated: gated == rules.len(), rules, facts, intent }
+        let possible = options.pedantic || options.possible;
+        Self { view, pedantic: options.pedantic, possible, all_gated: gated == rules.len(), rules, facts, intent }
     }
 
     /// Judges `items`. Each fact of an item is read once, when a rule first asks for it.
@@ -96,7 +98,7 @@ impl<'a> Bench<'a> {
             let reader = Reader::new(self.view, item);
             let hint = self.intent.as_ref().map(|fact| fact.read(&reader));
             let intent = hint.as_ref().map_or(Intent::None, intent_of);
-            let carries_websockets = intent > Intent::Possible || (intent == Intent::Possible && self.pedantic);
+            let carries_websockets = intent > Intent::Possible || (intent == Intent::Possible && self.possible);
             if self.all_gated && !carries_websockets {
                 continue;
             }
@@ -116,7 +118,7 @@ impl<'a> Bench<'a> {
                     rule: &rule.compiled,
                     parameters,
                     server: self.view.gateway.server,
-                    pedantic: self.pedantic,
+                    pedantic: self.pedantic || intent == Intent::Possible && gated,
                     intent: hint.as_ref().filter(|_| gated).map(|hint| (intent, hint)),
                 };
                 let read = |slot: Slot| {

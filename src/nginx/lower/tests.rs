@@ -47,7 +47,7 @@ fn reasons(gateway: &Gateway) -> Vec<String> {
     let reason = |remark: &Remark| match &remark.kind {
         RemarkKind::UndefinedVariable { name } => format!("undefined {name}"),
         RemarkKind::IncludeMissing { path, .. } => format!("missing {path}"),
-        other @ RemarkKind::UnitIgnored { .. } => format!("{other:?}"),
+        other => format!("{other:?}"),
     };
     let noted = gateway.remarks.iter().map(reason);
     let refused =
