@@ -8,6 +8,7 @@ mod handshake;
 mod intent;
 mod mapping;
 mod reader;
+mod rewriting;
 mod route;
 mod sent;
 mod site;
@@ -111,6 +112,7 @@ const FILES: &[&[Definition]] = &[
     handshake::FACTS,
     sent::FACTS,
     mapping::FACTS,
+    rewriting::FACTS,
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,
