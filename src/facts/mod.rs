@@ -6,10 +6,13 @@ mod directive;
 mod gateway;
 mod handshake;
 mod intent;
+mod listener;
 mod reader;
 mod route;
 mod sent;
 mod site;
+mod subrequest;
+mod target;
 mod upstream;
 mod value;
 
@@ -104,8 +107,18 @@ pub struct Definition {
 }
 
 /// The facts by file; each file has its own beside what reads them.
-const FILES: &[&[Definition]] =
-    &[gateway::FACTS, route::FACTS, handshake::FACTS, sent::FACTS, directive::FACTS, upstream::FACTS, site::FACTS];
+const FILES: &[&[Definition]] = &[
+    gateway::FACTS,
+    route::FACTS,
+    handshake::FACTS,
+    sent::FACTS,
+    target::FACTS,
+    subrequest::FACTS,
+    listener::FACTS,
+    directive::FACTS,
+    upstream::FACTS,
+    site::FACTS,
+];
 
 /// All facts. Those of a gateway can be read of every item.
 pub fn facts() -> impl Iterator<Item = &'static Definition> {
