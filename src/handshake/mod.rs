@@ -16,12 +16,14 @@ mod walk;
 
 pub use evaluate::{Environment, Followed, Notes};
 pub use expression::expression_holds;
-pub use follow::{Client, FileKind, Files, follow};
+pub use follow::{Client, FileKind, Files, follow, follow_in_site};
 pub use idle::{Limit, idle_limit, nginx_read_timeout, timeout};
 pub use locations::{Found, find_location};
 pub use pattern::{Patterns, sample_path};
 pub use request::{Probe, Request};
+pub(crate) use select::areas;
 pub use select::{Selected, conditions_hold, holds, select};
+pub(crate) use send::may_upgrade;
 pub use send::{HeaderLine, Sent, lost_headers, nginx_header_lines, sent_header, sets_handshake_header};
 pub use shadow::Shadows;
 pub(crate) use site::wildcard_match;
