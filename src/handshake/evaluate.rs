@@ -183,7 +183,7 @@ impl Environment<'_> {
     ///
     /// # Errors
     /// Where it cannot be known.
-    pub(super) fn to_text(&self, part: Part) -> Known<String> {
+    pub(super) fn evaluate_part(&self, part: Part) -> Known<String> {
         self.part(part, DEPTH)
     }
 

@@ -17,7 +17,8 @@ impl Following<'_> {
     /// Passes the request on.
     pub(super) fn pass(&mut self, proxy: &Proxy) -> Known<Next> {
         match proxy.protocol {
-            Protocol::Http | Protocol::Https => self.pass_http(proxy),
+            // Where it is none of HTTP's, the scheme is part of a variable, or refused.
+            Protocol::Http | Protocol::Https | Protocol::Other | Protocol::Ws | Protocol::Wss => self.pass_http(proxy),
             Protocol::Uwsgi | Protocol::Scgi => self.pass_tunnel(proxy),
             Protocol::FastCgi => {
                 let message = "FastCGI passes a 101 on, but nothing behind it: nginx tunnels no FastCGI".to_owned();
@@ -28,8 +29,6 @@ impl Following<'_> {
                 self.blame(Some(proxy.span), "gRPC is HTTP/2, in which no upgrade can be asked for".to_owned());
                 Ok(self.bad_gateway(502))
             }
-            // The scheme is part of a variable, or refused.
-            Protocol::Other | Protocol::Ws | Protocol::Wss => self.pass_http(proxy),
             _ => Err(Unknown::Unmodelled(proxy.span)),
         }
     }

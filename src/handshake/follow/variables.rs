@@ -16,7 +16,7 @@ impl Environment<'_> {
                 Part::Variable(Variable::Runtime(name)) => self.place(&self.gateway.texts.show(name))?,
                 _ => None,
             };
-            path.push_str(&place.map_or_else(|| self.to_text(part), Ok)?);
+            path.push_str(&place.map_or_else(|| self.evaluate_part(part), Ok)?);
         }
         Ok(path)
     }
