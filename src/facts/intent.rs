@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use super::{Evidence, Item, Reader};
-use crate::gateway::{Assigned, Entry, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Setting, SignalKind, Variable};
+use crate::gateway::{
+    Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
+};
 use crate::handshake::{Probe, sets_handshake_header, wildcard_match};
 use crate::rules::Intent;
 use crate::source::Span;
@@ -120,9 +122,10 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
     if matches!(proxy.protocol, Protocol::Ws | Protocol::Wss) {
         return Some(vec![Evidence { span: proxy.span, note: "passed on as a WebSocket here".into() }]);
     }
-    if let Some(worker) = proxy.worker
-        && let Some(entry) = gateway.scopes.own(worker).find(|entry| entry.property == Property::Upgrade)
-    {
+    // What is ignored because another's worker is used says what was meant, too.
+    let parameters = proxy.worker.into_iter().chain(proxy.shares.map(|shared| shared.ignored));
+    let mut parameters = parameters.flat_map(|level| gateway.scopes.own(level));
+    if let Some(entry) = parameters.find(|entry| entry.property == Property::Upgrade && !is_of_another_protocol(gateway, entry)) {
         return Some(vec![Evidence { span: entry.span, note: "the upgrade is allowed here".into() }]);
     }
     if let Matcher::Rewrite(index) = route.matcher
@@ -137,6 +140,12 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
         return condition
             .map(|condition| vec![Evidence { span: condition.span, note: "only requests for an upgrade come here".into() }]);
     }
+    if gateway.server == Server::Apache {
+        let written = super::mapping::forging(gateway, route.site).find(|(_, entry, level)| {
+            !super::mapping::removes(gateway, entry) && gateway.scopes.chain(route.scope).any(|own| own == *level)
+        });
+        return written.map(|(_, entry, _)| evidence(&[entry.span], "an upgrade is asked for here"));
+    }
     // The headers of `proxy_set_header` go to no other protocol.
     if !proxy.protocol.is_http() || !sets_handshake_header(gateway, route.scope) {
         return None;
@@ -149,6 +158,14 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
     let asks = |values: &[String]| values.iter().any(|value| value.to_ascii_lowercase().contains("upgrade"));
     let sent = connection.filter(|sent| asks(&sent.values) && !sent.spans.is_empty())?;
     Some(evidence(&sent.spans, "Connection is sent to the upstream here"))
+}
+
+/// Whether `upgrade=` says that something else than a WebSocket is meant: no upgrade at all, HTTP/2, TLS.
+fn is_of_another_protocol(gateway: &Gateway, entry: &Entry) -> bool {
+    let Assigned::Text(text) = entry.assigned else { return false };
+    let Some(text) = gateway.symbolics.literal(text, &gateway.texts) else { return false };
+    let lower = text.to_ascii_lowercase();
+    lower == b"none" || [&b"h2"[..], b"http", b"tls"].iter().any(|start| lower.starts_with(start))
 }
 
 /// The line that withholds `Upgrade` with an empty value: its author wants no WebSocket here.

@@ -7,6 +7,7 @@ mod gateway;
 mod handshake;
 mod intent;
 mod listener;
+mod mapping;
 mod reader;
 mod route;
 mod sent;
@@ -115,6 +116,7 @@ const FILES: &[&[Definition]] = &[
     target::FACTS,
     subrequest::FACTS,
     listener::FACTS,
+    mapping::FACTS,
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,

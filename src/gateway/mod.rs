@@ -28,7 +28,7 @@ pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step
 pub use refusal::{Fault, Refusal};
 pub use remark::{Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
-pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, Target};
+pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Target};
 pub use scope::{
     Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId,
     Scopes, Setting,

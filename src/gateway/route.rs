@@ -96,8 +96,17 @@ pub struct Proxy {
     pub upstream: Option<UpstreamId>,
     /// The backend's own parameters: those of the httpd worker in force, which may be written at another mapping (`ap_proxy_get_worker`).
     pub worker: Option<ScopeId>,
-    /// Where this mapping's own parameters are not in force: the mapping whose worker is used instead.
-    pub shares_worker_of: Option<Span>,
+    /// Where this mapping's own parameters are not in force: whose are instead.
+    pub shares: Option<SharedWorker>,
+}
+
+/// A worker of another mapping, whose URL this one's begins with (`add_pass`, `mod_proxy.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedWorker {
+    /// The mapping that made the worker.
+    pub of: Span,
+    /// The level that holds the own parameters, which are ignored.
+    pub ignored: ScopeId,
 }
 
 /// The protocol spoken to an upstream.

@@ -432,7 +432,7 @@ fn sent(
             path: None,
             upstream: None,
             worker: scope,
-            shares_worker_of: None,
+            shares: None,
         };
         let limit = if own_tunnel { Ok(Limit::Never) } else { idle_limit(gateway, route, &proxy) };
         let because = match limit {
