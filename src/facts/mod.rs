@@ -6,12 +6,15 @@ mod directive;
 mod gateway;
 mod handshake;
 mod intent;
+mod listener;
 mod mapping;
 mod reader;
 mod rewriting;
 mod route;
 mod sent;
 mod site;
+mod subrequest;
+mod target;
 mod upstream;
 mod value;
 
@@ -111,6 +114,9 @@ const FILES: &[&[Definition]] = &[
     route::FACTS,
     handshake::FACTS,
     sent::FACTS,
+    target::FACTS,
+    subrequest::FACTS,
+    listener::FACTS,
     mapping::FACTS,
     rewriting::FACTS,
     directive::FACTS,

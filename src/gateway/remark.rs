@@ -24,6 +24,11 @@ pub enum RemarkKind {
         /// Whether the path lies inside the given tree, so that the server will not find it either.
         inside: bool,
     },
+    /// An include leads to a file outside of what was given, which is not read.
+    IncludeOutside {
+        /// As written.
+        path: String,
+    },
     /// A variable that nothing defines.
     UndefinedVariable {
         /// Its name, without `$`.
@@ -63,8 +68,8 @@ pub enum Misreading {
     EmptyVariable,
     /// A rewrite rule to `ws://` that sends the client there instead of passing the request on.
     WebSocketNotProxied,
-    /// A backend's address that every path makes another: `ProxyPass "/" "http://b"`.
-    AddressGlued,
+    /// A backend's address that the server takes and that no request comes to: `ProxyPass "/" "http://b"`, a group without members.
+    AddressUnusable,
     /// A section for a module that is named so that it is never there.
     SectionNeverTrue,
     /// A section for a module that is not there, with a mapping for WebSockets in it.
@@ -82,7 +87,7 @@ impl Misreading {
         match self {
             Self::EmptyVariable => "empty-variable",
             Self::WebSocketNotProxied => "websocket-not-proxied",
-            Self::AddressGlued => "address-glued",
+            Self::AddressUnusable => "address-unusable",
             Self::SectionNeverTrue => "section-never-true",
             Self::SectionLeftOut => "section-left-out",
             Self::CommentContinued => "comment-continued",
