@@ -6,6 +6,7 @@ pub mod apache;
 pub mod cli;
 pub mod config;
 pub mod facts;
+pub mod fix;
 pub mod gateway;
 pub mod handshake;
 pub mod nginx;
@@ -49,6 +50,8 @@ pub struct Checked {
     pub hidden: usize,
     /// How many routes were looked at.
     pub routes: usize,
+    /// How each given path is judged.
+    pub options: Vec<Options>,
 }
 
 /// Reads what the paths of `request` hold and follows its includes.
@@ -71,20 +74,31 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
 pub fn check(request: &Request) -> Result<Checked, ConfigError> {
     let project = read(request)?;
     let options: Vec<Options> = project.settings.iter().map(request::options).collect::<Result<_, _>>()?;
-    let judged = project.roots.par_iter().map(|reached| {
-        let gateway = project.lower(reached);
-        let declared = &project.settings[reached.given].declared;
-        let view = View::new(&project.store.sources, &gateway, declared);
-        let mut findings = rules::judge(rules::builtin(), &view, &options[reached.given]);
-        findings.retain(|finding| project.settings[reached.given].applies(&finding.rule));
-        (gateway.routes.len(), findings)
-    });
-    let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
-    let routes = judged.iter().map(|(routes, _)| routes).sum();
-    let mut findings = project.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect());
-    let all = findings.len();
-    findings.retain(|finding| request.pedantic || finding.intent != Some(Intent::Possible));
-    Ok(Checked { hidden: all - findings.len(), project, findings, routes })
+    let mut checked = Checked { project, findings: Vec::new(), hidden: 0, routes: 0, options };
+    checked.judge(request);
+    Ok(checked)
+}
+
+impl Checked {
+    /// Judges the project as it stands.
+    fn judge(&mut self, request: &Request) {
+        let Self { project, options, .. } = self;
+        let judged = project.roots.par_iter().enumerate().map(|(root, reached)| {
+            let gateway = project.lower(reached);
+            let view = project.view(reached, &gateway);
+            let mut findings = rules::judge(rules::builtin(), &view, &options[reached.given]);
+            findings.retain(|finding| project.settings[reached.given].applies(&finding.rule));
+            findings.iter_mut().flat_map(|finding| &mut finding.subjects).for_each(|subject| subject.root = root);
+            (gateway.routes.len(), findings)
+        });
+        let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
+        self.routes = judged.iter().map(|(routes, _)| routes).sum();
+        let mut findings = self.project.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect());
+        let all = findings.len();
+        findings.retain(|finding| request.pedantic || finding.intent != Some(Intent::Possible));
+        self.hidden = all - findings.len();
+        self.findings = findings;
+    }
 }
 
 impl Project {
@@ -92,6 +106,12 @@ impl Project {
     #[must_use]
     pub fn lower(&self, reached: &Reached) -> Gateway {
         reached.resolved.lower(&self.store, &reached.root, reached.version)
+    }
+
+    /// The gateway of a root as facts are read of it.
+    #[must_use]
+    pub fn view<'a>(&'a self, reached: &Reached, gateway: &'a Gateway) -> View<'a> {
+        View::new(&self.store.sources, gateway, &self.settings[reached.given].declared)
     }
 
     /// Sorts findings by path, place and rule; what several roots say of a file they share is said once.
@@ -102,7 +122,7 @@ impl Project {
         by_path.iter().enumerate().for_each(|(place, (_, id))| rank[id.index()] = place);
         let place = |finding: &Finding| (rank[finding.span.source.index()], finding.span.start, finding.span.end);
         findings.sort_by(|a, b| (place(a), &a.rule, &a.message).cmp(&(place(b), &b.rule, &b.message)));
-        findings.dedup_by(|a, b| (a.span, &a.rule, &a.message) == (b.span, &b.rule, &b.message));
+        rules::merge(&mut findings);
         findings
     }
 }
