@@ -15,9 +15,13 @@ pub mod report;
 mod request;
 pub mod rules;
 pub mod source;
+pub mod suppression;
 pub mod tree;
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use config::{ConfigError, Settings};
 use facts::View;
@@ -25,6 +29,8 @@ use gateway::Gateway;
 use project::{Problem, Reached, Store};
 pub use request::Request;
 use rules::{Finding, Intent, Options};
+use source::SourceId;
+use suppression::Suppressions;
 
 /// What was read: the files, the roots among them, and what kept files from being read.
 #[derive(Debug)]
@@ -48,6 +54,8 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// How many findings are left out because nothing but a weak hint says that their route is meant for WebSockets.
     pub hidden: usize,
+    /// How many findings comments silence.
+    pub suppressed: usize,
     /// How many routes were looked at.
     pub routes: usize,
     /// How each given path is judged.
@@ -73,8 +81,9 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
 /// Where the settings cannot be used.
 pub fn check(request: &Request) -> Result<Checked, ConfigError> {
     let project = read(request)?;
-    let options: Vec<Options> = project.settings.iter().map(request::options).collect::<Result<_, _>>()?;
-    let mut checked = Checked { project, findings: Vec::new(), hidden: 0, routes: 0, options };
+    let options: Vec<Options> =
+        project.settings.iter().map(|settings| request::options(settings, request.pedantic)).collect::<Result<_, _>>()?;
+    let mut checked = Checked { project, findings: Vec::new(), hidden: 0, suppressed: 0, routes: 0, options };
     checked.judge(request);
     Ok(checked)
 }
@@ -86,16 +95,19 @@ impl Checked {
         let judged = project.roots.par_iter().enumerate().map(|(root, reached)| {
             let gateway = project.lower(reached);
             let view = project.view(reached, &gateway);
-            let mut findings = rules::judge(rules::builtin(), &view, &options[reached.given]);
-            findings.retain(|finding| project.settings[reached.given].applies(&finding.rule));
+            let settings = &project.settings[reached.given];
+            let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
+            findings.retain(|finding| settings.applies(&finding.rule));
             findings.iter_mut().flat_map(|finding| &mut finding.subjects).for_each(|subject| subject.root = root);
             (gateway.routes.len(), findings)
         });
         let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
         self.routes = judged.iter().map(|(routes, _)| routes).sum();
-        let mut findings = self.project.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect());
+        let mut findings = project.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect());
+        let shown = |finding: &Finding| request.pedantic || finding.intent != Some(Intent::Possible);
+        self.suppressed = project.silence(&mut findings).into_iter().filter(shown).count();
         let all = findings.len();
-        findings.retain(|finding| request.pedantic || finding.intent != Some(Intent::Possible));
+        findings.retain(shown);
         self.hidden = all - findings.len();
         self.findings = findings;
     }
@@ -112,6 +124,32 @@ impl Project {
     #[must_use]
     pub fn view<'a>(&'a self, reached: &Reached, gateway: &'a Gateway) -> View<'a> {
         View::new(&self.store.sources, gateway, &self.settings[reached.given].declared)
+    }
+
+    /// Takes out of `findings` what comments silence, and returns it; puts in what is to be said of comments that silence nothing.
+    fn silence(&self, findings: &mut Vec<Finding>) -> Vec<Finding> {
+        let own = self.settings.iter().flat_map(|settings| &settings.own).map(|rule| rule.name());
+        let names: BTreeSet<&str> = rules::builtin().iter().map(rules::Rule::name).chain(own).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let mut suppressions = Suppressions::read(&self.store, &names);
+        if suppressions.is_empty() {
+            return Vec::new();
+        }
+        let mut roots = FxHashMap::default();
+        for reached in &self.roots {
+            for &source in reached.resolved.sources() {
+                roots.entry(source).or_insert(reached);
+            }
+        }
+        let applies = |reached: &&Reached, rule: &str| self.settings[reached.given].applies(rule);
+        let ran = |source: SourceId, rule: &str| roots.get(&source).is_some_and(|reached| applies(reached, rule));
+        let is_whole = |source: SourceId| roots.get(&source).is_some_and(|reached| reached.root.is_main);
+        let mut silenced = suppressions.silence(findings);
+        let mut unused = suppressions.unused(&self.store, rules::builtin(), ran, is_whole);
+        silenced.extend(suppressions.silence(&mut unused));
+        findings.append(&mut unused);
+        *findings = self.in_order(std::mem::take(findings));
+        silenced
     }
 
     /// Sorts findings by path, place and rule; what several roots say of a file they share is said once.

@@ -54,6 +54,16 @@ fn configuration_without_fault_is_clean() {
 }
 
 #[test]
+fn what_only_the_pedantic_want_to_know_is_shown_to_them_alone() {
+    let directory = tree(&[("nginx.conf", "events { }\nhttp {\n    include /etc/letsencrypt/options-ssl.conf;\n}\n")]);
+    let quiet = run(directory.path(), &["check"]);
+    assert_eq!(quiet.code, 0, "{}", quiet.out);
+    assert!(!quiet.out.contains("include-missing"), "{}", quiet.out);
+    let pedantic = run(directory.path(), &["check", "--pedantic"]);
+    assert!(pedantic.out.contains("include-missing"), "{}", pedantic.out);
+}
+
+#[test]
 fn json_is_one_versioned_document() {
     let directory = tree(&[("nginx.conf", NGINX)]);
     let ran = run(directory.path(), &["check", "--output-format", "json", "."]);
@@ -137,6 +147,52 @@ fn an_unknown_rule_is_refused() {
         assert_eq!(ran.code, 2);
         assert!(ran.err.contains("there is no rule `no-such-rule-at-all`"), "{}", ran.err);
     }
+    let slip = run(directory.path(), &["explain", "upgrade-header-misssing"]);
+    assert_eq!(slip.code, 2, "{}", slip.out);
+    assert!(slip.err.contains("did you mean `upgrade-header-missing`?"), "{}", slip.err);
+}
+
+const PLAIN_PROXY: &str = "events { }\nhttp {\n    server {\n        listen 8080;\n        location /ws {\n            proxy_pass http://127.0.0.1:9000;\n        }\n    }\n}\n";
+
+#[test]
+fn a_symptom_is_explained_and_its_causes_found() {
+    let directory = tree(&[("broken/nginx.conf", PLAIN_PROXY), ("sound/nginx.conf", NGINX)]);
+    let said = "WebSocket connection to 'ws://h/ws' failed: Error during WebSocket handshake: Unexpected response code: 400";
+    let ran = run(directory.path(), &["explain", said]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.starts_with("400: the handshake is answered 400 Bad Request\n"), "{}", ran.out);
+    assert!(ran.out.contains("\n  upgrade-header-missing (nginx)\n"), "{}", ran.out);
+    assert!(!ran.out.contains("nginx.conf"), "{}", ran.out);
+    let ran = run(directory.path(), &["explain", "400", "broken"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.contains("Found here:\n\nbroken/nginx.conf:6:13: warning[upgrade-header-missing] "), "{}", ran.out);
+    let ran = run(directory.path(), &["explain", "400", "sound"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("None of this is found in the given files."), "{}", ran.out);
+    assert_eq!(run(directory.path(), &["explain", "400", "nowhere"]).code, 2);
+    assert_eq!(run(directory.path(), &["explain", "418"]).code, 2);
+}
+
+#[test]
+fn what_a_comment_silences_is_counted_and_what_it_does_not_is_said() {
+    let comment = "        # proxylint: ignore[upgrade-header-missing] the old clients poll\n        location /ws {";
+    let silenced = PLAIN_PROXY.replace("        location /ws {", comment);
+    let directory = tree(&[("nginx.conf", &silenced)]);
+    let ran =
+        run(directory.path(), &["check", "--select", "upgrade-header-missing,unused-suppression", "--output-format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &document["summary"]["suppressed"]), (0, &serde_json::json!(1)), "{}", ran.out);
+    let ran = run(directory.path(), &["check", "--select", "upgrade-header-missing"]);
+    assert!(ran.out.contains("; 1 finding silenced by comments"), "{}", ran.out);
+    // A rule that was not asked is not missed.
+    assert_eq!(run(directory.path(), &["check", "--select", "unused-suppression"]).code, 0);
+
+    let idle = NGINX.replace("        root", "        # proxylint: ignore[upgrade-header-missing]\n        root");
+    let directory = tree(&[("nginx.conf", &idle)]);
+    let ran = run(directory.path(), &["check", "--output-format", "concise"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.starts_with("nginx.conf:5:29: warning[unused-suppression] "), "{}", ran.out);
+    assert_eq!(run(directory.path(), &["check", "--ignore", "unused-suppression"]).code, 0);
 }
 
 #[test]

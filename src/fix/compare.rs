@@ -54,8 +54,10 @@ const FOLLOWS: [(&str, &str); 7] = [
     ("handshake.request_header.upgrade", "handshake.request_header.connection"),
 ];
 
-/// Facts about what becomes of the handshake: they change where a route is mended, and must not get worse.
-const VERDICT: [&str; 4] = ["handshake.verdict", "handshake.status", "handshake.location", "handshake.reached"];
+/// Whether a fact is about what becomes of the handshake: it changes where a route is mended, and must not get worse.
+fn is_verdict(fact: &str) -> bool {
+    fact.starts_with("handshake.") && !fact.starts_with("handshake.request_header.")
+}
 
 /// Looks at a root after the edits of `proposals`; `before` is what it was.
 pub(super) fn compare(
@@ -68,7 +70,7 @@ pub(super) fn compare(
     let reached = &project.roots[root];
     let gateway = project.lower(reached);
     let view = project.view(reached, &gateway);
-    let after = Snapshot::take(&view, options);
+    let after = Snapshot::take(&view, project.settings[reached.given].rules(), options);
     let targets = Targets::new(before, root, proposals);
     let mut fault = Fault::default();
     let items: FxHashMap<Key, Item> = after.items.iter().copied().collect();
@@ -192,7 +194,7 @@ impl Targets {
             FOLLOWS.iter().any(|&(from, what)| from == wanted && what == fact) || wanted == "lost_headers" && is_lost()
         };
         self.of(key).iter().any(|&index| {
-            VERDICT.contains(&fact)
+            is_verdict(fact)
                 || proposals[index].wants.iter().any(|want| {
                     let wanted = want.name();
                     wanted == fact || follows(&wanted)

@@ -48,7 +48,7 @@ pub fn mend(checked: &mut Checked, request: &Request, safety: Safety) -> Fixed {
     let mut fixed = Fixed::default();
     for _ in 0..ROUNDS {
         let Checked { project, findings, options, .. } = &mut *checked;
-        let wanted = |finding: &Finding| plan::safety(finding).is_some_and(|of| of <= safety);
+        let wanted = |finding: &Finding| plan::safety(project, finding).is_some_and(|of| of <= safety);
         let chosen: Vec<Finding> = findings.iter().filter(|finding| wanted(finding)).cloned().collect();
         if chosen.is_empty() {
             break;

@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Project;
 use crate::facts::Item;
-use crate::rules::{Finding, Options, Plan, Rule, Safety, Subject, Want, builtin};
+use crate::rules::{Finding, Options, Plan, Rule, Safety, Subject, Want};
 
 /// What a server's editor is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +40,14 @@ pub(super) struct Proposal {
 }
 
 /// The rule that made a finding.
-fn rule(finding: &Finding) -> Option<&'static Rule> {
-    builtin().iter().find(|rule| rule.name() == finding.rule)
+fn rule<'a>(project: &'a Project, finding: &Finding) -> Option<&'a Rule> {
+    let root = &project.roots[finding.subjects.first()?.root];
+    project.settings[root.given].rules().find(|rule| rule.name() == finding.rule)
 }
 
 /// How far a fix of the finding could be trusted; `None` where only a person can mend it.
-pub(super) fn safety(finding: &Finding) -> Option<Safety> {
-    let rule = rule(finding)?;
+pub(super) fn safety(project: &Project, finding: &Finding) -> Option<Safety> {
+    let rule = rule(project, finding)?;
     rule.safety().filter(|&safety| safety != Safety::Manual && rule.has_wants())
 }
 
@@ -54,7 +55,7 @@ pub(super) fn safety(finding: &Finding) -> Option<Safety> {
 pub(super) fn propose(project: &Project, options: &[Options], findings: &[Finding]) -> Vec<Proposal> {
     let mut by_root: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
     for (index, finding) in findings.iter().enumerate() {
-        if let (Some(subject), Some(_)) = (finding.subjects.first(), safety(finding)) {
+        if let (Some(subject), Some(_)) = (finding.subjects.first(), safety(project, finding)) {
             by_root.entry(subject.root).or_default().push(index);
         }
     }
@@ -77,7 +78,7 @@ fn of_root(project: &Project, options: &[Options], findings: &[Finding], root: u
     }
     let propose = |&index: &usize| {
         let finding = &findings[index];
-        let rule = rule(finding)?;
+        let rule = rule(project, finding)?;
         let wants = rule.wants(&options[reached.given]);
         let item = finding.subjects.first()?.item;
         let planned = planner(Job { item, wants: &wants, alike: alike.get(finding.rule.as_str())? });

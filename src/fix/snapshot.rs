@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use crate::facts::{Fact, Item, Reader, Subject, Value, View, facts};
 use crate::gateway::{Assigned, Gateway, Matcher, Property, RouteId, SiteId};
 use crate::handshake::lost_headers;
-use crate::rules::{Level, Options, builtin, judge};
+use crate::rules::{Level, Options, Rule, judge};
 
 /// Names an item by what it is, not by where it stands: edits move things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +50,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Reads every fact of every item.
-    pub(super) fn take(view: &View<'_>, options: &Options) -> Self {
+    pub(super) fn take<'r>(view: &View<'_>, rules: impl IntoIterator<Item = &'r Rule>, options: &Options) -> Self {
         let mut snapshot = Self { refused: !view.gateway.refusals.is_empty(), ..Self::default() };
         let mut names: FxHashMap<String, u32> = FxHashMap::default();
         let keys = keys(view);
@@ -93,7 +93,7 @@ impl Snapshot {
                 snapshot.cells.insert(key, cells);
             }
         }
-        for finding in judge(builtin(), view, options).iter().filter(|finding| finding.level > Level::Note) {
+        for finding in judge(rules, view, options).iter().filter(|finding| finding.level > Level::Note) {
             for key in finding.subjects.iter().filter_map(|subject| keys.get(&subject.item)) {
                 *snapshot.findings.entry((finding.rule.clone(), *key)).or_default() += 1;
             }

@@ -229,7 +229,8 @@ impl<'a> Bench<'a> {
         let take = |&root: &usize| {
             let reached = &project.roots[root];
             let gateway = project.lower(reached);
-            (root, Snapshot::take(&project.view(reached, &gateway), &options[reached.given]))
+            let rules = project.settings[reached.given].rules();
+            (root, Snapshot::take(&project.view(reached, &gateway), rules, &options[reached.given]))
         };
         let taken: Vec<(usize, Snapshot)> = new.map(take).collect();
         self.before.extend(taken);

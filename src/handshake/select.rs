@@ -114,7 +114,7 @@ pub(super) fn mapped(environment: &Environment<'_>, site: SiteId, path: &str) ->
 }
 
 /// The areas of the main server, which come first, and of `site`.
-pub(super) fn areas(gateway: &Gateway, site: SiteId) -> impl Iterator<Item = &Area> {
+pub(crate) fn areas(gateway: &Gateway, site: SiteId) -> impl Iterator<Item = &Area> {
     main_of(gateway, site).into_iter().chain([site]).flat_map(|site| &gateway.site(site).areas)
 }
 

@@ -68,10 +68,12 @@ fn is_open(gateway: &Gateway, socket: Socket) -> bool {
 
 /// The sites on the socket: those that name its address where there are any, else those on the wildcard.
 ///
-/// An exact address hides the wildcard entirely (`ngx_http_add_addrs`; `ap_update_vhost_given_ip`, `vhost.c`).
+/// An exact address hides the wildcard entirely (`ngx_http_add_addrs`; `ap_update_vhost_given_ip`, `vhost.c`), and in httpd an
+/// address with the port hides the same address without one, whichever comes first (measured with 2.4.71).
 fn listening(gateway: &Gateway, socket: Socket) -> Known<Vec<Candidate<'_>>> {
     let mut exact = Vec::new();
     let mut wildcard = Vec::new();
+    let mut any_port = [Vec::new(), Vec::new()];
     for (site, index) in gateway.sites.iter().zip(0..) {
         let id = SiteId(index);
         if site.is_main {
@@ -83,6 +85,7 @@ fn listening(gateway: &Gateway, socket: Socket) -> Known<Vec<Candidate<'_>>> {
         }
         let mut on_exact = None;
         let mut on_wildcard = None;
+        let mut on_any_port = [None; 2];
         for listen in &site.listens {
             match (listen.port, reaches(gateway, listen.address, socket.address)) {
                 // A port that a hole or variable decides may be this one.
@@ -90,15 +93,22 @@ fn listening(gateway: &Gateway, socket: Socket) -> Known<Vec<Candidate<'_>>> {
                 (Some(port), Reach::Exact) if port == socket.port => on_exact = on_exact.or(Some(listen)),
                 (Some(port), Reach::Wildcard) if port == socket.port => on_wildcard = on_wildcard.or(Some(listen)),
                 // `<VirtualHost *>` is on every port.
-                (Some(0), Reach::Exact) if gateway.server == Server::Apache => on_exact = on_exact.or(Some(listen)),
-                (Some(0), Reach::Wildcard) if gateway.server == Server::Apache => on_wildcard = on_wildcard.or(Some(listen)),
+                (Some(0), Reach::Exact) if gateway.server == Server::Apache => on_any_port[0] = on_any_port[0].or(Some(listen)),
+                (Some(0), Reach::Wildcard) if gateway.server == Server::Apache => {
+                    on_any_port[1] = on_any_port[1].or(Some(listen));
+                }
                 _ => {}
             }
         }
         exact.extend(on_exact.map(|listen| (id, site, Some(listen))));
         wildcard.extend(on_wildcard.map(|listen| (id, site, Some(listen))));
+        for (sites, listen) in any_port.iter_mut().zip(on_any_port) {
+            sites.extend(listen.map(|listen| (id, site, Some(listen))));
+        }
     }
-    Ok(if exact.is_empty() { wildcard } else { exact })
+    let [exact_on_any_port, wildcard_on_any_port] = any_port;
+    let sets = [exact, exact_on_any_port, wildcard, wildcard_on_any_port];
+    Ok(sets.into_iter().find(|sites| !sites.is_empty()).unwrap_or_default())
 }
 
 /// How an address of the configuration fits one that was reached.

@@ -16,6 +16,7 @@ mod options;
 mod page;
 mod problem;
 mod rule;
+mod symptom;
 mod template;
 mod value;
 
@@ -29,4 +30,5 @@ pub use options::{Options, ParameterError};
 pub use page::Example;
 pub use problem::{Problem, RuleError};
 pub use rule::Rule;
+pub use symptom::{Symptom, symptom, symptoms};
 pub use value::parse_duration;

@@ -4,6 +4,7 @@
 
 mod edit;
 mod line_index;
+mod mark;
 mod span;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::sync::OnceLock;
 
 pub use edit::{Edit, apply, overlap};
 pub use line_index::{LineIndex, Position};
+pub use mark::Mark;
 pub use span::{SourceId, Span};
 
 /// One file: its path as the user would name it, and its bytes as they are on disk.

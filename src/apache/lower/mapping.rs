@@ -5,7 +5,9 @@ use super::worker::{self, WorkerId, WorkerUrl};
 use super::{Lowerer, SectionPath, ServerIndex};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{parameter, proxy_url};
-use crate::gateway::{self, Matcher, Protocol, Proxy, Route, RouteId, ScopeId, Signal, SiteId, Target, TextId, Unknown, Version};
+use crate::gateway::{
+    self, Matcher, Protocol, Proxy, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId, Target, TextId, Unknown, Version,
+};
 use crate::source::Span;
 
 /// Since this version the worker of a `ProxyPassMatch` with captures is found by its pattern (`ap_proxy_define_match_worker`).
@@ -119,8 +121,7 @@ impl Lowerer<'_> {
         let authority = known(parts.authority).then(|| self.gateway.texts.intern(parts.authority));
         let path = known(parts.path).then(|| self.gateway.texts.intern(parts.path));
         let protocol = parts.protocol();
-        let mut proxy =
-            Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, shares_worker_of: None };
+        let mut proxy = Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, shares: None };
         if protocol == Protocol::Balancer {
             let name = self.gateway.texts.intern_lower(parts.authority);
             if !self.servers[0].balancers.contains_key(&name) {
@@ -136,11 +137,12 @@ impl Lowerer<'_> {
         let is_pattern = has_captures && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
         let found = key.as_ref().filter(|_| !is_pattern).and_then(|key| self.servers[at.0].workers.find(key));
         if let Some(worker) = found {
-            let ignored = parameters.iter().any(|word| parameter(&word.value).value.is_some());
-            proxy.shares_worker_of = ignored.then_some(self.workers[worker.0].span);
-            // What is ignored is still read, and read wrongly is still worth a word.
-            for word in parameters {
-                worker::setting(&mut self.gateway, &word.value, word.span, word.unknown);
+            if parameters.iter().any(|word| parameter(&word.value).value.is_some()) {
+                let of = self.workers[worker.0].span;
+                // What is ignored is still read: it says what was meant.
+                let ignored = self.new_worker(span);
+                self.set_parameters(ignored, parameters);
+                proxy.shares = Some(SharedWorker { of, ignored: self.workers[ignored.0].scope });
             }
         } else {
             let worker = self.new_worker(span);
@@ -201,7 +203,7 @@ impl Lowerer<'_> {
         let path = parts.filter(|parts| is_literal(parts.path) && is_literal(parts.authority));
         let path = path.map(|parts| self.gateway.texts.intern(parts.path));
         let protocol = parts.map_or(Protocol::Other, |parts| parts.protocol());
-        let proxy = Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, shares_worker_of: None };
+        let proxy = Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, shares: None };
         let balancer = (protocol == Protocol::Balancer).then_some(()).and(parts);
         let balancer =
             balancer.filter(|parts| is_literal(parts.authority)).map(|parts| self.gateway.texts.intern_lower(parts.authority));

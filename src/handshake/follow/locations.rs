@@ -338,7 +338,8 @@ impl Following<'_> {
     pub(super) fn may_change(&mut self) -> bool {
         self.changes = self.changes.saturating_sub(1);
         if self.changes == 0 {
-            self.note(None, format!("sent elsewhere within the server for the {MAX_CHANGES}th time: a cycle"));
+            let last = self.because.last().and_then(|because| because.span);
+            self.note(last, format!("sent elsewhere within the server for the {MAX_CHANGES}th time: a cycle"));
         }
         self.changes > 0
     }

@@ -108,7 +108,7 @@ impl Lowerer<'_> {
             path: None,
             upstream: None,
             worker: None,
-            shares_worker_of: None,
+            shares: None,
         };
         let gateway_protocol = match line.name() {
             b"fastcgi_pass" => Some(Protocol::FastCgi),
