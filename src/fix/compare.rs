@@ -54,10 +54,19 @@ const FOLLOWS: [(&str, &str); 7] = [
     ("handshake.request_header.upgrade", "handshake.request_header.connection"),
 ];
 
-/// Whether a fact is about what becomes of the handshake: it changes where a route is mended, and must not get worse.
-fn is_verdict(fact: &str) -> bool {
-    fact.starts_with("handshake.") && !fact.starts_with("handshake.request_header.")
-}
+/// What is done with a request, by how the facts' names begin: where a route is mended, this stays but for what is wanted. What becomes of
+/// the handshake, and what else is to be said of it, follows.
+const DONE: [&str; 9] = [
+    "target.kind",
+    "target.scheme",
+    "target.host",
+    "target.port",
+    "target.uri",
+    "http_version",
+    "handshake.request_header.",
+    "plain.request_header.",
+    "timeout.",
+];
 
 /// Looks at a root after the edits of `proposals`; `before` is what it was.
 pub(super) fn compare(
@@ -194,7 +203,7 @@ impl Targets {
             FOLLOWS.iter().any(|&(from, what)| from == wanted && what == fact) || wanted == "lost_headers" && is_lost()
         };
         self.of(key).iter().any(|&index| {
-            is_verdict(fact)
+            !DONE.iter().any(|done| fact.starts_with(done))
                 || proposals[index].wants.iter().any(|want| {
                     let wanted = want.name();
                     wanted == fact || follows(&wanted)

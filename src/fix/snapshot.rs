@@ -23,7 +23,7 @@ pub(super) struct Cell {
 }
 
 /// Facts that say how the program judges and not what the server does: they follow from the others.
-const JUDGEMENTS: [&str; 2] = ["intent", "handshake.upgraded_elsewhere"];
+const JUDGEMENTS: [&str; 4] = ["intent", "plain.certainty", "handshake.upgraded_elsewhere", "upgrade.beside_access_control"];
 
 /// The facts of one root.
 #[derive(Debug, Default)]
