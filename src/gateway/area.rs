@@ -175,7 +175,7 @@ impl Overrides {
     /// Whether a directive may stand in the file.
     #[must_use]
     pub fn allow(&self, needed: &Needed) -> bool {
-        self.all || self.names.contains(&needed.name) || needed.class.is_some_and(|class| self.classes.contains(&class))
+        self.all || self.names.contains(&needed.name) || needed.classes.iter().any(|class| self.classes.contains(class))
     }
 }
 
@@ -194,6 +194,11 @@ pub enum OverrideClass {
     Options,
 }
 
+impl OverrideClass {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Authentication, Self::FileInfo, Self::Indexes, Self::Hosts, Self::Options];
+}
+
 /// The file of a directory: `.htaccess`.
 #[derive(Clone, Debug, Default)]
 pub struct DirectoryFile {
@@ -204,12 +209,12 @@ pub struct DirectoryFile {
 }
 
 /// A directive in the file of a directory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Needed {
     /// The directive.
     pub span: Span,
-    /// Its class; `None`: no class allows it by itself.
-    pub class: Option<OverrideClass>,
+    /// The classes that allow it.
+    pub classes: Box<[OverrideClass]>,
     /// Its name, in lower case.
     pub name: TextId,
 }

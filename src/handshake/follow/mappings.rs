@@ -201,11 +201,7 @@ impl<'a> Course<'a> {
         match mapped {
             Mapped::Backend(asked) => self.pass(&areas, &asked).map(Round::Done),
             Mapped::File(file) => self.serve(&areas, &file),
-            Mapped::Nowhere(_) if self.request.path == "/" => Err(Unknown::Environment),
-            Mapped::Nowhere(_) => {
-                let span = gateway.site(self.site).span;
-                Ok(Round::Done(self.answered(404, span, "nothing maps the path, and no document root is set")))
-            }
+            Mapped::Nowhere(_) => self.serve_stock(&areas),
         }
     }
 

@@ -34,24 +34,7 @@ impl<'a> Course<'a> {
                 self.step(Some(span), format!("{file} is a directory"), true);
                 Ok(Round::Done(Verdict::Answered { status: 301, location: Some(location) }))
             }
-            Some(FileKind::Directory) => {
-                let default = ["index.html".to_owned()];
-                let names = setting(areas, |settings| settings.indexes.as_deref());
-                let names =
-                    names.map(|names| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect::<Vec<_>>());
-                let found = names.as_deref().unwrap_or(&default).iter().any(|name| {
-                    let path = if name.starts_with('/') { name.clone() } else { format!("{file}{name}") };
-                    files(in_tree(&path)) == Some(FileKind::File)
-                });
-                let listed = self.gateway.modules.has("autoindex");
-                let status = match (directories_redirect && found, listed) {
-                    (true, _) => 200,
-                    (false, Some(false)) => 404,
-                    (false, _) if setting(areas, |settings| settings.listing) == Some(true) => 200,
-                    (false, _) => 403,
-                };
-                Ok(Round::Done(self.answered(status, span, format!("{file} is a directory"))))
-            }
+            Some(FileKind::Directory) => self.serve_directory(areas, file, |path| files(in_tree(path))).map(Round::Done),
             None => {
                 if let Some((path, span)) = setting(areas, |settings| settings.fallback)
                     && directories_redirect
@@ -66,6 +49,51 @@ impl<'a> Course<'a> {
                 Ok(Round::Done(self.answered(404, span, format!("there is no file {}", in_tree(file).display()))))
             }
         }
+    }
+}
+
+/// What the document root that a server is built with holds (`make install`, Debian's `default-site`).
+const STOCK: &str = "/index.html";
+
+impl<'a> Course<'a> {
+    /// Serves what every installation brings along, where no document root is set.
+    pub(super) fn serve_stock(&mut self, areas: &[&'a Area]) -> Known<Round> {
+        let span = self.gateway.site(self.site).span;
+        let path = self.request.path.clone();
+        let verdict = match path.as_str() {
+            "/" => self.serve_directory(areas, "/", |path| (path == STOCK).then_some(FileKind::File))?,
+            STOCK => self.answered(200, span, "the page that a server brings along"),
+            _ => self.answered(404, span, "nothing maps the path, and no document root is set"),
+        };
+        Ok(Round::Done(verdict))
+    }
+
+    /// Serves what stands for a directory, or lists it.
+    fn serve_directory(
+        &mut self,
+        areas: &[&'a Area],
+        directory: &str,
+        look: impl Fn(&str) -> Option<FileKind>,
+    ) -> Known<Verdict> {
+        let span = self.gateway.site(self.site).span;
+        let has = |module: &str| self.gateway.modules.has(module).ok_or(Unknown::Environment);
+        let default = ["index.html".to_owned()];
+        let names = setting(areas, |settings| settings.indexes.as_deref());
+        let names = names.map(|names| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect::<Vec<_>>());
+        let found = names.as_deref().unwrap_or(&default).iter().any(|name| {
+            let path = if name.starts_with('/') { name.clone() } else { format!("{directory}{name}") };
+            look(&path) == Some(FileKind::File)
+        });
+        let status = if found && has("dir")? {
+            200
+        } else if !has("autoindex")? {
+            404
+        } else if setting(areas, |settings| settings.listing) == Some(true) {
+            200
+        } else {
+            403
+        };
+        Ok(self.answered(status, span, format!("{directory} is a directory")))
     }
 }
 
