@@ -52,6 +52,8 @@ pub struct Notes<'a> {
     pub from: Option<IpAddr>,
     /// What stands in the file system.
     pub files: Option<Files<'a>>,
+    /// Whether the headers are those that early changes have left.
+    pub begun: bool,
 }
 
 impl Notes<'_> {

@@ -1,5 +1,6 @@
 //! Regular expressions of the configuration: PCRE, run with a step limit and compiled once.
 
+use std::ops::Range;
 use std::sync::{Arc, RwLock};
 
 use fancy_regex::{Regex, RegexBuilder};
@@ -42,6 +43,25 @@ impl Patterns {
             captures.iter().map(|group| group.map(|found| found.as_str().to_owned()).unwrap_or_default()).collect()
         };
         Ok(captures.map(owned))
+    }
+
+    /// The first match of the pattern in `text` from `start` on: where it is, and its captures.
+    ///
+    /// # Errors
+    /// Where the pattern cannot be compiled or decided within the limits.
+    pub(super) fn find(
+        &self,
+        texts: &Texts,
+        pattern: TextId,
+        text: &str,
+        start: usize,
+    ) -> Result<Option<(Range<usize>, Vec<String>)>, Undecided> {
+        let regex = self.regex(texts, pattern, false).ok_or(Undecided)?;
+        let captures = regex.captures_from_pos(text, start).map_err(|_| Undecided)?;
+        Ok(captures.and_then(|captures| {
+            let whole = captures.get(0)?.range();
+            Some((whole, captures.iter().map(|group| group.map(|found| found.as_str().to_owned()).unwrap_or_default()).collect()))
+        }))
     }
 
     /// The named groups of a pattern, by number.

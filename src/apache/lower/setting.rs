@@ -6,7 +6,7 @@ use super::worker::read_seconds;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{address, switch};
 use crate::gateway::{
-    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Listen, Matcher, Name, Property, Speaks, Target, Unknown,
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Listen, Matcher, Name, Property, Speaks, Target,
 };
 use crate::source::Span;
 
@@ -71,23 +71,26 @@ impl Lowerer<'_> {
             (b"append", [_, rest @ ..]) => (HeaderChange::Append, rest),
             (b"merge", [_, rest @ ..]) => (HeaderChange::Merge, rest),
             (b"add", [_, rest @ ..]) => (HeaderChange::Add, rest),
-            (b"edit" | b"edit*", _) => {
-                let value = unknown(&mut self.gateway, Unknown::Unmodelled(span));
-                return entry(Assigned::Header { name, lower, value });
+            (action @ (b"edit" | b"edit*"), [pattern, _, rest @ ..]) => {
+                let pattern = self.gateway.texts.intern(&pattern.value);
+                (HeaderChange::Edit { pattern, every: action == b"edit*" }, rest)
             }
             _ => return None,
         };
-        let written = words.get(2).filter(|_| change != HeaderChange::Unset);
+        let written = words.get(2 + usize::from(matches!(change, HeaderChange::Edit { .. })));
+        let written = written.filter(|_| change != HeaderChange::Unset);
         let value = match written {
             Some(word) if let Some(why) = word.unknown => unknown(&mut self.gateway, why),
             Some(word) => match word.value.strip_prefix(b"expr=") {
                 Some(text) => super::expression::string(&mut self.gateway, text, span),
-                None => header_value(&mut self.gateway, &word.value),
+                None => header_value(&mut self.gateway, &word.value, matches!(change, HeaderChange::Edit { .. })),
             },
             None => literal(&mut self.gateway, b""),
         };
+        let early = rest.first().is_some_and(|word| word.value.eq_ignore_ascii_case(b"early"));
         let when = match rest.first().map(|word| &*word.value) {
-            None | Some(b"early") => EditWhen::Always,
+            _ if early => EditWhen::Always,
+            None => EditWhen::Always,
             Some(condition) => {
                 if let Some(variable) = condition.strip_prefix(b"env=") {
                     let (wanted, variable) = variable.strip_prefix(b"!").map_or((true, variable), |variable| (false, variable));
@@ -98,11 +101,11 @@ impl Lowerer<'_> {
                 }
             }
         };
-        if when == EditWhen::Always && matches!(change, HeaderChange::Set | HeaderChange::Unset) {
+        if when == EditWhen::Always && !early && matches!(change, HeaderChange::Set | HeaderChange::Unset) {
             return entry(Assigned::Header { name, lower, value });
         }
         let id = HeaderEditId(u32::try_from(self.gateway.header_edits.len()).unwrap_or(u32::MAX));
-        self.gateway.header_edits.push(HeaderEdit { name, lower, change, value, when });
+        self.gateway.header_edits.push(HeaderEdit { name, lower, change, value, when, early });
         entry(Assigned::HeaderEdit(id))
     }
 

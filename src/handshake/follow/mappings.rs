@@ -17,6 +17,7 @@ use crate::handshake::expression::expression_holds;
 use crate::handshake::request::Request;
 use crate::handshake::rewriting::{Rewritten, Subject, rewrite};
 use crate::handshake::select::{alias_match, mapped, matches, rewrite_in_site};
+use crate::handshake::send::change_early;
 use crate::handshake::walk::{Because, Verdict};
 use crate::handshake::{Chosen, Walk};
 use crate::source::Span;
@@ -126,6 +127,8 @@ impl<'a> Course<'a> {
             Ok(path) => self.request.path = path,
             Err(status) => return Ok(self.answered(status, span, "refuses the path")),
         }
+        self.request.headers = change_early(&self.environment(), &areas::levels(&site_areas))?;
+        self.notes.begun = true;
         let mut rewrites = true;
         for _ in 0..ROUNDS {
             match self.round(rewrites)? {
