@@ -137,6 +137,30 @@ fn an_unknown_rule_is_refused() {
         assert_eq!(ran.code, 2);
         assert!(ran.err.contains("there is no rule `no-such-rule-at-all`"), "{}", ran.err);
     }
+    let slip = run(directory.path(), &["explain", "upgrade-header-misssing"]);
+    assert_eq!(slip.code, 2, "{}", slip.out);
+    assert!(slip.err.contains("did you mean `upgrade-header-missing`?"), "{}", slip.err);
+}
+
+const PLAIN_PROXY: &str = "events { }\nhttp {\n    server {\n        listen 8080;\n        location /ws {\n            proxy_pass http://127.0.0.1:9000;\n        }\n    }\n}\n";
+
+#[test]
+fn a_symptom_is_explained_and_its_causes_found() {
+    let directory = tree(&[("broken/nginx.conf", PLAIN_PROXY), ("sound/nginx.conf", NGINX)]);
+    let said = "WebSocket connection to 'ws://h/ws' failed: Error during WebSocket handshake: Unexpected response code: 400";
+    let ran = run(directory.path(), &["explain", said]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.starts_with("400: the handshake is answered 400 Bad Request\n"), "{}", ran.out);
+    assert!(ran.out.contains("\n  upgrade-header-missing (nginx)\n"), "{}", ran.out);
+    assert!(!ran.out.contains("nginx.conf"), "{}", ran.out);
+    let ran = run(directory.path(), &["explain", "400", "broken"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.contains("Found here:\n\nbroken/nginx.conf:6:13: warning[upgrade-header-missing] "), "{}", ran.out);
+    let ran = run(directory.path(), &["explain", "400", "sound"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("None of this is found in the given files."), "{}", ran.out);
+    assert_eq!(run(directory.path(), &["explain", "400", "nowhere"]).code, 2);
+    assert_eq!(run(directory.path(), &["explain", "418"]).code, 2);
 }
 
 #[test]

@@ -1,32 +1,116 @@
-//! `proxylint explain`: the page of a rule.
+//! `proxylint explain`: the page of a rule, or what a symptom means, and where the rules that look for its causes fire.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::terminal::Terminal;
-use super::{Failure, Outcome};
-use crate::rules;
+use super::{Failure, Outcome, Settings};
+use crate::config::nearest;
+use crate::gateway::Server;
+use crate::report::{self, Look};
+use crate::rules::{self, Rule, Symptom};
 
-/// Print the page of a rule: what it finds, why it matters and how to mend it
+/// Print the page of a rule, or what a symptom means: a status, a close code, a browser's message, a line of a log
+///
+/// Given PATHS, it also says which of the causes are found there. Exit status: 1 where one is.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The rule's name, as in a finding's brackets
-    rule: String,
+    /// A rule's name, or what you see: 400, 1006, AH01144, "works in Chrome not Firefox"
+    #[arg(value_name = "RULE|SYMPTOM")]
+    what: String,
+    /// Files and directories to look for the causes in
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
 }
 
-pub(super) fn run(args: &ExplainArgs, terminal: &mut Terminal) -> Result<Outcome, Failure> {
-    let Some(rule) = rules::builtin().iter().find(|rule| rule.name() == args.rule) else {
-        let names: Vec<&str> = rules::builtin().iter().map(rules::Rule::name).collect();
-        return Err(Failure::new(format!("there is no rule `{}`", args.rule)).suggest(
-            &args.rule,
-            &names,
-            "`proxylint rules` lists them",
-        ));
+pub(super) fn run(args: ExplainArgs, terminal: &mut Terminal) -> Result<Outcome, Failure> {
+    let look = terminal.look;
+    let causes: Vec<&Rule> = if let Some(rule) = rules::builtin().iter().find(|rule| rule.name() == args.what) {
+        terminal.out.write_all(readable(rule.page(), look.colour).as_bytes())?;
+        vec![rule]
+    } else {
+        let symptom = rules::symptom(&args.what).filter(|_| !is_slip(&args.what)).ok_or_else(|| unknown(&args.what))?;
+        describe(symptom, look, &mut terminal.out)?;
+        symptom.rules().collect()
     };
-    let text = readable(rule.page(), terminal.look.colour);
-    terminal.out.write_all(text.as_bytes())?;
-    Ok(Outcome::Clean)
+    if args.paths.is_empty() { Ok(Outcome::Clean) } else { find(&causes, args.paths, args.settings, terminal) }
+}
+
+/// Whether `what` was meant to be the name of a rule.
+fn is_slip(what: &str) -> bool {
+    let names: Vec<&str> = rules::builtin().iter().map(Rule::name).collect();
+    what.contains('-') && nearest(what, &names).is_some()
+}
+
+fn unknown(what: &str) -> Failure {
+    let rules = rules::builtin().iter().map(Rule::name);
+    let names: Vec<&str> = rules.chain(rules::symptoms().iter().map(|symptom| symptom.name.as_str())).collect();
+    let kind = if what.contains('-') && !what.contains(' ') { "rule" } else { "rule or symptom" };
+    let otherwise =
+        "`proxylint rules` lists the rules; a symptom is a status, a close code, a browser's message or a line of a log";
+    Failure::new(format!("there is no {kind} `{what}`")).suggest(what, &names, otherwise)
+}
+
+/// What a symptom means, and its causes, the likeliest first.
+fn describe(symptom: &Symptom, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let (bold, cyan, end) = if look.colour { ("\x1b[1m", "\x1b[36m", "\x1b[0m") } else { ("", "", "") };
+    writeln!(out, "{bold}{}: {}{end}\n", symptom.name, symptom.title)?;
+    wrap(&symptom.means, "", look.width, out)?;
+    if let Some(outside) = &symptom.outside {
+        writeln!(out)?;
+        wrap(&format!("Not in this configuration: {outside}."), "", look.width, out)?;
+    }
+    let Some(first) = symptom.rules().next() else { return Ok(()) };
+    writeln!(out, "\nCauses, the likeliest first:\n")?;
+    for rule in symptom.rules() {
+        let servers: Vec<&str> = rule.servers().into_iter().map(Server::name).collect();
+        writeln!(out, "  {cyan}{}{end} ({})", rule.name(), servers.join(", "))?;
+        wrap(rule.summary(), "      ", look.width, out)?;
+    }
+    writeln!(out, "\n`proxylint explain {}` tells more, and so for the others.", first.name())
+}
+
+/// Which of the causes are found in `paths`, and where.
+fn find(causes: &[&Rule], paths: Vec<PathBuf>, settings: Settings, terminal: &mut Terminal) -> Result<Outcome, Failure> {
+    let mut request = settings.into_request()?;
+    request.paths = paths;
+    let mut checked = crate::check(&request)?;
+    checked.project.problems.iter().for_each(|problem| terminal.problem(problem));
+    let rank = |name: &str| causes.iter().position(|rule| rule.name() == name);
+    checked.findings.retain(|finding| rank(&finding.rule).is_some());
+    // Stable: what one rule says stays in the order of files and lines.
+    checked.findings.sort_by_key(|finding| rank(&finding.rule));
+    let (out, look) = (&mut terminal.out, terminal.look);
+    if !checked.project.store.sources.is_empty() {
+        let found = if checked.findings.is_empty() { "None of this is found in the given files." } else { "Found here:" };
+        writeln!(out, "\n{found}\n")?;
+        report::concise(out, &checked, look)?;
+        writeln!(out, "{}", report::summary(&checked))?;
+    }
+    Ok(match () {
+        () if !checked.project.problems.is_empty() => Outcome::Incomplete,
+        () if checked.findings.is_empty() => Outcome::Clean,
+        () => Outcome::Findings,
+    })
+}
+
+/// Writes a paragraph in lines of at most `width` columns.
+fn wrap(text: &str, indent: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && indent.len() + line.chars().count() + 1 + word.chars().count() > width {
+            writeln!(out, "{indent}{line}")?;
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(out, "{indent}{line}")
 }
 
 /// The page as it reads on a terminal: without the block that defines the rule, code indented, headings and code set off by colour.
@@ -60,6 +144,13 @@ fn readable(page: &str, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_paragraph_is_broken_between_words() {
+        let mut out = Vec::new();
+        wrap("one two three four", "  ", 11, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "  one two\n  three\n  four\n");
+    }
 
     #[test]
     fn a_page_reads_without_its_definition() {

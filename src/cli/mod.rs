@@ -113,7 +113,7 @@ pub fn run() -> ExitCode {
     let mut terminal = Terminal::new(cli.color);
     let outcome = match cli.command {
         Command::Check(args) => check::run(args, &mut terminal),
-        Command::Explain(args) => explain::run(&args, &mut terminal),
+        Command::Explain(args) => explain::run(args, &mut terminal),
         Command::Rules(args) => rules::run(&args, &mut terminal),
         Command::Facts(args) => facts::run(args, &mut terminal),
         Command::Trace(args) => trace::run(args, &mut terminal),

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Evidence, Reader};
+use super::{Evidence, Item, Reader};
 use crate::gateway::{Assigned, Matcher, Part, Property, Protocol, Proxy, Route, SignalKind, Variable};
 use crate::handshake::{Probe, sets_handshake_header, wildcard_match};
 use crate::rules::Intent;
@@ -48,7 +48,10 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
         return (Intent::Declared, evidence);
     }
     let path = reader.route_path(route);
-    if reader.view.declared.websocket_routes.iter().any(|pattern| wildcard_match(pattern.as_bytes(), path.as_bytes())) {
+    let is_endpoint = matches!(reader.item, Item::Route(id) if reader.view.endpoints().contains_key(&id));
+    if is_endpoint
+        || reader.view.declared.websocket_routes.iter().any(|pattern| wildcard_match(pattern.as_bytes(), path.as_bytes()))
+    {
         return (Intent::Declared, Vec::new());
     }
     let segments = segments(reader, route, &path);
@@ -94,7 +97,8 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
         return condition
             .map(|condition| vec![Evidence { span: condition.span, note: "only requests for an upgrade come here".into() }]);
     }
-    if !sets_handshake_header(gateway, route.scope) {
+    // The headers of `proxy_set_header` go to no other protocol.
+    if !proxy.protocol.is_http() || !sets_handshake_header(gateway, route.scope) {
         return None;
     }
     let upgrade = reader.sent(Probe::Chrome, "upgrade").ok();

@@ -4,6 +4,7 @@
 
 mod directive;
 mod gateway;
+mod handshake;
 mod intent;
 mod reader;
 mod route;
@@ -102,7 +103,7 @@ pub struct Definition {
 }
 
 /// The facts by file; each file has its own beside what reads them.
-const FILES: &[&[Definition]] = &[gateway::FACTS, route::FACTS, directive::FACTS, upstream::FACTS, site::FACTS];
+const FILES: &[&[Definition]] = &[gateway::FACTS, route::FACTS, handshake::FACTS, directive::FACTS, upstream::FACTS, site::FACTS];
 
 /// All facts. Those of a gateway can be read of every item.
 pub fn facts() -> impl Iterator<Item = &'static Definition> {

@@ -1,14 +1,16 @@
 //! Reads the facts of one item; what several facts need is worked out once.
 
 use std::cell::OnceCell;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Declared, Item, Subject};
 use crate::gateway::{Gateway, Known, Matcher, Proxy, Route, RouteId, Site, SiteId, Target, Unknown, UpstreamId};
 use crate::handshake::{
-    Environment, Patterns, Probe, Request, Selected, Sent, Shadows, lost_headers, sample_path, select, sent_header,
+    Client, Environment, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site, lost_headers,
+    sample_path, select, sent_header,
 };
 use crate::rules::Intent;
 use crate::source::{Sources, Span};
@@ -28,6 +30,8 @@ pub struct View<'a> {
     shadows: OnceLock<Shadows>,
     /// The sites with a route that sends `Upgrade`, worked out when first asked for.
     upgrading_sites: OnceLock<FxHashSet<SiteId>>,
+    /// The paths that the user declares, by the route that a handshake to them comes to; worked out when first asked for.
+    endpoints: OnceLock<FxHashMap<RouteId, String>>,
 }
 
 impl<'a> View<'a> {
@@ -41,7 +45,42 @@ impl<'a> View<'a> {
             patterns: Patterns::default(),
             shadows: OnceLock::new(),
             upgrading_sites: OnceLock::new(),
+            endpoints: OnceLock::new(),
         }
+    }
+
+    /// The paths that the user declares, by the route that a handshake to them comes to.
+    pub(super) fn endpoints(&self) -> &FxHashMap<RouteId, String> {
+        self.endpoints.get_or_init(|| {
+            let literal = |path: &&String| !path.contains('*');
+            let mut endpoints = FxHashMap::default();
+            for path in self.declared.websocket_routes.iter().filter(literal) {
+                for site in (0..u32::try_from(self.gateway.sites.len()).unwrap_or(u32::MAX)).map(SiteId) {
+                    if let Some(route) = self.walk(site, self.handshake(self.gateway.site(site), path)).route {
+                        endpoints.entry(route).or_insert_with(|| path.clone());
+                    }
+                }
+            }
+            endpoints
+        })
+    }
+
+    /// What becomes of a handshake to `path` of `site`.
+    fn walk(&self, site: SiteId, request: Request) -> Walk {
+        let listen = self.gateway.site(site).listens.first();
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let socket = Socket { address: here, port: listen.and_then(|listen| listen.port).unwrap_or(request.port) };
+        // Whether a file is there is the deployment's affair; a handshake is for none.
+        follow_in_site(self, site, &Client { request, socket, from: here }, &|_| None)
+    }
+
+    /// A handshake to `path` of `site`.
+    fn handshake(&self, site: &Site, path: &str) -> Request {
+        // Engine.IO tells its transport in the query, and rewrite rules for it ask there.
+        let is_engine_io = path.contains("/socket.io") || path.contains("/engine.io");
+        let query = is_engine_io.then(|| "EIO=4&transport=websocket".to_owned());
+        let tls = site.listens.iter().any(|listen| listen.tls);
+        Request { query, ..Probe::Chrome.request(&host(self.gateway, site), path, tls) }
     }
 
     /// Every item that is a `subject`, in order.
@@ -72,13 +111,14 @@ pub struct Reader<'a> {
     chrome: OnceCell<Request>,
     plain: OnceCell<Request>,
     pub(super) intent: OnceCell<(Intent, Vec<super::Evidence>)>,
+    walk: OnceCell<Walk>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of the facts of `item`.
     #[must_use]
     pub fn new(view: &'a View<'a>, item: Item) -> Self {
-        Self { view, item, chrome: OnceCell::new(), plain: OnceCell::new(), intent: OnceCell::new() }
+        Self { view, item, chrome: OnceCell::new(), plain: OnceCell::new(), intent: OnceCell::new(), walk: OnceCell::new() }
     }
 
     /// The route that is read, where a route is.
@@ -96,6 +136,28 @@ impl<'a> Reader<'a> {
             Target::Proxy(proxy) => Some((route, proxy)),
             _ => None,
         }
+    }
+
+    /// The route that is read and where its requests would be passed to, were they not answered before.
+    pub(super) fn meant(&self) -> Option<(&'a Route, &'a Proxy)> {
+        self.proxy().or_else(|| {
+            let (_, route) = self.route()?;
+            Some((route, self.view.gateway.programs.get(route.scope)?.beside.as_deref()?))
+        })
+    }
+
+    /// What becomes of a handshake to the route that is read, followed once; `None` where no path leads to it.
+    pub(super) fn walk(&self) -> Option<&Walk> {
+        let (_, route) = self.route()?;
+        if matches!(route.matcher, Matcher::Named(_) | Matcher::Conditional | Matcher::Unknown(_)) {
+            return None;
+        }
+        Some(self.walk.get_or_init(|| self.view.walk(route.site, self.request(Probe::Chrome, route))))
+    }
+
+    /// The path at which a handshake to `route` is followed.
+    pub(super) fn handshake_path(&self, id: RouteId, route: &Route) -> String {
+        self.view.endpoints().get(&id).cloned().unwrap_or_else(|| self.route_path(route))
     }
 
     /// A path that a request to `route` may have.
@@ -123,18 +185,21 @@ impl<'a> Reader<'a> {
 
     /// The request of a probe to the route that is read.
     pub(super) fn request(&self, probe: Probe, route: &Route) -> Request {
-        let site = self.view.gateway.site(route.site);
-        let path = self.route_path(route);
-        // Engine.IO tells its transport in the query, and rewrite rules for it ask there.
-        let is_engine_io = path.contains("/socket.io") || path.contains("/engine.io");
-        let query = (is_engine_io && probe != Probe::Plain).then(|| "EIO=4&transport=websocket".to_owned());
-        let tls = site.listens.iter().any(|listen| listen.tls);
-        Request { query, ..probe.request(&host(self.view.gateway, site), &path, tls) }
+        let path = match self.item {
+            Item::Route(id) => self.handshake_path(id, route),
+            _ => self.route_path(route),
+        };
+        let handshake = self.view.handshake(self.view.gateway.site(route.site), &path);
+        if probe == Probe::Chrome {
+            return handshake;
+        }
+        let query = handshake.query.filter(|_| probe != Probe::Plain);
+        Request { query, ..probe.request(&handshake.host, &path, handshake.tls) }
     }
 
     /// A header as the route that is read sends it under a probe.
     pub(super) fn sent(&self, probe: Probe, name: &str) -> Known<Sent> {
-        let Some((route, proxy)) = self.proxy() else { return Err(Unknown::Runtime) };
+        let Some((route, proxy)) = self.meant() else { return Err(Unknown::Runtime) };
         let cached = match probe {
             Probe::Plain => &self.plain,
             _ => &self.chrome,

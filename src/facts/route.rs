@@ -2,10 +2,10 @@
 
 use super::{Definition, Evidence, Item, Reader, Reading, Subject, Type, Value, fact, intent};
 use crate::gateway::{
-    Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, Server, Setting, Target,
-    Unknown, Variable, Version,
+    Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, RouteId, Server, Setting,
+    Target, Unknown, Variable, Version,
 };
-use crate::handshake::{Limit, Probe, Selected, Sent, conditions_hold, holds, idle_limit, timeout};
+use crate::handshake::{Limit, Probe, Selected, Sent, Verdict, conditions_hold, holds, idle_limit, timeout};
 use crate::rules::Intent;
 use crate::source::Span;
 
@@ -170,7 +170,7 @@ fn passed_on_at(proxy: &Proxy, value: Value) -> Reading {
 }
 
 fn intent(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((route, proxy)) = reader.proxy() else { return Reading::new(Value::Text(Intent::None.to_string())) };
+    let Some((route, proxy)) = reader.meant() else { return Reading::new(Value::Text(Intent::None.to_string())) };
     let (intent, evidence) = reader.intent.get_or_init(|| intent::intent(reader, route, proxy));
     Reading { value: Ok(Value::Text(intent.to_string())), evidence: evidence.clone(), until: None }
 }
@@ -279,7 +279,9 @@ fn sent_header(reader: &Reader<'_>, probe: Probe, name: &str) -> Reading {
             let value = if values.is_empty() {
                 Value::Absent
             } else {
-                let tokens = values.iter().flat_map(|value| value.split(','));
+                // What follows a line's end is another header.
+                let lines = values.iter().filter_map(|value| value.lines().next());
+                let tokens = lines.flat_map(|value| value.split(','));
                 Value::List(tokens.map(|token| token.trim().to_ascii_lowercase()).filter(|token| !token.is_empty()).collect())
             };
             let mut reading = Reading { until, ..Reading::new(value) };
@@ -398,14 +400,14 @@ fn is_websocket_scheme(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| passed_on_at(proxy, Value::Flag(matches!(proxy.protocol, Protocol::Ws | Protocol::Wss))))
 }
 
-/// Whether the handshake to the route's own path comes to it. nginx chooses a location by path alone; httpd's order can be followed.
+/// Whether the handshake to the route's own path comes to it.
 fn taken(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((id, _)) = reader.route() else { return Reading::absent() };
     proxied(reader, |route, proxy| {
-        if reader.view.gateway.server == Server::Nginx {
-            return Reading::new(Value::Flag(true));
-        }
         let reading = |taken| Reading::new(Value::Flag(taken));
+        if reader.view.gateway.server == Server::Nginx {
+            return reading(taken_by_location(reader, id, route));
+        }
         match reader.selected(Probe::Chrome, route, proxy) {
             Err(why) => unknown(why, route.span),
             Ok(Selected::Route(taker)) if taker == id => reading(true),
@@ -415,6 +417,21 @@ fn taken(reader: &Reader<'_>, _: &str) -> Reading {
             Ok(Selected::Unproxied) => reading(false),
         }
     })
+}
+
+/// Whether a location takes the handshake to its path. Where that cannot be followed, or the path is only the beginning of what its
+/// pattern takes, it is taken to.
+fn taken_by_location(reader: &Reader<'_>, id: RouteId, route: &Route) -> bool {
+    let Some(walk) = reader.walk() else { return true };
+    if walk.route == Some(id) || matches!(walk.verdict, Verdict::Unknown(_)) {
+        return true;
+    }
+    if let Matcher::Pattern { pattern, ignore_case } = route.matcher {
+        let path = reader.handshake_path(id, route);
+        let captures = reader.view.patterns.captures(&reader.view.gateway.texts, pattern, ignore_case, &path);
+        return !matches!(captures, Ok(Some(_)));
+    }
+    false
 }
 
 fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {

@@ -6,6 +6,7 @@ mod excerpt;
 mod fingerprint;
 mod full;
 mod json;
+mod reference;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use fingerprint::fingerprint;
 pub use full::full;
 pub(crate) use full::handler;
 pub use json::{json, page};
+pub use reference::reference;
 pub use summary::{statistics, summary};
 
 use crate::Checked;

@@ -80,16 +80,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_index_lists_every_rule_with_its_servers_and_level() {
-        let index = include_str!("../../rules/README.md");
-        for rule in builtin() {
-            let servers: Vec<&str> = rule.servers().iter().map(|server| server.name()).collect();
-            let row = format!("| [{0}]({0}.md) | {1} | {2} |", rule.name(), servers.join(", "), rule.level());
-            assert!(index.contains(&row), "the index lacks: {row}");
-        }
-    }
-
     /// Every text of a rule that a finding shows.
     fn texts(value: &toml::Value) -> Vec<&str> {
         match value {

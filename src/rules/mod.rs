@@ -15,6 +15,7 @@ mod options;
 mod page;
 mod problem;
 mod rule;
+mod symptom;
 mod template;
 mod value;
 
@@ -26,4 +27,5 @@ pub use options::{Options, ParameterError};
 pub use page::Example;
 pub use problem::{Problem, RuleError};
 pub use rule::Rule;
+pub use symptom::{Symptom, symptom, symptoms};
 pub use value::parse_duration;

@@ -21,8 +21,23 @@ const LONGEST_LINE: u64 = 8192;
 /// Since this version a socket for HTTP/2 without TLS recognises HTTP/1.1.
 const RECOGNISES_HTTP_1: Version = Version::new(1, 25, 1);
 
-/// Follows the request of `client` through the site `chosen`.
+/// Follows the request of `client` from the socket through the site `chosen`.
 pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen: Chosen) -> Walk {
+    walk(view, client, files, chosen, Following::listener)
+}
+
+/// Follows it from where it has come to the site `chosen`.
+pub(super) fn follow_in_site(view: &View<'_>, client: &Client, files: Files<'_>, chosen: Chosen) -> Walk {
+    walk(view, client, files, chosen, |following, chosen| Ok(following.arrive(chosen, true)))
+}
+
+fn walk<'a>(
+    view: &'a View<'a>,
+    client: &'a Client,
+    files: Files<'a>,
+    chosen: Chosen,
+    begin: impl FnOnce(&mut Following<'a>, Chosen) -> Known<Next>,
+) -> Walk {
     let mut walk = Walk::at_site(view, chosen);
     let scope = view.gateway.site(chosen.site).scope;
     let mut following = Following {
@@ -57,7 +72,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         location: None,
         because: std::mem::take(&mut walk.because),
     };
-    let outcome = following.listener(chosen).and_then(|next| following.process(next));
+    let outcome = begin(&mut following, chosen).and_then(|next| following.process(next));
     let (verdict, upstream_request) = match outcome {
         Ok(Outcome { verdict, upstream_request }) => (verdict, upstream_request),
         Err(why) => {
@@ -268,9 +283,14 @@ impl Following<'_> {
             self.note(span, "a client's certificate is asked for".to_owned());
             return Ok(Next::Status(496));
         }
+        Ok(self.arrive(chosen, merge))
+    }
+
+    /// The request line is read; `merge`: several slashes are one.
+    fn arrive(&mut self, chosen: Chosen, merge: bool) -> Next {
         let Some(target) = uri::parse(&self.request.sent_target(), merge) else {
             self.note(chosen.listen, "the target is not valid".to_owned());
-            return Ok(Next::Status(400));
+            return Next::Status(400);
         };
         // The target as sent stands beside what it is read as.
         self.request.target = Some(self.request.sent_target());
@@ -278,7 +298,7 @@ impl Following<'_> {
         self.request.query = target.query;
         self.escaped = target.escaped;
         self.site_captures(chosen);
-        Ok(Next::Site)
+        Next::Site
     }
 
     /// What the pattern of the site's name has captured.

@@ -18,7 +18,7 @@ use super::request::Request;
 use super::site::{Chosen, Socket, choose};
 use super::walk::{Because, Verdict, Walk};
 use crate::facts::View;
-use crate::gateway::{Refusal, Server, Unknown};
+use crate::gateway::{Refusal, Server, SiteId, Unknown};
 
 /// A client with its request.
 #[derive(Clone, Debug)]
@@ -60,6 +60,24 @@ pub fn follow(view: &View<'_>, client: &Client, files: Files<'_>) -> Walk {
     };
     match gateway.server {
         Server::Nginx => locations::follow(view, client, files, chosen),
+        Server::Apache => mappings::follow(view, client, files, chosen),
+    }
+}
+
+/// What becomes of the client's request once it has come to `site`, whichever socket it came by; what the server refuses elsewhere does
+/// not matter. The work grows with the site, not with the gateway.
+#[must_use]
+pub fn follow_in_site(view: &View<'_>, site: SiteId, client: &Client, files: Files<'_>) -> Walk {
+    let known = view.gateway.site(site);
+    let listen = known.listens.first();
+    let chosen = Chosen {
+        site,
+        listen: listen.map(|listen| listen.span),
+        name: known.names.first().map(|name| name.span),
+        tls: listen.is_some_and(|listen| listen.tls),
+    };
+    match view.gateway.server {
+        Server::Nginx => locations::follow_in_site(view, client, files, chosen),
         Server::Apache => mappings::follow(view, client, files, chosen),
     }
 }

@@ -194,10 +194,10 @@ fn worker(gateway: &Gateway, site: SiteId, url: &str) -> Option<Worker> {
     let path_at = url[scheme_end..].find('/').map_or(url.len(), |at| scheme_end + at);
     let url = format!("{}{}", url[..path_at].to_ascii_lowercase(), &url[path_at..]);
     let own = gateway.workers.get(&site).into_iter().flatten();
-    // A virtual host has those of the main server behind its own.
+    // A virtual host has its own behind those of the main server (`merge_proxy_config`, `mod_proxy.c`).
     let main = main_of(gateway, site).and_then(|main| gateway.workers.get(&main)).into_iter().flatten();
     let mut best: Option<&Worker> = None;
-    for worker in own.chain(main) {
+    for worker in main.chain(own) {
         let name = gateway.texts.show(worker.url);
         let fits = name.len() <= url.len()
             && name.len() >= path_at

@@ -1,0 +1,105 @@
+//! The facts of the handshake that is followed to a route's own path: what comes of it, and which lines decide.
+
+use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
+use crate::gateway::RouteId;
+use crate::handshake::{Verdict, Walk};
+
+/// The facts of followed handshakes.
+pub(super) const FACTS: &[Definition] = &[
+    fact(
+        "handshake.path",
+        Subject::Route,
+        Type::Text,
+        path,
+        "The path at which a handshake to the route is followed: an endpoint that the user declares and that comes to it, else the route's own. Absent where no path leads to it.",
+    ),
+    fact(
+        "handshake.path_declared",
+        Subject::Route,
+        Type::Flag,
+        path_declared,
+        "Whether the user declares that path, so that it is known and not a guess.",
+    ),
+    fact(
+        "handshake.reached",
+        Subject::Route,
+        Type::Flag,
+        reached,
+        "Whether that handshake comes to this route in the end; absent where no path leads to it.",
+    ),
+    fact(
+        "handshake.verdict",
+        Subject::Route,
+        Type::Text,
+        verdict,
+        "What becomes of that handshake: `upgraded`, `forwarded-plain`, `answered`, `bad-gateway`. Its places are the lines that decide.",
+    ),
+    fact(
+        "handshake.status",
+        Subject::Route,
+        Type::Number,
+        status,
+        "The status that the client gets where the server itself answers; absent where the upstream does.",
+    ),
+    fact("handshake.location", Subject::Route, Type::Text, location, "Where the client is sent instead; absent where it is not."),
+];
+
+/// A fact of the followed handshake.
+fn followed(reader: &Reader<'_>, read: impl FnOnce(RouteId, &Walk) -> Reading) -> Reading {
+    match (reader.route(), reader.walk()) {
+        (Some((id, _)), Some(walk)) => read(id, walk),
+        _ => Reading::absent(),
+    }
+}
+
+/// A value with the lines that decided the verdict.
+pub(super) fn decided(walk: &Walk, value: Value) -> Reading {
+    let culprits = walk.because.iter().filter(|because| because.culprit);
+    culprits.fold(Reading::new(value), |reading, because| match because.span {
+        Some(span) => reading.at(span, because.message.clone()),
+        None => reading,
+    })
+}
+
+fn path(reader: &Reader<'_>, _: &str) -> Reading {
+    followed(reader, |_, _| match reader.route() {
+        Some((id, route)) => Reading::new(Value::Text(reader.handshake_path(id, route))),
+        None => Reading::absent(),
+    })
+}
+
+fn path_declared(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((id, _)) = reader.route() else { return Reading::absent() };
+    Reading::new(Value::Flag(reader.view.endpoints().contains_key(&id)))
+}
+
+fn reached(reader: &Reader<'_>, _: &str) -> Reading {
+    followed(reader, |id, walk| match walk.route {
+        Some(taker) if taker == id => Reading::new(Value::Flag(true)),
+        Some(taker) => Reading::new(Value::Flag(false)).at(reader.view.gateway.route(taker).span, "takes the handshake"),
+        None => decided(walk, Value::Flag(false)),
+    })
+}
+
+fn verdict(reader: &Reader<'_>, _: &str) -> Reading {
+    followed(reader, |_, walk| match walk.verdict {
+        Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
+        ref verdict => decided(walk, Value::Text(verdict.kind().to_owned())),
+    })
+}
+
+fn status(reader: &Reader<'_>, _: &str) -> Reading {
+    followed(reader, |_, walk| match walk.verdict {
+        Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
+        Verdict::Answered { status, .. } | Verdict::BadGateway { status } => decided(walk, Value::Number(status.into())),
+        _ => Reading::absent(),
+    })
+}
+
+fn location(reader: &Reader<'_>, _: &str) -> Reading {
+    followed(reader, |_, walk| match &walk.verdict {
+        Verdict::Unknown(why) => Reading { value: Err(*why), ..Reading::absent() },
+        Verdict::Answered { location: Some(location), .. } => decided(walk, Value::Text(location.clone())),
+        _ => Reading::absent(),
+    })
+}
