@@ -215,11 +215,12 @@ fn by_name_as_httpd(gateway: &Gateway, candidates: &[Candidate<'_>], host: &str)
         |site, listen: Option<&Listen>, name| Chosen { site, listen: listen.map(|listen| listen.span), name, tls: false };
     for (site, hosts, listen) in candidates {
         let fits = |name: &&Name| wildcard_match(gateway.texts.show(name.text).as_bytes(), host.as_bytes());
-        // A virtual host without a name has the main server's (`ap_fixup_virtual_hosts`).
-        let main = gateway.sites.first().filter(|main| main.is_main && hosts.names.is_empty());
-        let inherited = main.and_then(|main| main.names.first());
-        if let Some(name) = hosts.names.iter().chain(inherited).find(fits) {
+        if let Some(name) = hosts.names.iter().find(fits) {
             return Some(chosen(*site, *listen, Some(name.span)));
+        }
+        // A virtual host without a name has one nevertheless.
+        if hosts.identity.name.is_some_and(|name| gateway.texts.get(name) == host.as_bytes()) {
+            return Some(chosen(*site, *listen, Some(hosts.span)));
         }
     }
     if let Some((site, _, listen)) = candidates.first() {

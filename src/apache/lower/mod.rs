@@ -174,7 +174,11 @@ impl Lowerer<'_> {
             }
             b"proxyset" => self.proxy_set(statement),
             b"redirect" | b"redirectmatch" | b"redirectpermanent" | b"redirecttemp" => self.redirect(name, statement),
-            b"servername" | b"serveralias" => self.names(statement),
+            b"servername" => {
+                self.server_name(statement);
+                self.names(statement);
+            }
+            b"serveralias" => self.names(statement),
             b"listen" => self.listen(statement),
             b"sslengine" => self.ssl_engine(statement),
             _ => self.setting(name, statement),

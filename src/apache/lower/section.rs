@@ -120,6 +120,7 @@ impl Lowerer<'_> {
         let main = self.servers[0].scope;
         let scope = self.gateway.scopes.open(Some(main), span);
         let mut server = Server::new(span, scope);
+        server.identity.port = self.servers[0].identity.port;
         for word in self.resolved.words(self.store, statement) {
             server.listens.push(self.socket(&word.value, word.unknown.is_some(), word.span));
         }

@@ -6,7 +6,7 @@ use super::worker::read_seconds;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{address, switch};
 use crate::gateway::{
-    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Listen, Matcher, Name, Property, Speaks, Target,
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Identity, Listen, Matcher, Name, Property, Speaks, Target,
 };
 use crate::source::Span;
 
@@ -109,6 +109,20 @@ impl Lowerer<'_> {
         entry(Assigned::HeaderEdit(id))
     }
 
+    /// `ServerName [scheme://]name[:port]` (`set_server_name`): each line forgets what the one before said of the port.
+    pub(super) fn server_name(&mut self, statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let Some(word) = words.first().filter(|word| word.unknown.is_none()) else { return };
+        let scheme = memchr::memmem::find(&word.value, b"://");
+        let address = address(scheme.map_or(&*word.value, |at| &word.value[at + 3..]));
+        let identity = Identity {
+            name: Some(self.gateway.texts.intern_lower(address.host)),
+            port: address.port,
+            scheme: scheme.map(|at| self.gateway.texts.intern_lower(&word.value[..at])),
+        };
+        self.servers[self.server.0].identity = identity;
+    }
+
     /// `ServerName` and `ServerAlias`; a scheme and a port are not part of the name.
     pub(super) fn names(&mut self, statement: &Statement) {
         for word in self.resolved.words(self.store, statement) {
@@ -136,8 +150,10 @@ impl Lowerer<'_> {
         let every = text.strip_suffix(b":*");
         let address = address(every.unwrap_or(text));
         let host = self.gateway.texts.intern_lower(address.host);
-        let has_none = every.is_some() || memchr::memchr(b':', text).is_none() || text.ends_with(b"]");
-        let port = address.port.or(has_none.then_some(0)).filter(|_| !unknown);
+        let has_none = memchr::memchr(b':', text).is_none() || text.ends_with(b"]");
+        // Without any it is the one that the main server has by now (`ap_init_virtual_host`).
+        let default = if every.is_some() { Some(0) } else { has_none.then(|| self.servers[0].identity.port.unwrap_or(0)) };
+        let port = address.port.or(default).filter(|_| !unknown);
         Listen { address: host, port, tls: false, default: false, speaks: Speaks::Http, span }
     }
 
