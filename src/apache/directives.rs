@@ -190,13 +190,14 @@ pub(super) fn directive(name: &[u8]) -> &'static [Row] {
 /// Whether the module `name` is one of httpd's own.
 pub(super) fn is_own_module(name: &str) -> bool {
     static OWN: OnceLock<FxHashSet<&'static str>> = OnceLock::new();
-    const WITHOUT_DIRECTIVES: [&str; 25] = [
+    const WITHOUT_DIRECTIVES: [&str; 27] = [
         "asis",
         "auth_digest",
         "authn_core",
         "authz_host",
         "authz_owner",
         "authz_user",
+        "bucketeer",
         "cache_socache",
         "data",
         "dialup",
@@ -215,6 +216,7 @@ pub(super) fn is_own_module(name: &str) -> bool {
         "slotmem_shm",
         "socache_dbm",
         "socache_shmcb",
+        "status",
         "unique_id",
     ];
     let own = OWN.get_or_init(|| table().values().flatten().map(|row| row.module).chain(WITHOUT_DIRECTIVES).collect());

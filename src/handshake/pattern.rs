@@ -22,6 +22,9 @@ pub struct Patterns {
 /// What named groups have captured, by name.
 pub(super) type Named = Vec<(String, String)>;
 
+/// Where a pattern has matched, and its captures.
+pub(super) type Found = (Range<usize>, Vec<String>);
+
 /// A pattern and whether it ignores case.
 type Key = (TextId, bool);
 
@@ -55,7 +58,7 @@ impl Patterns {
         pattern: TextId,
         text: &str,
         start: usize,
-    ) -> Result<Option<(Range<usize>, Vec<String>)>, Undecided> {
+    ) -> Result<Option<Found>, Undecided> {
         let regex = self.regex(texts, pattern, false).ok_or(Undecided)?;
         let captures = regex.captures_from_pos(text, start).map_err(|_| Undecided)?;
         Ok(captures.and_then(|captures| {

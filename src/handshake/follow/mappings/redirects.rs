@@ -58,12 +58,11 @@ impl<'a> Course<'a> {
     pub(super) fn redirected_in(&mut self, areas: &[&'a Area]) -> Known<Option<Verdict>> {
         let inner = areas.iter().rev().filter(|area| !matches!(area.covers, Covers::Everything));
         for redirect in inner.flat_map(|area| &area.redirects) {
-            let location = match redirect.matcher {
-                Some(matcher) => self.location(matcher, redirect.target, redirect.span)?,
-                None => {
-                    let target = redirect.target.map(|target| self.environment().evaluate(target)).transpose()?;
-                    Some(target.map(|target| self.qualified(target)))
-                }
+            let location = if let Some(matcher) = redirect.matcher {
+                self.location(matcher, redirect.target, redirect.span)?
+            } else {
+                let target = redirect.target.map(|target| self.environment().evaluate(target)).transpose()?;
+                Some(target.map(|target| self.qualified(target)))
             };
             if let Some(location) = location {
                 return Ok(Some(self.sent_to(redirect.status, location, redirect.span)));
