@@ -14,9 +14,13 @@ pub mod report;
 mod request;
 pub mod rules;
 pub mod source;
+pub mod suppression;
 pub mod tree;
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use config::{ConfigError, Settings};
 use facts::View;
@@ -24,6 +28,8 @@ use gateway::Gateway;
 use project::{Problem, Reached, Store};
 pub use request::Request;
 use rules::{Finding, Intent, Options};
+use source::SourceId;
+use suppression::Suppressions;
 
 /// What was read: the files, the roots among them, and what kept files from being read.
 #[derive(Debug)]
@@ -47,6 +53,8 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// How many findings are left out because nothing but a weak hint says that their route is meant for WebSockets.
     pub hidden: usize,
+    /// How many findings comments silence.
+    pub suppressed: usize,
     /// How many routes were looked at.
     pub routes: usize,
 }
@@ -70,21 +78,24 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
 /// Where the settings cannot be used.
 pub fn check(request: &Request) -> Result<Checked, ConfigError> {
     let project = read(request)?;
-    let options: Vec<Options> = project.settings.iter().map(request::options).collect::<Result<_, _>>()?;
+    let options: Vec<Options> =
+        project.settings.iter().map(|settings| request::options(settings, request.pedantic)).collect::<Result<_, _>>()?;
     let judged = project.roots.par_iter().map(|reached| {
         let gateway = project.lower(reached);
-        let declared = &project.settings[reached.given].declared;
-        let view = View::new(&project.store.sources, &gateway, declared);
-        let mut findings = rules::judge(rules::builtin(), &view, &options[reached.given]);
-        findings.retain(|finding| project.settings[reached.given].applies(&finding.rule));
+        let settings = &project.settings[reached.given];
+        let view = View::new(&project.store.sources, &gateway, &settings.declared);
+        let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
+        findings.retain(|finding| settings.applies(&finding.rule));
         (gateway.routes.len(), findings)
     });
     let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
     let routes = judged.iter().map(|(routes, _)| routes).sum();
     let mut findings = project.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect());
+    let shown = |finding: &Finding| request.pedantic || finding.intent != Some(Intent::Possible);
+    let suppressed = project.silence(&mut findings).into_iter().filter(shown).count();
     let all = findings.len();
-    findings.retain(|finding| request.pedantic || finding.intent != Some(Intent::Possible));
-    Ok(Checked { hidden: all - findings.len(), project, findings, routes })
+    findings.retain(shown);
+    Ok(Checked { hidden: all - findings.len(), project, findings, suppressed, routes })
 }
 
 impl Project {
@@ -92,6 +103,32 @@ impl Project {
     #[must_use]
     pub fn lower(&self, reached: &Reached) -> Gateway {
         reached.resolved.lower(&self.store, &reached.root, reached.version)
+    }
+
+    /// Takes out of `findings` what comments silence, and returns it; puts in what is to be said of comments that silence nothing.
+    fn silence(&self, findings: &mut Vec<Finding>) -> Vec<Finding> {
+        let own = self.settings.iter().flat_map(|settings| &settings.own).map(|rule| rule.name());
+        let names: BTreeSet<&str> = rules::builtin().iter().map(rules::Rule::name).chain(own).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let mut suppressions = Suppressions::read(&self.store, &names);
+        if suppressions.is_empty() {
+            return Vec::new();
+        }
+        let mut roots = FxHashMap::default();
+        for reached in &self.roots {
+            for &source in reached.resolved.sources() {
+                roots.entry(source).or_insert(reached);
+            }
+        }
+        let applies = |reached: &&Reached, rule: &str| self.settings[reached.given].applies(rule);
+        let ran = |source: SourceId, rule: &str| roots.get(&source).is_some_and(|reached| applies(reached, rule));
+        let is_whole = |source: SourceId| roots.get(&source).is_some_and(|reached| reached.root.is_main);
+        let mut silenced = suppressions.silence(findings);
+        let mut unused = suppressions.unused(&self.store, rules::builtin(), ran, is_whole);
+        silenced.extend(suppressions.silence(&mut unused));
+        findings.append(&mut unused);
+        *findings = self.in_order(std::mem::take(findings));
+        silenced
     }
 
     /// Sorts findings by path, place and rule; what several roots say of a file they share is said once.

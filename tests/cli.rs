@@ -54,6 +54,16 @@ fn configuration_without_fault_is_clean() {
 }
 
 #[test]
+fn what_only_the_pedantic_want_to_know_is_shown_to_them_alone() {
+    let directory = tree(&[("nginx.conf", "events { }\nhttp {\n    include /etc/letsencrypt/options-ssl.conf;\n}\n")]);
+    let quiet = run(directory.path(), &["check"]);
+    assert_eq!(quiet.code, 0, "{}", quiet.out);
+    assert!(!quiet.out.contains("include-missing"), "{}", quiet.out);
+    let pedantic = run(directory.path(), &["check", "--pedantic"]);
+    assert!(pedantic.out.contains("include-missing"), "{}", pedantic.out);
+}
+
+#[test]
 fn json_is_one_versioned_document() {
     let directory = tree(&[("nginx.conf", NGINX)]);
     let ran = run(directory.path(), &["check", "--output-format", "json", "."]);
@@ -161,6 +171,28 @@ fn a_symptom_is_explained_and_its_causes_found() {
     assert!(ran.out.contains("None of this is found in the given files."), "{}", ran.out);
     assert_eq!(run(directory.path(), &["explain", "400", "nowhere"]).code, 2);
     assert_eq!(run(directory.path(), &["explain", "418"]).code, 2);
+}
+
+#[test]
+fn what_a_comment_silences_is_counted_and_what_it_does_not_is_said() {
+    let comment = "        # proxylint: ignore[upgrade-header-missing] the old clients poll\n        location /ws {";
+    let silenced = PLAIN_PROXY.replace("        location /ws {", comment);
+    let directory = tree(&[("nginx.conf", &silenced)]);
+    let ran =
+        run(directory.path(), &["check", "--select", "upgrade-header-missing,unused-suppression", "--output-format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &document["summary"]["suppressed"]), (0, &serde_json::json!(1)), "{}", ran.out);
+    let ran = run(directory.path(), &["check", "--select", "upgrade-header-missing"]);
+    assert!(ran.out.contains("; 1 finding silenced by comments"), "{}", ran.out);
+    // A rule that was not asked is not missed.
+    assert_eq!(run(directory.path(), &["check", "--select", "unused-suppression"]).code, 0);
+
+    let idle = NGINX.replace("        root", "        # proxylint: ignore[upgrade-header-missing]\n        root");
+    let directory = tree(&[("nginx.conf", &idle)]);
+    let ran = run(directory.path(), &["check", "--output-format", "concise"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.starts_with("nginx.conf:5:29: warning[unused-suppression] "), "{}", ran.out);
+    assert_eq!(run(directory.path(), &["check", "--ignore", "unused-suppression"]).code, 0);
 }
 
 #[test]

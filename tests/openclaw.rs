@@ -49,6 +49,7 @@ fn the_broken_one_raises_what_its_readme_says() {
         ["warning", "read-timeout-short", "nginx/snippets/websocket.conf", "proxy_set_header Upgrade    $http_upgrade;"],
         ["error", "http-version-too-low", "nginx/conf.d/canvas.conf", "proxy_pass http://127.0.0.1:18793;"],
         ["warning", "read-timeout-short", "nginx/conf.d/canvas.conf", "proxy_pass http://127.0.0.1:18793;"],
+        ["warning", "upgrade-forced", "nginx/conf.d/canvas.conf", "proxy_set_header Connection \"upgrade\";"],
         ["warning", "upgrade-header-missing", "nginx/conf.d/grafana.conf", "proxy_pass http://grafana;"],
         [
             "error",

@@ -11,7 +11,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Directive,
         Type::Text,
         noted,
-        "What was noted about the directive: `include-missing`, `undefined-variable`, `unit-ignored`, or why the server refuses it: `syntax`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `value-invalid` or `incomplete`.",
+        "What was noted about the directive: `include-missing`, `undefined-variable`, `unit-ignored`, `unused-suppression`, or why the server refuses it: `syntax`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `value-invalid` or `incomplete`.",
     ),
     fact(
         "refused.message",
@@ -33,6 +33,8 @@ pub(super) const FACTS: &[Definition] = &[
     fact("duration.written", Subject::Directive, Type::Text, duration_written, "That duration as written."),
     fact("duration.read_as", Subject::Directive, Type::Duration, duration_read_as, "That duration as the server reads it."),
     fact("duration.meant", Subject::Directive, Type::Duration, duration_meant, "That duration as it was meant."),
+    fact("suppression.why", Subject::Directive, Type::Text, suppression_why, "Why a comment for proxylint does nothing."),
+    fact("suppression.help", Subject::Directive, Type::Text, suppression_help, "What to do about that comment."),
 ];
 
 /// A fact of the remark that is read.
@@ -62,6 +64,7 @@ fn noted(reader: &Reader<'_>, _: &str) -> Reading {
             RemarkKind::IncludeMissing { .. } => "include-missing",
             RemarkKind::UndefinedVariable { .. } => "undefined-variable",
             RemarkKind::UnitIgnored { .. } => "unit-ignored",
+            RemarkKind::UnusedSuppression { .. } => "unused-suppression",
         };
         Some(Value::Text(name.to_owned()))
     })
@@ -119,6 +122,20 @@ fn duration_read_as(reader: &Reader<'_>, _: &str) -> Reading {
 fn duration_meant(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
         RemarkKind::UnitIgnored { meant, .. } => Some(Value::Duration(*meant)),
+        _ => None,
+    })
+}
+
+fn suppression_why(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::UnusedSuppression { why, .. } => Some(Value::Text(why.clone())),
+        _ => None,
+    })
+}
+
+fn suppression_help(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::UnusedSuppression { help, .. } => Some(Value::Text(help.clone())),
         _ => None,
     })
 }

@@ -1,8 +1,8 @@
 //! The facts of the handshake that is followed to a route's own path: what comes of it, and which lines decide.
 
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::RouteId;
-use crate::handshake::{Verdict, Walk};
+use crate::gateway::{RouteId, Target};
+use crate::handshake::{Probe, Verdict, Walk};
 
 /// The facts of followed handshakes.
 pub(super) const FACTS: &[Definition] = &[
@@ -42,7 +42,31 @@ pub(super) const FACTS: &[Definition] = &[
         "The status that the client gets where the server itself answers; absent where the upstream does.",
     ),
     fact("handshake.location", Subject::Route, Type::Text, location, "Where the client is sent instead; absent where it is not."),
+    fact(
+        "handshake.reason",
+        Subject::Route,
+        Type::Text,
+        reason,
+        "What the first line to blame does to that handshake; absent where it is upgraded.",
+    ),
+    fact(
+        "target.answered_before",
+        Subject::Route,
+        Type::Flag,
+        answered_before,
+        "Whether a line of the route answers every request before it is passed on, so that it never is.",
+    ),
+    fact(
+        "handshake.redirect",
+        Subject::Route,
+        Type::Text,
+        redirect,
+        "How the client is sent elsewhere: `slash`, to the path with a slash behind it; `https`, to the same over TLS; `elsewhere`. Absent where it is not.",
+    ),
 ];
+
+/// The statuses that send a client elsewhere.
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 /// A fact of the followed handshake.
 fn followed(reader: &Reader<'_>, read: impl FnOnce(RouteId, &Walk) -> Reading) -> Reading {
@@ -102,4 +126,51 @@ fn location(reader: &Reader<'_>, _: &str) -> Reading {
         Verdict::Answered { location: Some(location), .. } => decided(walk, Value::Text(location.clone())),
         _ => Reading::absent(),
     })
+}
+
+fn reason(reader: &Reader<'_>, _: &str) -> Reading {
+    followed(reader, |_, walk| match (&walk.verdict, walk.because.iter().find(|because| because.culprit)) {
+        (Verdict::Unknown(why), _) => Reading { value: Err(*why), ..Reading::absent() },
+        (_, Some(because)) => decided(walk, Value::Text(because.message.clone())),
+        (_, None) => Reading::absent(),
+    })
+}
+
+fn answered_before(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::absent() };
+    let beside = reader.view.gateway.programs.get(route.scope).and_then(|program| program.beside.as_deref());
+    match (&route.target, beside) {
+        (Target::Answer { span, .. }, Some(proxy)) => {
+            Reading::new(Value::Flag(true)).at(*span, "answers every request").at(proxy.span, "never comes to this")
+        }
+        _ => Reading::new(Value::Flag(false)),
+    }
+}
+
+fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
+    followed(reader, |id, walk| {
+        // What another route makes of it is said there.
+        if walk.route.is_none_or(|taker| taker == id) && is_redirect(&walk.verdict) {
+            let kind = if to_tls(reader, walk) { "https" } else { "elsewhere" };
+            return decided(walk, Value::Text(kind.to_owned()));
+        }
+        match reader.walk_without_slash() {
+            Some(walk) if walk.route == Some(id) && is_redirect(&walk.verdict) => decided(&walk, Value::Text("slash".to_owned())),
+            _ => Reading::absent(),
+        }
+    })
+}
+
+fn is_redirect(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Answered { status, location: Some(_) } if REDIRECTS.contains(status))
+}
+
+/// Whether the client, which came without TLS, is sent to the same path over TLS.
+fn to_tls(reader: &Reader<'_>, walk: &Walk) -> bool {
+    let Some((_, route)) = reader.route() else { return false };
+    let request = reader.request(Probe::Chrome, route);
+    let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return false };
+    let Some(rest) = location.strip_prefix("https://") else { return false };
+    let path = rest.find('/').map_or("/", |at| &rest[at..]);
+    !request.tls && path.split('?').next() == Some(&request.path)
 }

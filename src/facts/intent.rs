@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use super::{Evidence, Item, Reader};
-use crate::gateway::{Assigned, Matcher, Part, Property, Protocol, Proxy, Route, SignalKind, Variable};
+use crate::gateway::{Assigned, Entry, Gateway, Matcher, Part, Property, Protocol, Proxy, Route, Server, SignalKind, Variable};
 use crate::handshake::{Probe, sets_handshake_header, wildcard_match};
 use crate::rules::Intent;
+use crate::source::Span;
 
 /// The hints of `rules/intent.toml`.
 #[derive(serde::Deserialize)]
@@ -54,9 +55,11 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     {
         return (Intent::Declared, Vec::new());
     }
+    if let Some(line) = withheld(reader, proxy) {
+        return (Intent::None, vec![Evidence { span: line, note: "Upgrade is withheld on purpose here".into() }]);
+    }
     let segments = segments(reader, route, &path);
-    let strong = HINTS.strong.iter().any(|hint| contains(&segments, hint));
-    if strong {
+    if is_strong(&segments) {
         return (
             Intent::Inferred,
             vec![Evidence { span: route.span, note: "a path that applications use for WebSockets".into() }],
@@ -74,15 +77,25 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     (intent, hints)
 }
 
+/// Whether the path of `route` is one that applications use for WebSockets.
+pub(super) fn is_for_websockets(reader: &Reader<'_>, route: &Route) -> bool {
+    is_strong(&segments(reader, route, &reader.route_path(route)))
+}
+
+fn is_strong(segments: &[String]) -> bool {
+    HINTS.strong.iter().any(|hint| contains(segments, hint))
+}
+
 /// Settings that only WebSockets need.
 fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<Evidence>> {
     let gateway = reader.view.gateway;
     if matches!(proxy.protocol, Protocol::Ws | Protocol::Wss) {
         return Some(vec![Evidence { span: proxy.span, note: "passed on as a WebSocket here".into() }]);
     }
-    if let Some(worker) = proxy.worker
-        && let Some(entry) = gateway.scopes.own(worker).find(|entry| entry.property == Property::Upgrade)
-    {
+    // What is ignored because another's worker is used says what was meant, too.
+    let parameters = proxy.worker.into_iter().chain(proxy.shares.map(|shared| shared.ignored));
+    let mut parameters = parameters.flat_map(|level| gateway.scopes.own(level));
+    if let Some(entry) = parameters.find(|entry| entry.property == Property::Upgrade && !is_of_another_protocol(gateway, entry)) {
         return Some(vec![Evidence { span: entry.span, note: "the upgrade is allowed here".into() }]);
     }
     if let Matcher::Rewrite(index) = route.matcher
@@ -96,6 +109,12 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
             .find(|condition| !condition.negated && gateway.symbolics.get(condition.subject).iter().any(asks_for_upgrade));
         return condition
             .map(|condition| vec![Evidence { span: condition.span, note: "only requests for an upgrade come here".into() }]);
+    }
+    if gateway.server == Server::Apache {
+        let written = super::mapping::forging(gateway, route.site).find(|(_, entry, level)| {
+            !super::mapping::removes(gateway, entry) && gateway.scopes.chain(route.scope).any(|own| own == *level)
+        });
+        return written.map(|(_, entry, _)| evidence(&[entry.span], "an upgrade is asked for here"));
     }
     // The headers of `proxy_set_header` go to no other protocol.
     if !proxy.protocol.is_http() || !sets_handshake_header(gateway, route.scope) {
@@ -111,7 +130,31 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
     Some(evidence(&sent.spans, "Connection is sent to the upstream here"))
 }
 
-fn evidence(spans: &[crate::source::Span], note: &'static str) -> Vec<Evidence> {
+/// Whether `upgrade=` says that something else than a WebSocket is meant: no upgrade at all, HTTP/2, TLS.
+fn is_of_another_protocol(gateway: &Gateway, entry: &Entry) -> bool {
+    let Assigned::Text(text) = entry.assigned else { return false };
+    let Some(text) = gateway.symbolics.literal(text, &gateway.texts) else { return false };
+    let lower = text.to_ascii_lowercase();
+    lower == b"none" || [&b"h2"[..], b"http", b"tls"].iter().any(|start| lower.starts_with(start))
+}
+
+/// The line that withholds `Upgrade` with an empty value: its author wants no WebSocket here.
+fn withheld(reader: &Reader<'_>, proxy: &Proxy) -> Option<Span> {
+    if !proxy.protocol.is_http() {
+        return None;
+    }
+    let sent = reader.sent(Probe::Chrome, "upgrade").ok().filter(|sent| sent.values.is_empty())?;
+    let &line = sent.spans.first()?;
+    let (_, route) = reader.route()?;
+    let gateway = reader.view.gateway;
+    let is_empty = |entry: &Entry| match entry.assigned {
+        Assigned::Header { value, .. } => entry.span == line && gateway.symbolics.get(value).is_empty(),
+        _ => false,
+    };
+    gateway.scopes.chain(route.scope).any(|level| gateway.scopes.own(level).any(is_empty)).then_some(line)
+}
+
+fn evidence(spans: &[Span], note: &'static str) -> Vec<Evidence> {
     spans.iter().map(|&span| Evidence { span, note: note.into() }).collect()
 }
 

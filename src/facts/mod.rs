@@ -6,8 +6,10 @@ mod directive;
 mod gateway;
 mod handshake;
 mod intent;
+mod mapping;
 mod reader;
 mod route;
+mod sent;
 mod site;
 mod upstream;
 mod value;
@@ -103,7 +105,16 @@ pub struct Definition {
 }
 
 /// The facts by file; each file has its own beside what reads them.
-const FILES: &[&[Definition]] = &[gateway::FACTS, route::FACTS, handshake::FACTS, directive::FACTS, upstream::FACTS, site::FACTS];
+const FILES: &[&[Definition]] = &[
+    gateway::FACTS,
+    route::FACTS,
+    handshake::FACTS,
+    sent::FACTS,
+    mapping::FACTS,
+    directive::FACTS,
+    upstream::FACTS,
+    site::FACTS,
+];
 
 /// All facts. Those of a gateway can be read of every item.
 pub fn facts() -> impl Iterator<Item = &'static Definition> {

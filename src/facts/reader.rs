@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Declared, Item, Subject};
-use crate::gateway::{Gateway, Known, Matcher, Proxy, Route, RouteId, Site, SiteId, Target, Unknown, UpstreamId};
+use crate::gateway::{Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Site, SiteId, Target, Unknown, UpstreamId};
 use crate::handshake::{
     Client, Environment, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site, lost_headers,
     sample_path, select, sent_header,
@@ -148,11 +148,23 @@ impl<'a> Reader<'a> {
 
     /// What becomes of a handshake to the route that is read, followed once; `None` where no path leads to it.
     pub(super) fn walk(&self) -> Option<&Walk> {
-        let (_, route) = self.route()?;
-        if matches!(route.matcher, Matcher::Named(_) | Matcher::Conditional | Matcher::Unknown(_)) {
+        let (id, route) = self.route()?;
+        let gateway = self.view.gateway;
+        let is_internal = || matches!(gateway.scopes.scalar(route.scope, Property::Internal), Ok(Some(_)));
+        let has_path = !matches!(route.matcher, Matcher::Named(_) | Matcher::Conditional | Matcher::Unknown(_)) && !is_internal();
+        if !has_path && !self.view.endpoints().contains_key(&id) {
             return None;
         }
         Some(self.walk.get_or_init(|| self.view.walk(route.site, self.request(Probe::Chrome, route))))
+    }
+
+    /// What becomes of a handshake to the path of the route that is read without its final slash, where it has one.
+    pub(super) fn walk_without_slash(&self) -> Option<Walk> {
+        let (_, route) = self.route()?;
+        let (Matcher::Exact(text) | Matcher::Prefix { text, .. }) = route.matcher else { return None };
+        let path = self.view.gateway.texts.show(text);
+        let path = path.strip_suffix('/').filter(|path| !path.is_empty())?;
+        Some(self.view.walk(route.site, self.view.handshake(self.view.gateway.site(route.site), path)))
     }
 
     /// The path at which a handshake to `route` is followed.

@@ -105,13 +105,6 @@ pub(super) const FACTS: &[Definition] = &[
         "Whether a handshake to the route's own path comes to another route, which lets it through.",
     ),
     fact(
-        "worker_of",
-        Subject::Route,
-        Type::Text,
-        worker_of,
-        "The mapping whose worker is used, so that this one's own parameters are ignored; absent where they are in force.",
-    ),
-    fact(
         "missing_modules",
         Subject::Route,
         Type::List,
@@ -381,18 +374,6 @@ fn required_for(reader: &Reader<'_>, _: &str) -> Reading {
         Some(need) => Reading::new(Value::Text(need.purpose.to_owned())),
         None => Reading::absent(),
     }
-}
-
-fn worker_of(reader: &Reader<'_>, _: &str) -> Reading {
-    proxied(reader, |_, proxy| match proxy.shares_worker_of {
-        Some(span) => {
-            let text = String::from_utf8_lossy(reader.view.sources.slice(span)).into_owned();
-            Reading::new(Value::Text(text))
-                .at(proxy.span, "its own parameters are ignored")
-                .at(span, "this worker is used instead")
-        }
-        None => Reading::absent(),
-    })
 }
 
 /// Whether a WebSocket needs headers of the configuration here, or the server sends them by itself.

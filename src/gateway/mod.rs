@@ -11,6 +11,7 @@ mod rewrite;
 mod route;
 mod scope;
 mod server;
+mod signal;
 mod site;
 mod symbolic;
 mod text;
@@ -27,12 +28,13 @@ pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step
 pub use refusal::{Fault, Refusal};
 pub use remark::{Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
-pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, Signal, SignalKind, Spelling, Target};
+pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Spelling, Target};
 pub use scope::{
     Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId,
     Scopes, Setting,
 };
 pub use server::{Modules, NotAVersion, Server, Version};
+pub use signal::{Signal, SignalKind};
 pub use site::{Identity, Listen, Name, Site, SiteId, Speaks};
 pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
 pub use text::{TextId, Texts};

@@ -40,4 +40,11 @@ pub enum RemarkKind {
         /// What was meant.
         meant: Millis,
     },
+    /// A comment was to silence a rule, or to say something else to proxylint, and does nothing.
+    UnusedSuppression {
+        /// Why it does nothing.
+        why: String,
+        /// What to do.
+        help: String,
+    },
 }

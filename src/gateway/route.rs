@@ -1,6 +1,6 @@
 //! A route: one place that answers or proxies requests.
 
-use super::{ScopeId, SiteId, SymbolicId, TextId, Unknown, UpstreamId};
+use super::{ScopeId, Signal, SiteId, SymbolicId, TextId, Unknown, UpstreamId};
 use crate::source::Span;
 
 /// Names a [`Route`].
@@ -98,8 +98,17 @@ pub struct Proxy {
     pub worker: Option<ScopeId>,
     /// What is sent of the path and query that the client asked for.
     pub spelling: Spelling,
-    /// Where this mapping's own parameters are not in force: the mapping whose worker is used instead.
-    pub shares_worker_of: Option<Span>,
+    /// Where this mapping's own parameters are not in force: whose are instead.
+    pub shares: Option<SharedWorker>,
+}
+
+/// A worker of another mapping, whose URL this one's begins with (`add_pass`, `mod_proxy.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedWorker {
+    /// The mapping that made the worker.
+    pub of: Span,
+    /// The level that holds the own parameters, which are ignored.
+    pub ignored: ScopeId,
 }
 
 /// What a mapping sends of the path and query that the client asked for.
@@ -174,26 +183,6 @@ impl Protocol {
     pub fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Https | Self::Ws | Self::Wss)
     }
-}
-
-/// A hint that a route is meant for WebSockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signal {
-    /// What kind of hint.
-    pub kind: SignalKind,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// The kinds of hints that are not settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignalKind {
-    /// The author says so: `# proxylint: websocket`.
-    Declared,
-    /// The author says it is not: `# proxylint: no-websocket`.
-    Denied,
-    /// A comment speaks of WebSockets, or names a library that uses them.
-    Comment,
 }
 
 /// Modules of which the server needs one.

@@ -384,7 +384,7 @@ pub(super) fn forwarded_upgrade(environment: &Environment<'_>, passing: Passing<
 }
 
 /// Whether `upgrade=` allows what the client asks for: anything, the very same text, or one of a list (`ap_find_token`).
-fn may_upgrade(allowed: &str, asked: &str) -> bool {
+pub(crate) fn may_upgrade(allowed: &str, asked: &str) -> bool {
     allowed == "*"
         || allowed.eq_ignore_ascii_case("ANY")
         || allowed.eq_ignore_ascii_case(asked)

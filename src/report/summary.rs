@@ -25,8 +25,12 @@ pub fn summary(checked: &Checked) -> String {
         0 => String::new(),
         hidden => format!("; {} on mere hints hidden (--pedantic shows them)", counted(hidden, "finding")),
     };
+    let suppressed = match checked.suppressed {
+        0 => String::new(),
+        suppressed => format!("; {} silenced by comments", counted(suppressed, "finding")),
+    };
     let files = checked.project.store.sources.len();
-    format!("{found} in {}, {}{hidden}", counted(files, "file"), counted(checked.routes, "route"))
+    format!("{found} in {}, {}{hidden}{suppressed}", counted(files, "file"), counted(checked.routes, "route"))
 }
 
 /// Writes how many findings there are of each rule, the most frequent first.

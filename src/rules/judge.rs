@@ -20,10 +20,11 @@ const CHUNK: usize = 512;
 
 /// What `rules` say of everything in `view`, by place and then by rule.
 #[must_use]
-pub fn judge(rules: &[Rule], view: &View<'_>, options: &Options) -> Vec<Finding> {
+pub fn judge<'a>(rules: impl IntoIterator<Item = &'a Rule>, view: &View<'_>, options: &Options) -> Vec<Finding> {
+    let rules: Vec<&Rule> = rules.into_iter().collect();
     let mut findings = Vec::new();
     for subject in [Subject::Route, Subject::Upstream, Subject::Site, Subject::Directive, Subject::Gateway] {
-        let bench = Bench::new(rules, subject, view, options);
+        let bench = Bench::new(&rules, subject, view, options);
         if !bench.rules.is_empty() {
             let items = view.items(subject);
             findings.par_extend(items.par_chunks(CHUNK).flat_map_iter(|items| bench.judge(items)));
@@ -51,6 +52,7 @@ fn order(one: &Finding, other: &Finding) -> Ordering {
 struct Bench<'a> {
     view: &'a View<'a>,
     pedantic: bool,
+    possible: bool,
     rules: Vec<Seat<'a>>,
     facts: Vec<&'a Fact>,
     /// The fact `intent`, where a rule asks for it.
@@ -68,7 +70,7 @@ struct Seat<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(rules: &'a [Rule], subject: Subject, view: &'a View<'a>, options: &Options) -> Self {
+    fn new(rules: &[&'a Rule], subject: Subject, view: &'a View<'a>, options: &Options) -> Self {
         let mut facts: Vec<&Fact> = Vec::new();
         let mut known: FxHashMap<(&str, &str), usize> = FxHashMap::default();
         let mut index = |fact: &'a Fact| {
@@ -77,7 +79,7 @@ impl<'a> Bench<'a> {
                 facts.len() - 1
             })
         };
-        let rules = rules.iter().filter(|rule| rule.subject() == subject && may_apply(rule, view, options));
+        let rules = rules.iter().copied().filter(|rule| rule.subject() == subject && may_apply(rule, view, options));
         let seat = |rule: &'a Rule| {
             let facts = rule.facts.iter().map(&mut index).collect();
             Seat { rule, parameters: options.parameters(rule), facts }
@@ -85,7 +87,8 @@ impl<'a> Bench<'a> {
         let rules: Vec<Seat<'_>> = rules.map(seat).collect();
         let gated = rules.iter().filter(|seat| seat.rule.is_about_websockets()).count();
         let intent = if gated > 0 { Fact::named("intent").ok() } else { None };
-        Self { view, pedantic: options.pedantic, all_gated: gated == rules.len(), rules, facts, intent }
+        let possible = options.pedantic || options.possible;
+        Self { view, pedantic: options.pedantic, possible, all_gated: gated == rules.len(), rules, facts, intent }
     }
 
     /// Judges `items`. Each fact of an item is read once, when a rule first asks for it.
@@ -96,7 +99,7 @@ impl<'a> Bench<'a> {
             let reader = Reader::new(self.view, item);
             let hint = self.intent.as_ref().map(|fact| fact.read(&reader));
             let intent = hint.as_ref().map_or(Intent::None, intent_of);
-            let carries_websockets = intent > Intent::Possible || (intent == Intent::Possible && self.pedantic);
+            let carries_websockets = intent > Intent::Possible || (intent == Intent::Possible && self.possible);
             if self.all_gated && !carries_websockets {
                 continue;
             }
@@ -116,7 +119,7 @@ impl<'a> Bench<'a> {
                     rule: &rule.compiled,
                     parameters,
                     server: self.view.gateway.server,
-                    pedantic: self.pedantic,
+                    pedantic: self.pedantic || intent == Intent::Possible && gated,
                     intent: hint.as_ref().filter(|_| gated).map(|hint| (intent, hint)),
                 };
                 let read = |slot: Slot| {

@@ -10,8 +10,10 @@ use crate::facts::Value;
 /// How to judge.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Whether to show also what is only possible.
+    /// Whether to show also what is only possible, and what is only worth knowing to those who ask.
     pub pedantic: bool,
+    /// Whether to judge all the same what is only possible, so that its number can be told.
+    pub possible: bool,
     parameters: BTreeMap<String, BTreeMap<String, Value>>,
 }
 

@@ -3,12 +3,14 @@
 //! Bytes stay bytes: configuration comes in any encoding, and a file that is not UTF-8 must come back as it was.
 
 mod line_index;
+mod mark;
 mod span;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 pub use line_index::{LineIndex, Position};
+pub use mark::Mark;
 pub use span::{SourceId, Span};
 
 /// One file: its path as the user would name it, and its bytes as they are on disk.

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use proxylint::facts::{Declared, View};
 use proxylint::gateway::{Server, Version};
 use proxylint::project::{Root, Store};
-use proxylint::rules::{Finding, Options, builtin, judge};
+use proxylint::rules::{Finding, Options, Rule, builtin, judge};
+use proxylint::suppression::Suppressions;
 use proxylint::{apache, nginx};
 
 /// What is found in a configuration of these files (path and text), the main one first, with the place of each finding in words.
@@ -40,5 +41,10 @@ pub(crate) fn lint(files: &[(String, String)], server: Server, version: Option<V
         let name = source.path().strip_prefix(folder.path()).unwrap_or(source.path());
         format!("{}:{}", name.display(), source.position(finding.span.start).line)
     };
-    judge(builtin(), &view, &Options::default()).into_iter().map(|finding| (place(&finding), finding)).collect()
+    let mut findings = judge(builtin(), &view, &Options::default());
+    let names: Vec<&str> = builtin().iter().map(Rule::name).collect();
+    let mut suppressions = Suppressions::read(&store, &names);
+    suppressions.silence(&mut findings);
+    findings.extend(suppressions.unused(&store, builtin(), |_, _| true, |_| true));
+    findings.into_iter().map(|finding| (place(&finding), finding)).collect()
 }

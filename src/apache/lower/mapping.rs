@@ -6,7 +6,8 @@ use super::{Lowerer, SectionPath, ServerIndex};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{parameter, proxy_url};
 use crate::gateway::{
-    self, Matcher, Protocol, Proxy, Route, RouteId, ScopeId, Signal, SiteId, Spelling, Target, TextId, Unknown, Version,
+    self, Matcher, Protocol, Proxy, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId, Spelling, Target, TextId, Unknown,
+    Version,
 };
 use crate::source::Span;
 
@@ -127,17 +128,8 @@ impl Lowerer<'_> {
             (false, true) => Spelling::WithoutQuery,
             (false, false) => Spelling::Read,
         };
-        let mut proxy = Proxy {
-            span,
-            protocol,
-            url: symbol,
-            authority,
-            path,
-            upstream: None,
-            worker: None,
-            spelling,
-            shares_worker_of: None,
-        };
+        let mut proxy =
+            Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, spelling, shares: None };
         if protocol == Protocol::Balancer {
             let name = self.gateway.texts.intern_lower(parts.authority);
             if !self.servers[0].balancers.contains_key(&name) {
@@ -153,11 +145,12 @@ impl Lowerer<'_> {
         let is_pattern = has_captures && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
         let found = key.as_ref().filter(|_| !is_pattern).and_then(|key| self.servers[at.0].workers.find(key));
         if let Some(worker) = found {
-            let ignored = parameters.iter().any(|word| parameter(&word.value).value.is_some());
-            proxy.shares_worker_of = ignored.then_some(self.workers[worker.0].span);
-            // What is ignored is still read, and read wrongly is still worth a word.
-            for word in parameters {
-                worker::setting(&mut self.gateway, &word.value, word.span, word.unknown);
+            if parameters.iter().any(|word| parameter(&word.value).value.is_some()) {
+                let of = self.workers[worker.0].span;
+                // What is ignored is still read: it says what was meant.
+                let ignored = self.new_worker(span);
+                self.set_parameters(ignored, parameters);
+                proxy.shares = Some(SharedWorker { of, ignored: self.workers[ignored.0].scope });
             }
         } else {
             let worker = self.new_worker(span);
@@ -227,7 +220,7 @@ impl Lowerer<'_> {
             upstream: None,
             worker: None,
             spelling: Spelling::Read,
-            shares_worker_of: None,
+            shares: None,
         };
         let balancer = (protocol == Protocol::Balancer).then_some(()).and(parts);
         let balancer =

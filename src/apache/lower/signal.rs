@@ -1,23 +1,10 @@
 //! What the author's comments say about WebSockets.
 
-use crate::gateway::{Signal, SignalKind};
+use crate::apache::directives::directive;
+use crate::gateway::Signal;
 use crate::project::Store;
 use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, TokenId, TokenKind};
-
-/// Words in a comment that speak of WebSockets, in lower case.
-const WORDS: [&[u8]; 10] = [
-    b"websocket",
-    b"web socket",
-    b"web-socket",
-    b"socket.io",
-    b"sockjs",
-    b"signalr",
-    b"actioncable",
-    b"ws://",
-    b"wss://",
-    b"hot reload",
-];
 
 /// What the comments directly above a directive say: those that no empty line separates from it.
 pub(super) fn above(store: &Store, source: SourceId, id: DirectiveId, signals: &mut Vec<Signal>) {
@@ -65,13 +52,12 @@ pub(super) fn inside(store: &Store, source: SourceId, id: DirectiveId, signals: 
 }
 
 fn comment(span: Span, bytes: &[u8]) -> Option<Signal> {
-    let text = bytes[span.range()].to_ascii_lowercase();
-    let said = text.trim_ascii_start().strip_prefix(b"#").unwrap_or(&text).trim_ascii();
-    let kind = match said.strip_prefix(b"proxylint:").map(<[u8]>::trim_ascii) {
-        Some(mark) if mark.starts_with(b"websocket") => SignalKind::Declared,
-        Some(mark) if mark.starts_with(b"no-websocket") => SignalKind::Denied,
-        None if WORDS.iter().any(|word| memchr::memmem::find(said, word).is_some()) => SignalKind::Comment,
-        _ => return None,
-    };
-    Some(Signal { kind, span })
+    Signal::of(&bytes[span.range()], span, is_directive)
+}
+
+/// Whether a comment's text is a line that was taken out. Names of one word (`Use`, `Include`) also begin sentences.
+fn is_directive(text: &[u8]) -> bool {
+    let name = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let capitals = name.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    text.starts_with(b"<") || capitals > 1 && !directive(name).is_empty()
 }

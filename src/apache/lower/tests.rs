@@ -63,7 +63,7 @@ fn mappings_stand_in_file_order_with_their_own_workers() {
     assert_eq!(duration(&gateway, web_socket.worker.unwrap(), Property::ReadTimeout), Some(3_600_000));
     assert_eq!(gateway.texts.get(web_socket.authority.unwrap()), b"b:8080");
     assert_eq!(upgrade(&gateway, proxy(routes[2])), None);
-    assert_eq!(web_socket.shares_worker_of, None);
+    assert_eq!(web_socket.shares, None);
     assert!(routes.iter().all(|route| route.requires.is_empty()));
     assert_eq!(site.mappings, site.routes);
 }
@@ -72,7 +72,7 @@ fn mappings_stand_in_file_order_with_their_own_workers() {
 fn an_earlier_worker_whose_url_begins_this_one_takes_its_parameters_away() {
     let gateway = gateway("ProxyPass /api http://b/\nProxyPass /ws http://b/ws upgrade=websocket\n");
     let second = proxy(&gateway.routes[1]);
-    assert_eq!(second.shares_worker_of, Some(proxy(&gateway.routes[0]).span));
+    assert_eq!(second.shares.map(|shared| shared.of), Some(proxy(&gateway.routes[0]).span));
     assert_eq!(second.worker, proxy(&gateway.routes[0]).worker);
     assert_eq!(upgrade(&gateway, second), None);
 }

@@ -8,7 +8,6 @@ mod names;
 mod program;
 mod route;
 mod settings;
-mod signals;
 mod site;
 mod symbolic;
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Lowerer<'_> {
             upstream: None,
             worker: None,
             spelling: Spelling::Read,
-            shares_worker_of: None,
+            shares: None,
         };
         let gateway_protocol = match line.name() {
             b"fastcgi_pass" => Some(Protocol::FastCgi),

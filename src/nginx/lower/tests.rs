@@ -47,7 +47,7 @@ fn reasons(gateway: &Gateway) -> Vec<String> {
     let reason = |remark: &Remark| match &remark.kind {
         RemarkKind::UndefinedVariable { name } => format!("undefined {name}"),
         RemarkKind::IncludeMissing { path, .. } => format!("missing {path}"),
-        other @ RemarkKind::UnitIgnored { .. } => format!("{other:?}"),
+        other => format!("{other:?}"),
     };
     let noted = gateway.remarks.iter().map(reason);
     let refused =
@@ -111,6 +111,14 @@ fn a_whole_configuration() {
     let name = gateway.texts.find(b"connection_upgrade").unwrap();
     let Definition::Map(map) = &gateway.variables[&name] else { panic!("a map") };
     assert_eq!((map.entries.len(), shown(&gateway, map.default)), (1, "upgrade".to_owned()));
+}
+
+#[test]
+fn the_value_in_a_map_defines_nothing() {
+    let gateway = lowered("http { map $uri $up { default $http_upgrade; /x $other; } server { return 200 $up$other; } }").1;
+    for name in [b"http_upgrade".as_slice(), b"other"] {
+        assert!(gateway.texts.find(name).is_none_or(|name| !gateway.variables.contains_key(&name)));
+    }
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! The walk: directive by directive, each read in the context of the block around it.
 
 use super::line::Line;
-use super::signals::signal;
 use super::{Context, Frame, Level, Lowerer, Snippet};
-use crate::gateway::{Definition, Matcher, Route, RouteId, ScopeBuilder, ScopeId, SiteId, Target, Unknown};
+use crate::gateway::{Definition, Matcher, Route, RouteId, ScopeBuilder, ScopeId, Signal, SiteId, Target, Unknown};
 use crate::nginx::directives;
 use crate::source::{SourceId, Span};
 use crate::tree::{Shape, TokenId, TokenKind};
@@ -86,7 +85,7 @@ impl<'a> Lowerer<'a> {
                     let span = Span::new(source, range.start, range.end);
                     match kind {
                         TokenKind::Comment => {
-                            self.above.extend(signal(tree.text(token, bytes), span));
+                            self.above.extend(Signal::of(tree.text(token, bytes), span, is_directive));
                             if !own_line {
                                 self.inside();
                             }
@@ -402,7 +401,7 @@ impl<'a> Lowerer<'a> {
             let signals = comments
                 .filter_map(|(id, _)| {
                     let range = tree.range(id);
-                    signal(tree.text(id, bytes), Span::new(file, range.start, range.end))
+                    Signal::of(tree.text(id, bytes), Span::new(file, range.start, range.end), is_directive)
                 })
                 .collect();
             Snippet { run: self.gateway.scopes.store(&entries), open: None, signals }
@@ -502,4 +501,9 @@ fn does_more(name: &[u8]) -> bool {
         )
         || name.starts_with(b"echo")
         || directives::holds_lua(name)
+}
+
+/// Whether a comment's text is a line that was taken out.
+fn is_directive(text: &[u8]) -> bool {
+    text.ends_with(b";") || text.ends_with(b"{")
 }

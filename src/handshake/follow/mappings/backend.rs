@@ -437,7 +437,7 @@ fn sent(
             upstream: None,
             worker: scope,
             spelling: Spelling::Read,
-            shares_worker_of: None,
+            shares: None,
         };
         let limit = if own_tunnel { Ok(Limit::Never) } else { idle_limit(gateway, route, &proxy) };
         let because = match limit {

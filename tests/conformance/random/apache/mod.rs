@@ -107,13 +107,10 @@ pub(super) fn deployment(random: &mut Random) -> Deployment {
             }
         }
     }
-    let mut steps: Vec<_> = (0..4).map(|number| request(random, number, &PATHS, &HOSTS)).collect();
+    let mut steps: Vec<_> = (0..4).map(|number| request(random, number, &PATHS, &HOSTS, second)).collect();
     for step in &mut steps {
         if let Some(step) = step.as_object_mut() {
             step.insert("wait".to_owned(), 6.into());
-            if !second {
-                step.insert("port".to_owned(), 0.into());
-            }
         }
     }
     Deployment { files, steps }
