@@ -65,7 +65,9 @@ fn the_members_of_a_group_hint_as_well() {
 }
 
 #[test]
-fn beside_a_route_that_upgrades_the_others_are_for_pages() {
+fn beside_a_route_for_websockets_the_others_are_for_pages() {
+    let strong = "location /api/live/ { return 503; }\n";
+    assert_eq!(intent(&(strong.to_owned() + &location("/", "grafana:3000")), ""), None);
     let live = "location /api/live/ { proxy_pass http://grafana:3000; proxy_set_header Upgrade $http_upgrade; }\n";
     assert_eq!(intent(&(live.to_owned() + &location("/", "grafana:3000")), ""), None);
 }

@@ -169,8 +169,8 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
     if all().any(|found| found.path) {
         hint(route.span, "a path that may be for WebSockets");
     }
-    // Where the site has a route for the application's WebSockets already, its other routes are for its pages.
-    let is_served = || reader.site_sends_upgrade(route.site);
+    // Where the site has a route for the application's WebSockets, broken or not, its other routes are for its pages.
+    let is_served = || reader.site_has_websocket_path(route.site) || reader.site_sends_upgrade(route.site);
     if all().any(|found| found.host || found.port) && !is_served() {
         if all().any(|found| found.host) {
             hint(proxy.span, "named like an application that uses WebSockets");
