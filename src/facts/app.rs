@@ -44,6 +44,8 @@ impl From<String> for Row {
 #[serde(deny_unknown_fields)]
 struct Table {
     app: Vec<App>,
+    without_slash: Vec<String>,
+    perhaps_without_slash: Vec<String>,
 }
 
 #[expect(clippy::expect_used, reason = "the file is part of the program and a test reads it")]
@@ -53,6 +55,28 @@ static TABLE: LazyLock<Table> =
 /// The applications that are known to everyone.
 pub(super) fn known() -> &'static [App] {
     &TABLE.app
+}
+
+/// How likely it is that clients ask for `path`, which has no slash behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WithoutSlash {
+    /// They are known to.
+    Likely,
+    /// They may.
+    Possible,
+    /// None is known to.
+    Unlikely,
+}
+
+/// Whether clients ask for `path`, which has no slash behind it.
+pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let is_one_of = |names: &[String]| names.iter().any(|name| name == last);
+    match (is_one_of(&TABLE.without_slash), is_one_of(&TABLE.perhaps_without_slash)) {
+        (true, _) => WithoutSlash::Likely,
+        (false, true) => WithoutSlash::Possible,
+        (false, false) => WithoutSlash::Unlikely,
+    }
 }
 
 /// Where something leads to: hosts and ports, in lower case.

@@ -2,7 +2,9 @@
 
 use super::app::{self, App, Backend};
 use super::{Evidence, Item, Reader};
-use crate::gateway::{Assigned, Entry, Gateway, Matcher, Part, Property, Protocol, Proxy, Route, Server, SignalKind, Variable};
+use crate::gateway::{
+    Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
+};
 use crate::handshake::{Probe, sets_handshake_header, wildcard_match};
 use crate::rules::Intent;
 use crate::source::Span;
@@ -33,6 +35,11 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, host));
     if is_endpoint || fits(&declared.websocket_routes, &path) || !declared.websocket_upstreams.is_empty() && is_upstream() {
         return (Intent::Declared, Vec::new());
+    }
+    if let Ok(Some(Setting { origin: Origin::Here(line), .. })) =
+        reader.view.gateway.scopes.scalar(route.scope, Property::Internal)
+    {
+        return (Intent::None, vec![Evidence { span: line, note: "no client comes here".into() }]);
     }
     if let Some(line) = withheld(reader, proxy) {
         return (Intent::None, vec![Evidence { span: line, note: "Upgrade is withheld on purpose here".into() }]);

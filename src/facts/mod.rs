@@ -7,11 +7,14 @@ mod directive;
 mod gateway;
 mod handshake;
 mod intent;
+mod listener;
 mod mapping;
 mod reader;
 mod route;
 mod sent;
 mod site;
+mod subrequest;
+mod target;
 mod upstream;
 mod value;
 
@@ -118,6 +121,9 @@ const FILES: &[&[Definition]] = &[
     route::FACTS,
     handshake::FACTS,
     sent::FACTS,
+    target::FACTS,
+    subrequest::FACTS,
+    listener::FACTS,
     mapping::FACTS,
     directive::FACTS,
     upstream::FACTS,
