@@ -1,7 +1,7 @@
 //! The facts of the handshake that is followed to a route's own path: what comes of it, and which lines decide.
 
 use super::app::{WithoutSlash, asked_without_slash};
-use super::{Definition, Reader, Reading, Subject, Type, Value, fact, intent};
+use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{RouteId, Target};
 use crate::handshake::{Probe, Verdict, Walk};
 
