@@ -36,6 +36,13 @@ pub(super) const FACTS: &[Definition] = &[
         "What becomes of that handshake: `upgraded`, `forwarded-plain`, `answered`, `bad-gateway`. Its places are the lines that decide.",
     ),
     fact(
+        "handshake.gets_through",
+        Subject::Route,
+        Type::Flag,
+        gets_through,
+        "Whether that handshake is known to be upgraded in the end, by this route or another; false where it is not, or cannot be known.",
+    ),
+    fact(
         "handshake.status",
         Subject::Route,
         Type::Number,
@@ -111,6 +118,10 @@ fn verdict(reader: &Reader<'_>, _: &str) -> Reading {
         Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
         ref verdict => decided(walk, Value::Text(verdict.kind().to_owned())),
     })
+}
+
+fn gets_through(reader: &Reader<'_>, _: &str) -> Reading {
+    followed(reader, |_, walk| decided(walk, Value::Flag(matches!(walk.verdict, Verdict::Upgraded { .. }))))
 }
 
 fn status(reader: &Reader<'_>, _: &str) -> Reading {

@@ -10,6 +10,7 @@ mod intent;
 mod listener;
 mod mapping;
 mod reader;
+mod rewriting;
 mod route;
 mod sent;
 mod site;
@@ -125,6 +126,7 @@ const FILES: &[&[Definition]] = &[
     subrequest::FACTS,
     listener::FACTS,
     mapping::FACTS,
+    rewriting::FACTS,
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,

@@ -105,6 +105,11 @@ impl<'a> View<'a> {
         })
     }
 
+    /// What becomes of a handshake to `path` of `site`, as a browser makes it.
+    pub(super) fn handshake_in(&self, site: SiteId, path: &str) -> Walk {
+        self.walk(site, self.handshake(self.gateway.site(site), path))
+    }
+
     /// What becomes of a handshake to `path` of `site`.
     fn walk(&self, site: SiteId, request: Request) -> Walk {
         let listen = self.gateway.site(site).listens.first();

@@ -3,20 +3,22 @@
 mod admission;
 mod areas;
 mod backend;
+mod errors;
 mod paths;
+mod redirects;
+mod rules;
 mod served;
+#[cfg(test)]
+mod tests;
+mod translate;
+mod variables;
 
 use super::{Client, Files};
 use crate::facts::View;
-use crate::gateway::{
-    Area, Assumed, Covers, EncodedSlashes, Gateway, Handler, Known, Matcher, Rewrite, RouteId, SiteId, SymbolicId, Target,
-    Unknown, When,
-};
+use crate::gateway::{Area, Assumed, EncodedSlashes, Gateway, Handler, Known, SiteId, Target, Unknown};
 use crate::handshake::evaluate::{Environment, Notes};
-use crate::handshake::expression::expression_holds;
 use crate::handshake::request::Request;
-use crate::handshake::rewriting::{Rewritten, Subject, rewrite};
-use crate::handshake::select::{alias_match, mapped, matches, rewrite_in_site};
+use crate::handshake::send::change_early;
 use crate::handshake::walk::{Because, Verdict};
 use crate::handshake::{Chosen, Walk};
 use crate::source::Span;
@@ -32,7 +34,16 @@ const ROUNDS: usize = 10;
 pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen: Chosen) -> Walk {
     let walk = Walk::at_site(view, chosen);
     let notes = Notes { from: Some(client.from), files: Some(files), ..Notes::default() };
-    let mut course = Course { view, gateway: view.gateway, site: chosen.site, request: client.request.clone(), notes, walk };
+    let mut course = Course {
+        view,
+        gateway: view.gateway,
+        site: chosen.site,
+        request: client.request.clone(),
+        notes,
+        walk,
+        areas: Vec::new(),
+        failed: None,
+    };
     course.walk.verdict = match course.run() {
         Ok(verdict) => verdict,
         Err(why) => {
@@ -52,6 +63,10 @@ struct Course<'a> {
     request: Request,
     notes: Notes<'a>,
     walk: Walk,
+    /// The areas that count by now.
+    areas: Vec<&'a Area>,
+    /// What went wrong, where a page is looked for that says so.
+    failed: Option<Verdict>,
 }
 
 /// What one round of handling comes to.
@@ -126,10 +141,23 @@ impl<'a> Course<'a> {
             Ok(path) => self.request.path = path,
             Err(status) => return Ok(self.answered(status, span, "refuses the path")),
         }
+        self.request.headers = change_early(&self.environment(), &areas::levels(&site_areas))?;
+        self.notes.begun = true;
+        self.notes.canonical_name = setting(&site_areas, |settings| settings.canonical_name).unwrap_or(false);
+        self.notes.physical_port = setting(&site_areas, |settings| settings.physical_port).unwrap_or(false);
         let mut rewrites = true;
         for _ in 0..ROUNDS {
             match self.round(rewrites)? {
-                Round::Done(verdict) => return Ok(verdict),
+                Round::Done(verdict) => match self.instead_of(&verdict) {
+                    Some(Round::Done(verdict)) => return Ok(verdict),
+                    Some(Round::Again(path, query, _)) => {
+                        self.failed = Some(verdict);
+                        self.request.path = path;
+                        self.request.query = query;
+                        self.request.target = None;
+                    }
+                    None => return Ok(self.after_failure(verdict)),
+                },
                 Round::Again(path, query, without_rules) => {
                     self.request.path = path;
                     self.request.query = query;
@@ -146,6 +174,7 @@ impl<'a> Course<'a> {
         let gateway = self.gateway;
         self.notes.file = None;
         let early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
+        self.areas.clone_from(&early);
         self.assign(&early, false)?;
         let mapped = if rewrites { self.translate(&early)? } else { self.map(&early)? };
         let mapped = match mapped {
@@ -164,6 +193,7 @@ impl<'a> Course<'a> {
             Ok(areas) => areas,
             Err((span, why)) => return Ok(Round::Done(self.answered(500, span, why))),
         };
+        self.areas.clone_from(&areas);
         self.assign(&areas, false)?;
         if let Err(refused) = admission::admitted(&self.environment(), &areas)? {
             let message = match refused.status {
@@ -186,13 +216,13 @@ impl<'a> Course<'a> {
         let mapped = match (mapped, handler) {
             (Mapped::Backend(asked), _) => Mapped::Backend(asked),
             (Mapped::File(file) | Mapped::Nowhere(file), Some((Handler::Proxy(route), span))) => {
-                let url = self.url_of(route, span)?;
+                let url = self.url_of(route, span, &self.request.path)?;
                 // The file's path, as the server sees it, is what is sent (`proxy_handler`).
                 let file = served::existing_part(self.notes.files, &file);
                 let query = self.request.query.clone();
                 Mapped::Backend(Asked { route, url: format!("{url}{file}"), query, verbatim: false, span })
             }
-            (_, Some((Handler::Named(name), span))) => {
+            (_, Some((Handler::Named(name), span))) if self.handles(name) => {
                 let name = gateway.texts.show(name).into_owned();
                 return Ok(Round::Done(self.answered(200, span, format!("the handler {name} answers"))));
             }
@@ -201,14 +231,11 @@ impl<'a> Course<'a> {
         match mapped {
             Mapped::Backend(asked) => self.pass(&areas, &asked).map(Round::Done),
             Mapped::File(file) => self.serve(&areas, &file),
-            Mapped::Nowhere(_) if self.request.path == "/" => Err(Unknown::Environment),
-            Mapped::Nowhere(_) => {
-                let span = gateway.site(self.site).span;
-                Ok(Round::Done(self.answered(404, span, "nothing maps the path, and no document root is set")))
-            }
+            Mapped::Nowhere(file) => self.serve_stock(&areas, &file),
         }
     }
 
+<<<<<<< HEAD
     /// The rules of the site, then its mappings.
     fn translate(&mut self, early: &[&'a Area]) -> Known<Result<Mapped, Verdict>> {
         let mut notes = std::mem::take(&mut self.notes);
@@ -233,9 +260,12 @@ impl<'a> Course<'a> {
                 self.file_of(early, &path).map(Ok)
             }
             Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
-            Rewritten::Proxied { route, url, query, verbatim, span, .. } => {
+            Rewritten::Proxied { route, url, query, verbatim, span, redirect, .. } => {
                 if self.gateway.modules.has("proxy") == Some(false) {
                     return Ok(Err(self.answered(403, span, "needs mod_proxy, which is not loaded")));
+                }
+                if redirect.is_some() {
+                    self.step(redirect, "would send the client elsewhere, but is not the last rule", true);
                 }
                 self.step(Some(span), format!("rewrites to {url}"), false);
                 Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
@@ -560,6 +590,8 @@ impl<'a> Course<'a> {
         matches!(self.gateway.texts.get(name), b"no-proxy" | b"force-proxy-request-1.0")
     }
 
+=======
+>>>>>>> main
     /// Passes the request on, with the areas that cover what it is passed to.
     fn pass(&mut self, areas: &[&'a Area], asked: &Asked) -> Known<Verdict> {
         self.walk.route = Some(asked.route);
@@ -577,86 +609,5 @@ impl<'a> Course<'a> {
         }
         self.walk.upstream_request = answer.sent;
         Ok(answer.verdict)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::{Path, PathBuf};
-
-    use super::*;
-    use crate::facts::Declared;
-    use crate::gateway::Server;
-    use crate::handshake::{Probe, Socket};
-    use crate::project::{Root, Store};
-
-    /// What becomes of a handshake for `path` at `localhost`: the kind, the status, and the target that the backend is sent.
-    fn walk(text: &str, path: &str) -> (&'static str, Option<u16>, Option<String>) {
-        let mut store = Store::default();
-        // httpd does not start without a socket.
-        let text = format!("Listen 80\n{text}");
-        let source = store.add(PathBuf::from("httpd.conf"), text.into_bytes(), Server::Apache);
-        let root = Root { server: Server::Apache, source, base: PathBuf::new(), is_main: true };
-        let version = Some("2.4.62".parse().unwrap());
-        let resolved = crate::apache::resolve_for(&mut store, &root, version);
-        let gateway = crate::apache::lower(&store, &root, &resolved, version);
-        let declared = Declared::default();
-        let view = View::new(&store.sources, &gateway, &declared);
-        let (bare, query) = path.split_once('?').map_or((path, None), |(bare, query)| (bare, Some(query.to_owned())));
-        let mut request = Probe::Chrome.request("localhost", bare, false);
-        request.query = query;
-        request.target = Some(path.to_owned());
-        let local = "127.0.0.1".parse().unwrap();
-        let client = Client { request, socket: Socket { address: local, port: 80 }, from: local };
-        let walk = super::super::follow(&view, &client, &|_: &Path| None);
-        let status = match walk.verdict {
-            Verdict::Answered { status, .. } | Verdict::BadGateway { status } => Some(status),
-            _ => None,
-        };
-        (walk.verdict.kind(), status, walk.upstream_request.map(|request| request.target))
-    }
-
-    #[test]
-    fn rules_come_before_sections_and_sections_before_the_list() {
-        let text = "ProxyPass / http://c/\n<Location /ws>\nProxyPass ws://b/ws\n</Location>\nRewriteEngine On\nRewriteRule ^/old$ ws://a/new [P]\n";
-        assert_eq!(walk(text, "/ws/x"), ("upgraded", None, Some("/ws/x".to_owned())));
-        assert_eq!(walk(text, "/old"), ("upgraded", None, Some("/new".to_owned())));
-        assert_eq!(walk(text, "/page?a=b"), ("forwarded-plain", None, Some("/page?a=b".to_owned())));
-    }
-
-    #[test]
-    fn a_rewritten_path_is_a_file_unless_it_is_passed_through() {
-        let rule = |flags: &str| format!("RewriteEngine On\nRewriteRule ^/old$ /ws [{flags}]\nProxyPass /ws ws://b/ws\n");
-        assert_eq!(walk(&rule("L"), "/old"), ("answered", Some(404), None));
-        assert_eq!(walk(&rule("PT"), "/old"), ("upgraded", None, Some("/ws".to_owned())));
-    }
-
-    #[test]
-    fn a_capture_shorter_than_its_sign_loses_the_upgrade() {
-        let text = "ProxyPassMatch ^/ws(.*)$ http://b/ws$1 upgrade=websocket\n";
-        assert_eq!(walk(text, "/ws/chat").0, "upgraded");
-        assert_eq!(walk(text, "/ws").0, "forwarded-plain");
-    }
-
-    #[test]
-    fn who_is_not_let_in_is_told_so() {
-        let text = "ProxyPass /ws ws://b/ws\n<Location /ws>\nRequire ip 10.0.0.0/8\n</Location>\n";
-        assert_eq!(walk(text, "/ws"), ("answered", Some(403), None));
-        let text = "ProxyPass /ws ws://b/ws\n<Location /ws>\nAuthType Basic\nRequire valid-user\n</Location>\n";
-        assert_eq!(walk(text, "/ws"), ("answered", Some(401), None));
-    }
-
-    #[test]
-    fn variables_and_conditions_keep_requests_from_being_passed_on() {
-        let text = "SetEnvIf Request_URI ^/ws no-proxy\nProxyPass / ws://b/\n";
-        assert_eq!(walk(text, "/ws"), ("answered", Some(404), None));
-        let text = "<If \"%{HTTP:Upgrade} == 'websocket'\">\nRequire all denied\n</If>\nProxyPass / ws://b/\n";
-        assert_eq!(walk(text, "/ws"), ("answered", Some(403), None));
-    }
-
-    #[test]
-    fn what_is_glued_to_a_port_is_no_backend() {
-        assert_eq!(walk("ProxyPass / http://b:1\n", "/ws"), ("bad-gateway", Some(500), None));
-        assert_eq!(walk("Timeout 0\nProxyPass / ws://b/\n", "/ws"), ("bad-gateway", Some(503), None));
     }
 }
