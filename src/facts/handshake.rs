@@ -1,7 +1,7 @@
 //! The facts of the handshake that is followed to a route's own path: what comes of it, and which lines decide.
 
-use super::intent::WithoutSlash;
-use super::{Definition, Reader, Reading, Subject, Type, Value, fact, intent};
+use super::app::{WithoutSlash, asked_without_slash};
+use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{RouteId, Target};
 use crate::handshake::{Probe, Verdict, Walk};
 
@@ -168,7 +168,7 @@ fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
         }
         match reader.walk_without_slash() {
             Some((path, walk)) if walk.route == Some(id) && is_redirect(&walk.verdict) => {
-                let kind = match intent::asked_without_slash(&path) {
+                let kind = match asked_without_slash(&path) {
                     WithoutSlash::Likely => "slash",
                     WithoutSlash::Possible => "slash-possible",
                     WithoutSlash::Unlikely => "slash-unlikely",
