@@ -6,6 +6,8 @@ use super::rule::Rule;
 
 /// Names the pages and compiles their text in.
 const PAGES: &[(&str, &str)] = &[
+    ("rules/balancer-upgrade-misplaced.md", include_str!("../../rules/balancer-upgrade-misplaced.md")),
+    ("rules/conditional-module-section.md", include_str!("../../rules/conditional-module-section.md")),
     ("rules/connection-header-not-upgrade.md", include_str!("../../rules/connection-header-not-upgrade.md")),
     ("rules/directive-not-allowed.md", include_str!("../../rules/directive-not-allowed.md")),
     ("rules/duplicate-directive.md", include_str!("../../rules/duplicate-directive.md")),
@@ -17,6 +19,8 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/http-version-too-low.md", include_str!("../../rules/http-version-too-low.md")),
     ("rules/http-version-two.md", include_str!("../../rules/http-version-two.md")),
     ("rules/http2-plaintext-listener.md", include_str!("../../rules/http2-plaintext-listener.md")),
+    ("rules/httpd-comment-continued.md", include_str!("../../rules/httpd-comment-continued.md")),
+    ("rules/httpd-trailing-comment.md", include_str!("../../rules/httpd-trailing-comment.md")),
     ("rules/include-cycle.md", include_str!("../../rules/include-cycle.md")),
     ("rules/include-missing.md", include_str!("../../rules/include-missing.md")),
     ("rules/include-outside.md", include_str!("../../rules/include-outside.md")),
@@ -43,6 +47,7 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/tls-proxy-engine-off.md", include_str!("../../rules/tls-proxy-engine-off.md")),
     ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),
     ("rules/unknown-directive.md", include_str!("../../rules/unknown-directive.md")),
+    ("rules/unsupported-directive.md", include_str!("../../rules/unsupported-directive.md")),
     ("rules/unused-suppression.md", include_str!("../../rules/unused-suppression.md")),
     ("rules/upgrade-forced.md", include_str!("../../rules/upgrade-forced.md")),
     ("rules/upgrade-header-duplicated.md", include_str!("../../rules/upgrade-header-duplicated.md")),
