@@ -20,6 +20,21 @@ struct Hints {
     ports: Vec<u16>,
     without_slash: Vec<String>,
     perhaps_without_slash: Vec<String>,
+    applications: Vec<Application>,
+}
+
+/// An application that has WebSockets at paths of its own.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Application {
+    /// What it is called.
+    pub(super) name: String,
+    /// Words in the names of hosts that it runs on.
+    upstreams: Vec<String>,
+    /// Paths that give it away.
+    paths: Vec<Row>,
+    /// The paths of its WebSockets, below its own.
+    pub(super) endpoints: Vec<String>,
 }
 
 /// Segments of a path that stand in a row.
@@ -114,6 +129,23 @@ pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
         (false, true) => WithoutSlash::Possible,
         (false, false) => WithoutSlash::Unlikely,
     }
+}
+
+/// The applications that a route to `host` at `path` shows, each with the path that it lies below.
+pub(super) fn applications(path: &str, host: &str) -> Vec<(String, &'static Application)> {
+    let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
+    let words = || host.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut found = Vec::new();
+    for app in &HINTS.applications {
+        let at = app.paths.iter().find_map(|row| place_of(&segments, row));
+        if let Some(at) = at {
+            let base: String = segments[..at].iter().map(|segment| format!("/{segment}")).collect();
+            found.push((base, app));
+        } else if words().any(|word| app.upstreams.iter().any(|name| name == word)) && segments.is_empty() {
+            found.push((String::new(), app));
+        }
+    }
+    found
 }
 
 /// Settings that only WebSockets need.
@@ -243,10 +275,15 @@ fn segments(reader: &Reader<'_>, route: &Route, path: &str) -> Vec<String> {
 }
 
 /// Whether the segments of `hint` stand in a row among `segments`.
-fn contains(segments: &[String], Row(hint): &Row) -> bool {
+fn contains(segments: &[String], hint: &Row) -> bool {
+    place_of(segments, hint).is_some()
+}
+
+/// Where the segments of `hint` begin in a row among `segments`.
+fn place_of(segments: &[String], Row(hint): &Row) -> Option<usize> {
     segments
         .windows(hint.len())
-        .any(|row| row.iter().zip(hint).all(|(own, want)| wildcard_match(want.as_bytes(), own.as_bytes())))
+        .position(|row| row.iter().zip(hint).all(|(own, want)| wildcard_match(want.as_bytes(), own.as_bytes())))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
 mod directive;
+mod endpoint;
 mod gateway;
 mod handshake;
 mod intent;
@@ -112,6 +113,7 @@ const FILES: &[&[Definition]] = &[
     gateway::FACTS,
     route::FACTS,
     handshake::FACTS,
+    endpoint::FACTS,
     sent::FACTS,
     target::FACTS,
     subrequest::FACTS,

@@ -11,6 +11,7 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/duplicate-directive.md", include_str!("../../rules/duplicate-directive.md")),
     ("rules/duplicate-location.md", include_str!("../../rules/duplicate-location.md")),
     ("rules/duration-invalid.md", include_str!("../../rules/duration-invalid.md")),
+    ("rules/endpoint-served-elsewhere.md", include_str!("../../rules/endpoint-served-elsewhere.md")),
     ("rules/gateway-protocol-unsuitable.md", include_str!("../../rules/gateway-protocol-unsuitable.md")),
     ("rules/handshake-headers-dropped.md", include_str!("../../rules/handshake-headers-dropped.md")),
     ("rules/handshake-redirected.md", include_str!("../../rules/handshake-redirected.md")),
