@@ -139,7 +139,7 @@ pub(super) fn applications(path: &str, host: &str) -> Vec<(String, &'static Appl
     for app in &HINTS.applications {
         let at = app.paths.iter().find_map(|row| place_of(&segments, row));
         if let Some(at) = at {
-            let base: String = segments[..at].iter().map(|segment| format!("/{segment}")).collect();
+            let base = segments[..at].iter().fold(String::new(), |base, segment| base + "/" + segment);
             found.push((base, app));
         } else if words().any(|word| app.upstreams.iter().any(|name| name == word)) && segments.is_empty() {
             found.push((String::new(), app));
