@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, View, fact, intent};
-use crate::gateway::{Proxy, RouteId, SiteId, Target};
+use crate::gateway::{RouteId, SiteId, Target};
 use crate::handshake::{Probe, Verdict};
 use crate::source::Span;
 
@@ -65,12 +65,16 @@ pub(super) fn all_unserved(view: &View<'_>) -> FxHashMap<RouteId, Unserved> {
     sites.sort_unstable_by_key(|(site, _)| *site);
     for (site, routes) in sites {
         for (path, of) in endpoints(view, site) {
-            let walk = view.walk(site, view.handshake(view.gateway.site(site), &path));
+            let walk = view.handshake_in(site, &path);
             let Some(taker) = walk.route else { continue };
             if routes.iter().any(|(id, _)| *id == taker) {
                 continue;
             }
             let declared = view.endpoints().contains_key(&taker);
+            // A route whose own path says so is judged by itself.
+            if !declared && intent::is_for_websockets(&Reader::new(view, Item::Route(taker)), view.gateway.route(taker)) {
+                continue;
+            }
             let beside = routes.iter().find(|(id, _)| declared || same_upstream(view, *id, taker));
             let is_plain = match walk.verdict {
                 Verdict::ForwardedPlain => !declared,
@@ -105,9 +109,7 @@ fn endpoints(view: &View<'_>, site: SiteId) -> Vec<(String, String)> {
     for id in gateway.site(site).route_ids() {
         let reader = Reader::new(view, Item::Route(id));
         let Some((route, proxy)) = reader.proxy() else { continue };
-        let host = host(view, proxy);
-        let path = reader.route_path(route);
-        for (base, app) in intent::applications(&path, &host) {
+        for (base, app) in intent::applications(&reader, route, proxy) {
             for endpoint in &app.endpoints {
                 let endpoint = (format!("{base}{endpoint}"), app.name.clone());
                 if !endpoints.contains(&endpoint) {
@@ -117,11 +119,6 @@ fn endpoints(view: &View<'_>, site: SiteId) -> Vec<(String, String)> {
         }
     }
     endpoints
-}
-
-fn host(view: &View<'_>, proxy: &Proxy) -> String {
-    let authority = proxy.authority.map(|text| view.gateway.texts.show(text).to_ascii_lowercase()).unwrap_or_default();
-    authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host).to_owned()
 }
 
 fn same_upstream(view: &View<'_>, one: RouteId, other: RouteId) -> bool {
