@@ -54,7 +54,8 @@ impl Read {
 
     /// What is found at error level, where the user declares a WebSocket at this path, or none.
     fn errors(&self, path: Option<&str>) -> Vec<Finding> {
-        let declared = Declared { websocket_routes: path.map(str::to_owned).into_iter().collect() };
+        let websocket_routes = path.map(str::to_owned).into_iter().collect();
+        let declared = Declared { websocket_routes, ..Declared::default() };
         let view = View::new(&self.store.sources, &self.gateway, &declared);
         let mut findings = judge(builtin(), &view, &Options::default());
         findings.retain(|finding| finding.level == Level::Error);
