@@ -2,6 +2,9 @@
 //!
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
+mod application;
+mod backend;
+mod capacity;
 mod directive;
 mod gateway;
 mod handshake;
@@ -11,6 +14,7 @@ mod reader;
 mod route;
 mod sent;
 mod site;
+mod stream;
 mod upstream;
 mod value;
 
@@ -114,6 +118,10 @@ const FILES: &[&[Definition]] = &[
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,
+    application::FACTS,
+    backend::FACTS,
+    capacity::FACTS,
+    stream::FACTS,
 ];
 
 /// All facts. Those of a gateway can be read of every item.

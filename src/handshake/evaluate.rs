@@ -117,9 +117,17 @@ impl Environment<'_> {
     fn part(&self, part: Part, depth: u8) -> Known<String> {
         match part {
             Part::Text(id) => Ok(self.gateway.texts.show(id).into_owned()),
-            Part::Variable(variable) => self.variable(variable, depth),
+            Part::Variable(variable) => self.variable_at(variable, depth),
             Part::Unknown(why) => Err(why),
         }
+    }
+
+    /// The value of a variable.
+    ///
+    /// # Errors
+    /// Where it cannot be known.
+    pub(super) fn variable(&self, variable: Variable) -> Known<String> {
+        self.part(Part::Variable(variable), DEPTH)
     }
 
     /// The parts of a value, each as text.
@@ -130,7 +138,7 @@ impl Environment<'_> {
         self.gateway.symbolics.get(value).iter().map(|&part| Ok((part, self.part(part, DEPTH)?))).collect()
     }
 
-    fn variable(&self, variable: Variable, depth: u8) -> Known<String> {
+    fn variable_at(&self, variable: Variable, depth: u8) -> Known<String> {
         let request = self.request;
         let texts = &self.gateway.texts;
         Ok(match variable {
