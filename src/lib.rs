@@ -17,6 +17,8 @@ pub mod source;
 pub mod suppression;
 pub mod tree;
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -80,10 +82,10 @@ pub fn check(request: &Request) -> Result<Checked, ConfigError> {
         project.settings.iter().map(|settings| request::options(settings, request.pedantic)).collect::<Result<_, _>>()?;
     let judged = project.roots.par_iter().map(|reached| {
         let gateway = project.lower(reached);
-        let declared = &project.settings[reached.given].declared;
-        let view = View::new(&project.store.sources, &gateway, declared);
-        let mut findings = rules::judge(rules::builtin(), &view, &options[reached.given]);
-        findings.retain(|finding| project.settings[reached.given].applies(&finding.rule));
+        let settings = &project.settings[reached.given];
+        let view = View::new(&project.store.sources, &gateway, &settings.declared);
+        let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
+        findings.retain(|finding| settings.applies(&finding.rule));
         (gateway.routes.len(), findings)
     });
     let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
@@ -105,7 +107,9 @@ impl Project {
 
     /// Takes out of `findings` what comments silence, and returns it; puts in what is to be said of comments that silence nothing.
     fn silence(&self, findings: &mut Vec<Finding>) -> Vec<Finding> {
-        let names: Vec<&str> = rules::builtin().iter().map(rules::Rule::name).collect();
+        let own = self.settings.iter().flat_map(|settings| &settings.own).map(|rule| rule.name());
+        let names: BTreeSet<&str> = rules::builtin().iter().map(rules::Rule::name).chain(own).collect();
+        let names: Vec<&str> = names.into_iter().collect();
         let mut suppressions = Suppressions::read(&self.store, &names);
         if suppressions.is_empty() {
             return Vec::new();

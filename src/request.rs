@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::config::{self, ConfigError, Settings};
 use crate::gateway::Version;
 use crate::project::Given;
-use crate::rules::{self, Options};
+use crate::rules::Options;
 
 /// What to do.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +37,6 @@ impl Request {
     /// # Errors
     /// Where a settings file or a single setting cannot be used.
     pub fn settings(&self) -> Result<Vec<Settings>, ConfigError> {
-        let rules: Vec<&str> = rules::builtin().iter().map(rules::Rule::name).collect();
         // Many paths share few files.
         let mut read: BTreeMap<Option<PathBuf>, Settings> = BTreeMap::new();
         let mut all = Vec::with_capacity(self.paths.len());
@@ -48,8 +47,8 @@ impl Request {
                 None => config::find(path),
             };
             if !read.contains_key(&file) {
-                let settings = file.as_ref().map_or_else(|| Ok(Settings::default()), |file| Settings::read(file, &rules));
-                read.insert(file.clone(), self.overlay(settings?, &rules)?);
+                let settings = file.as_ref().map_or_else(|| Ok(Settings::default()), |file| Settings::read(file));
+                read.insert(file.clone(), self.overlay(settings?)?);
             }
             all.extend(read.get(&file).cloned());
         }
@@ -57,12 +56,12 @@ impl Request {
     }
 
     /// Puts what the command line says over what the file says.
-    fn overlay(&self, mut settings: Settings, rules: &[&str]) -> Result<Settings, ConfigError> {
+    fn overlay(&self, mut settings: Settings) -> Result<Settings, ConfigError> {
         for key_value in &self.set {
-            settings.set(key_value, rules)?;
+            settings.set(key_value)?;
         }
         for name in self.select.iter().chain(&self.ignore) {
-            config::known_rule(name, rules)?;
+            settings.known_rule(name)?;
         }
         if !self.select.is_empty() {
             settings.select.clone_from(&self.select);
@@ -101,7 +100,7 @@ pub(crate) fn options(settings: &Settings, pedantic: bool) -> Result<Options, Co
     let mut options = Options::default();
     options.pedantic = pedantic;
     options.possible = true;
-    for rule in rules::builtin() {
+    for rule in settings.rules() {
         for (name, value) in settings.parameters.get(rule.name()).into_iter().flatten() {
             options.set(rule, name, value).map_err(|error| ConfigError::plain(&error.to_string()))?;
         }

@@ -472,12 +472,13 @@ impl Reader {
             return self.unseen(span, why);
         }
         let depth = self.frames.last().map_or(0, |frame| frame.depth + 1);
-        let inside = match include(store, &self.server_root, path) {
+        let included = include(store, &self.server_root, path);
+        let inside = match included {
             Included::Files { sources, unread } => {
                 if depth > MAX_DEPTH {
                     let reason = format!("Exceeded maximum include depth of {MAX_DEPTH}, There appears to be a recursion.");
                     self.stopped = true;
-                    return self.refuse(span, reason);
+                    return self.refuse_as(span, Fault::Cycle, reason);
                 }
                 if unread {
                     self.unseen(span, Unknown::MissingInclude(span));
@@ -498,9 +499,13 @@ impl Reader {
                 let directory = place.as_deref().and_then(Path::parent);
                 self.is_main && directory.is_some_and(|directory| store.list(directory).is_some())
             }
-            Included::Elsewhere => false,
+            Included::Elsewhere | Included::Outside => false,
         };
         let path = String::from_utf8_lossy(path).into_owned();
+        if matches!(included, Included::Outside) {
+            self.unseen(span, Unknown::MissingInclude(span));
+            return self.resolved.remarks.push(Remark { span, labels: Vec::new(), kind: RemarkKind::IncludeOutside { path } });
+        }
         // What certbot ships sets up TLS and nothing else.
         if !path.ends_with("options-ssl-apache.conf") {
             self.unseen(span, Unknown::MissingInclude(span));

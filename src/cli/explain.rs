@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::terminal::Terminal;
 use super::{Failure, Outcome, Settings};
+use crate::Request;
 use crate::config::nearest;
 use crate::gateway::Server;
 use crate::report::{self, Look};
@@ -28,7 +30,11 @@ pub(super) struct ExplainArgs {
 
 pub(super) fn run(args: ExplainArgs, terminal: &mut Terminal) -> Result<Outcome, Failure> {
     let look = terminal.look;
-    let causes: Vec<&Rule> = if let Some(rule) = rules::builtin().iter().find(|rule| rule.name() == args.what) {
+    let mut request = args.settings.into_request()?;
+    request.paths = if args.paths.is_empty() { vec![".".into()] } else { args.paths.clone() };
+    let own = own_rules(&request, &args.what)?;
+    let mut all = rules::builtin().iter().chain(own.iter().map(Arc::as_ref));
+    let causes: Vec<&Rule> = if let Some(rule) = all.find(|rule| rule.name() == args.what) {
         terminal.out.write_all(readable(rule.page(), look.colour).as_bytes())?;
         vec![rule]
     } else {
@@ -36,7 +42,15 @@ pub(super) fn run(args: ExplainArgs, terminal: &mut Terminal) -> Result<Outcome,
         describe(symptom, look, &mut terminal.out)?;
         symptom.rules().collect()
     };
-    if args.paths.is_empty() { Ok(Outcome::Clean) } else { find(&causes, args.paths, args.settings, terminal) }
+    if args.paths.is_empty() { Ok(Outcome::Clean) } else { find(&causes, &request, terminal) }
+}
+
+/// The user's own rules. What is wrong with them keeps nobody from reading about ours.
+fn own_rules(request: &Request, what: &str) -> Result<Vec<Arc<Rule>>, Failure> {
+    if rules::builtin().iter().any(|rule| rule.name() == what) || (!what.contains('-') && rules::symptom(what).is_some()) {
+        return Ok(Vec::new());
+    }
+    Ok(request.settings()?.into_iter().flat_map(|settings| settings.own).collect())
 }
 
 /// Whether `what` was meant to be the name of a rule.
@@ -73,11 +87,9 @@ fn describe(symptom: &Symptom, look: Look, out: &mut dyn Write) -> io::Result<()
     writeln!(out, "\n`proxylint explain {}` tells more, and so for the others.", first.name())
 }
 
-/// Which of the causes are found in `paths`, and where.
-fn find(causes: &[&Rule], paths: Vec<PathBuf>, settings: Settings, terminal: &mut Terminal) -> Result<Outcome, Failure> {
-    let mut request = settings.into_request()?;
-    request.paths = paths;
-    let mut checked = crate::check(&request)?;
+/// Which of the causes are found in the paths of `request`, and where.
+fn find(causes: &[&Rule], request: &Request, terminal: &mut Terminal) -> Result<Outcome, Failure> {
+    let mut checked = crate::check(request)?;
     checked.project.problems.iter().for_each(|problem| terminal.problem(problem));
     let rank = |name: &str| causes.iter().position(|rule| rule.name() == name);
     checked.findings.retain(|finding| rank(&finding.rule).is_some());

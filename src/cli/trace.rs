@@ -97,6 +97,9 @@ fn trace(project: &Project, client: &Client) -> Option<(Gateway, Walk)> {
 
 /// What stands at a path of the server's file system, as far as the given tree holds it. Relative paths begin at the root's own place.
 fn kind_of(store: &Store, base: &Path, path: &Path) -> Option<FileKind> {
+    if path.components().any(|part| part == std::path::Component::ParentDir) {
+        return None;
+    }
     let place = if path.is_absolute() { store.locate(path)? } else { base.join(path) };
     let meta = std::fs::metadata(place).ok()?;
     if meta.is_dir() { Some(FileKind::Directory) } else { Some(FileKind::File) }

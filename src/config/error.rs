@@ -6,6 +6,7 @@ use std::sync::Arc;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
 use super::file::Value;
+use crate::rules::RuleError;
 
 /// A text with settings in it, and what to call it.
 #[derive(Debug)]
@@ -24,7 +25,6 @@ impl Text {
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("{message}")]
-#[diagnostic(code("proxylint.toml"))]
 pub struct ConfigError {
     /// What is wrong.
     pub message: String,
@@ -42,6 +42,14 @@ impl ConfigError {
         let text = NamedSource::new(crate::report::printable(&source.name), masked(&source.text));
         let message = crate::report::printable(message).into_owned();
         Self { message, help: None, source_code: Some(Arc::new(text)), span: span.map(SourceSpan::from) }
+    }
+
+    /// What is wrong with the page of a rule.
+    pub(super) fn rule(path: &Path, error: &RuleError) -> Self {
+        let source = Text { name: path.display().to_string(), text: error.page().to_owned() };
+        let mut shown = Self::new(&error.to_string(), &source, Some(error.range()));
+        shown.help = error.help().map(|help| crate::report::printable(help).into_owned());
+        shown
     }
 
     /// An error that is in no text.

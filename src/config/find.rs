@@ -24,6 +24,13 @@ pub fn find(path: &Path) -> Option<PathBuf> {
     None
 }
 
+/// The directory within which `directory` may name files: the repository around it, else itself.
+pub(super) fn reach(directory: &Path) -> std::io::Result<PathBuf> {
+    let real = directory.canonicalize()?;
+    let repository = real.ancestors().find(|around| ROOTS.iter().any(|root| around.join(root).exists()));
+    Ok(repository.unwrap_or(&real).to_path_buf())
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

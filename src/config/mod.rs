@@ -3,9 +3,11 @@
 mod error;
 mod file;
 mod find;
+mod own;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
@@ -14,6 +16,7 @@ pub use find::find;
 
 use crate::facts::Declared;
 use crate::gateway::{NotAVersion, Server, Version};
+use crate::rules::{Rule, builtin};
 use file::{File, Value};
 
 /// What a rule's parameters are set to, by the rule's name and the parameter's.
@@ -38,6 +41,8 @@ pub struct Settings {
     pub ignore: Vec<String>,
     /// What rules' parameters are set to.
     pub parameters: Parameters,
+    /// The user's own rules.
+    pub own: Vec<Arc<Rule>>,
     /// What is declared about the world.
     pub declared: Declared,
 }
@@ -53,22 +58,23 @@ impl Default for Settings {
             select: Vec::new(),
             ignore: Vec::new(),
             parameters: Parameters::new(),
+            own: Vec::new(),
             declared: Declared::default(),
         }
     }
 }
 
 impl Settings {
-    /// Reads the settings file `path`; `rules` are the names of the rules there are.
+    /// Reads the settings file `path`.
     ///
     /// # Errors
     /// Where it cannot be read, is not TOML, or sets what there is not.
-    pub fn read(path: &Path, rules: &[&str]) -> Result<Self, ConfigError> {
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
         let mut settings = Self { path: Some(path.to_path_buf()), ..Self::default() };
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let source = error::Text { name: path.display().to_string(), text };
-        settings.apply(&source, directory, rules)?;
+        settings.apply(&source, directory)?;
         Ok(settings)
     }
 
@@ -76,7 +82,7 @@ impl Settings {
     ///
     /// # Errors
     /// Where there is no such key or the value is not one for it.
-    pub fn set(&mut self, key_value: &str, rules: &[&str]) -> Result<(), ConfigError> {
+    pub fn set(&mut self, key_value: &str) -> Result<(), ConfigError> {
         let text = match key_value.split_once('=') {
             // `nginx.version=1.24` is a version, not a number with a fraction.
             Some((key, value))
@@ -87,7 +93,7 @@ impl Settings {
             }
             _ => key_value.to_owned(),
         };
-        self.apply(&error::Text { name: "--config".to_owned(), text }, Path::new("."), rules)
+        self.apply(&error::Text { name: "--config".to_owned(), text }, Path::new("."))
     }
 
     /// The version to judge for.
@@ -99,6 +105,11 @@ impl Settings {
         }
     }
 
+    /// The rules there are: those built in, and the user's own.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> + Clone {
+        builtin().iter().chain(self.own.iter().map(Arc::as_ref))
+    }
+
     /// Whether the rule `name` is to be applied.
     #[must_use]
     pub fn applies(&self, name: &str) -> bool {
@@ -106,7 +117,20 @@ impl Settings {
         (self.select.is_empty() || holds(&self.select)) && !holds(&self.ignore)
     }
 
-    fn apply(&mut self, source: &error::Text, directory: &Path, rules: &[&str]) -> Result<(), ConfigError> {
+    /// Refuses a rule's name on the command line that no rule has.
+    ///
+    /// # Errors
+    /// Where there is no such rule.
+    pub fn known_rule(&self, name: &str) -> Result<(), ConfigError> {
+        let rules: Vec<&str> = self.rules().map(Rule::name).collect();
+        if rules.contains(&name) {
+            Ok(())
+        } else {
+            Err(ConfigError::plain(&format!("there is no rule `{name}`")).suggest(name, &rules))
+        }
+    }
+
+    fn apply(&mut self, source: &error::Text, directory: &Path) -> Result<(), ConfigError> {
         let file: File = toml::from_str(&source.text).map_err(|error| ConfigError::parse(source, &error))?;
         let version = |value: &Option<Value<String>>| {
             let parsed = value
@@ -125,7 +149,7 @@ impl Settings {
             }
             self.exclude = patterns.build().map_err(|error| source.at(&file.exclude[0], &error.to_string()))?;
         }
-        self.apply_rules(source, file.rules, rules)?;
+        self.apply_rules(source, directory, file.rules)?;
         if let Some(heartbeat) = &file.websocket.heartbeat {
             if !is_duration(heartbeat.get_ref()) {
                 let text = format!("`{}` is not a duration", heartbeat.get_ref());
@@ -138,7 +162,37 @@ impl Settings {
         Ok(())
     }
 
-    fn apply_rules(&mut self, source: &error::Text, table: file::Rules, rules: &[&str]) -> Result<(), ConfigError> {
+    /// Loads the rules that `paths` names.
+    fn load(&mut self, source: &error::Text, directory: &Path, paths: &Value<toml::Value>) -> Result<(), ConfigError> {
+        let span = paths.span();
+        let patterns: Vec<String> = paths
+            .get_ref()
+            .clone()
+            .try_into()
+            .map_err(|_| source.at(paths, "`paths` is a list of files").help("for example paths = [\"lint/*.md\"]"))?;
+        for pattern in patterns {
+            let pattern = Value::new(span.clone(), pattern);
+            for rule in own::load(source, directory, &pattern)? {
+                if let Some(other) = self.rules().find(|other| other.name() == rule.name()) {
+                    let text = format!("`{}` is named as `{}` is: `{}`", rule.path(), other.path(), rule.name());
+                    return Err(source.at(&pattern, &text).help("a rule needs a name of its own"));
+                }
+                self.own.push(rule);
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_rules(&mut self, source: &error::Text, directory: &Path, mut table: file::Rules) -> Result<(), ConfigError> {
+        // First, so that the others can name them.
+        if let Some(key) = table.keys().find(|key| key.get_ref() == "paths").cloned()
+            && let Some(paths) = table.remove(&key)
+        {
+            self.load(source, directory, &paths)?;
+        }
+        let own = self.own.clone();
+        let rules: Vec<&str> = builtin().iter().chain(own.iter().map(Arc::as_ref)).map(Rule::name).collect();
+        let rules = rules.as_slice();
         for (key, value) in table {
             let names = |value: &Value<toml::Value>| {
                 let names: Result<Vec<String>, _> = value.get_ref().clone().try_into();
@@ -159,24 +213,12 @@ impl Settings {
                     self.parameters.entry(rule.to_owned()).or_default().extend(parameters.clone());
                 }
                 other => {
-                    let known: Vec<&str> = ["select", "ignore"].iter().chain(rules).copied().collect();
+                    let known: Vec<&str> = ["paths", "select", "ignore"].iter().chain(rules).copied().collect();
                     return Err(source.at(&key, &format!("there is no rule `{other}`")).suggest(other, &known));
                 }
             }
         }
         Ok(())
-    }
-}
-
-/// Refuses a rule's name on the command line that no rule has.
-///
-/// # Errors
-/// Where there is no such rule.
-pub fn known_rule(name: &str, rules: &[&str]) -> Result<(), ConfigError> {
-    if rules.contains(&name) {
-        Ok(())
-    } else {
-        Err(ConfigError::plain(&format!("there is no rule `{name}`")).suggest(name, rules))
     }
 }
 
@@ -190,13 +232,11 @@ fn is_duration(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const RULES: [&str; 2] = ["read-timeout-short", "syntax"];
-
     fn read(text: &str) -> Result<Settings, ConfigError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("proxylint.toml");
         std::fs::write(&path, text).unwrap();
-        Settings::read(&path, &RULES)
+        Settings::read(&path)
     }
 
     fn error(text: &str) -> ConfigError {
@@ -255,11 +295,11 @@ mod tests {
     #[test]
     fn the_command_line_sets_single_keys() {
         let mut settings = Settings::default();
-        settings.set("nginx.version=1.24", &RULES).unwrap();
-        settings.set("rules.read-timeout-short.min=\"5m\"", &RULES).unwrap();
-        settings.set("websocket.heartbeat=25s", &RULES).unwrap();
+        settings.set("nginx.version=1.24").unwrap();
+        settings.set("rules.read-timeout-short.min=\"5m\"").unwrap();
+        settings.set("websocket.heartbeat=25s").unwrap();
         assert_eq!(settings.nginx_version, Some(Version::new(1, 24, 0)));
         assert_eq!(settings.parameters["read-timeout-short"]["min"].as_str(), Some("25s"));
-        assert!(settings.set("nginx.versoin=1.24", &RULES).is_err());
+        assert!(settings.set("nginx.versoin=1.24").is_err());
     }
 }

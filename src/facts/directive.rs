@@ -11,7 +11,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Directive,
         Type::Text,
         noted,
-        "What was noted about the directive: `include-missing`, `undefined-variable`, `unit-ignored`, `unused-suppression`, or why the server refuses it: `syntax`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `value-invalid` or `incomplete`.",
+        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `value-invalid` or `incomplete`.",
     ),
     fact(
         "refused.message",
@@ -62,6 +62,7 @@ fn noted(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| {
         let name = match kind {
             RemarkKind::IncludeMissing { .. } => "include-missing",
+            RemarkKind::IncludeOutside { .. } => "include-outside",
             RemarkKind::UndefinedVariable { .. } => "undefined-variable",
             RemarkKind::UnitIgnored { .. } => "unit-ignored",
             RemarkKind::UnusedSuppression { .. } => "unused-suppression",
@@ -79,7 +80,7 @@ fn refusal_message(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn include_path(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::IncludeMissing { path, .. } => Some(Value::Text(path.clone())),
+        RemarkKind::IncludeMissing { path, .. } | RemarkKind::IncludeOutside { path } => Some(Value::Text(path.clone())),
         _ => None,
     })
 }

@@ -1,6 +1,7 @@
 //! The facts of the handshake that is followed to a route's own path: what comes of it, and which lines decide.
 
-use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
+use super::intent::WithoutSlash;
+use super::{Definition, Reader, Reading, Subject, Type, Value, fact, intent};
 use crate::gateway::{RouteId, Target};
 use crate::handshake::{Probe, Verdict, Walk};
 
@@ -61,7 +62,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Route,
         Type::Text,
         redirect,
-        "How the client is sent elsewhere: `slash`, to the path with a slash behind it; `https`, to the same over TLS; `elsewhere`. Absent where it is not.",
+        "How the client is sent elsewhere: `slash`, from the path without a slash to the one with it (`slash-possible` where clients may ask so, `slash-unlikely` where none is known to); `https`, to the same over TLS; `elsewhere`. Absent where it is not.",
     ),
 ];
 
@@ -155,7 +156,14 @@ fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
             return decided(walk, Value::Text(kind.to_owned()));
         }
         match reader.walk_without_slash() {
-            Some(walk) if walk.route == Some(id) && is_redirect(&walk.verdict) => decided(&walk, Value::Text("slash".to_owned())),
+            Some((path, walk)) if walk.route == Some(id) && is_redirect(&walk.verdict) => {
+                let kind = match intent::asked_without_slash(&path) {
+                    WithoutSlash::Likely => "slash",
+                    WithoutSlash::Possible => "slash-possible",
+                    WithoutSlash::Unlikely => "slash-unlikely",
+                };
+                decided(&walk, Value::Text(kind.to_owned()))
+            }
             _ => Reading::absent(),
         }
     })

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use super::{Evidence, Item, Reader};
-use crate::gateway::{Assigned, Entry, Gateway, Matcher, Part, Property, Protocol, Proxy, Route, Server, SignalKind, Variable};
+use crate::gateway::{
+    Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
+};
 use crate::handshake::{Probe, sets_handshake_header, wildcard_match};
 use crate::rules::Intent;
 use crate::source::Span;
@@ -16,6 +18,8 @@ struct Hints {
     weak: Vec<Row>,
     upstreams: Vec<String>,
     ports: Vec<u16>,
+    without_slash: Vec<String>,
+    perhaps_without_slash: Vec<String>,
 }
 
 /// Segments of a path that stand in a row.
@@ -55,6 +59,11 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     {
         return (Intent::Declared, Vec::new());
     }
+    if let Ok(Some(Setting { origin: Origin::Here(line), .. })) =
+        reader.view.gateway.scopes.scalar(route.scope, Property::Internal)
+    {
+        return (Intent::None, vec![Evidence { span: line, note: "no client comes here".into() }]);
+    }
     if let Some(line) = withheld(reader, proxy) {
         return (Intent::None, vec![Evidence { span: line, note: "Upgrade is withheld on purpose here".into() }]);
     }
@@ -84,6 +93,27 @@ pub(super) fn is_for_websockets(reader: &Reader<'_>, route: &Route) -> bool {
 
 fn is_strong(segments: &[String]) -> bool {
     HINTS.strong.iter().any(|hint| contains(segments, hint))
+}
+
+/// How likely it is that clients ask for `path`, which has no slash behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WithoutSlash {
+    /// They are known to.
+    Likely,
+    /// They may.
+    Possible,
+    /// None is known to.
+    Unlikely,
+}
+
+/// Whether clients ask for `path`, which has no slash behind it.
+pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match (HINTS.without_slash.iter().any(|name| name == last), HINTS.perhaps_without_slash.iter().any(|name| name == last)) {
+        (true, _) => WithoutSlash::Likely,
+        (false, true) => WithoutSlash::Possible,
+        (false, false) => WithoutSlash::Unlikely,
+    }
 }
 
 /// Settings that only WebSockets need.

@@ -9,12 +9,15 @@ mod directive;
 mod gateway;
 mod handshake;
 mod intent;
+mod listener;
 mod mapping;
 mod reader;
 mod route;
 mod sent;
 mod site;
 mod stream;
+mod subrequest;
+mod target;
 mod upstream;
 mod value;
 
@@ -114,6 +117,9 @@ const FILES: &[&[Definition]] = &[
     route::FACTS,
     handshake::FACTS,
     sent::FACTS,
+    target::FACTS,
+    subrequest::FACTS,
+    listener::FACTS,
     mapping::FACTS,
     directive::FACTS,
     upstream::FACTS,

@@ -6,8 +6,11 @@ use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::target::controls;
 use super::{Declared, Item, Subject};
-use crate::gateway::{Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Site, SiteId, Target, Unknown, UpstreamId};
+use crate::gateway::{
+    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Site, SiteId, Target, TextId, Unknown, UpstreamId,
+};
 use crate::handshake::{
     Client, Environment, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site, lost_headers,
     sample_path, select, sent_header,
@@ -32,7 +35,14 @@ pub struct View<'a> {
     upgrading_sites: OnceLock<FxHashSet<SiteId>>,
     /// The paths that the user declares, by the route that a handshake to them comes to; worked out when first asked for.
     endpoints: OnceLock<FxHashMap<RouteId, String>>,
+    /// By site and upstream, the first route that keeps clients out, with the line; worked out when first asked for.
+    guarded: OnceLock<Guarded>,
+    /// The sockets at which TLS ends; worked out when first asked for.
+    tls_sockets: OnceLock<FxHashSet<(TextId, u16)>>,
 }
+
+/// By site and upstream, a route that keeps clients out, with the line.
+type Guarded = FxHashMap<(SiteId, TextId), (RouteId, Span)>;
 
 impl<'a> View<'a> {
     /// A view of `gateway`.
@@ -46,7 +56,33 @@ impl<'a> View<'a> {
             shadows: OnceLock::new(),
             upgrading_sites: OnceLock::new(),
             endpoints: OnceLock::new(),
+            guarded: OnceLock::new(),
+            tls_sockets: OnceLock::new(),
         }
+    }
+
+    /// By site and upstream, the first route that keeps clients out, with the line.
+    pub(super) fn guarded(&self) -> &Guarded {
+        self.guarded.get_or_init(|| {
+            let mut guarded = Guarded::default();
+            for id in self.gateway.route_ids() {
+                let route = self.gateway.route(id);
+                if let (Target::Proxy(proxy), Some(line)) = (&route.target, controls(self.gateway, route))
+                    && let Some(authority) = proxy.authority
+                {
+                    guarded.entry((route.site, authority)).or_insert((id, line));
+                }
+            }
+            guarded
+        })
+    }
+
+    /// The sockets at which TLS ends: the options of a socket count for all sites on it.
+    pub(super) fn tls_sockets(&self) -> &FxHashSet<(TextId, u16)> {
+        self.tls_sockets.get_or_init(|| {
+            let listens = self.gateway.sites.iter().flat_map(|site| &site.listens).filter(|listen| listen.tls);
+            listens.filter_map(|listen| Some((listen.address, listen.port?))).collect()
+        })
     }
 
     /// The paths that the user declares, by the route that a handshake to them comes to.
@@ -159,12 +195,13 @@ impl<'a> Reader<'a> {
     }
 
     /// What becomes of a handshake to the path of the route that is read without its final slash, where it has one.
-    pub(super) fn walk_without_slash(&self) -> Option<Walk> {
+    pub(super) fn walk_without_slash(&self) -> Option<(String, Walk)> {
         let (_, route) = self.route()?;
         let (Matcher::Exact(text) | Matcher::Prefix { text, .. }) = route.matcher else { return None };
         let path = self.view.gateway.texts.show(text);
         let path = path.strip_suffix('/').filter(|path| !path.is_empty())?;
-        Some(self.view.walk(route.site, self.view.handshake(self.view.gateway.site(route.site), path)))
+        let walk = self.view.walk(route.site, self.view.handshake(self.view.gateway.site(route.site), path));
+        Some((path.to_owned(), walk))
     }
 
     /// The path at which a handshake to `route` is followed.

@@ -36,6 +36,13 @@ pub(super) const FACTS: &[Definition] = &[
         "A timeout of the route's own that is for another protocol than the upstream's, while the upstream's own has its default; else absent.",
     ),
     fact(
+        "grpc.streams",
+        Subject::Route,
+        Type::Flag,
+        grpc_streams,
+        "Whether a gRPC route is meant for streams: its path speaks of them, or one of its timeouts is raised.",
+    ),
+    fact(
         "timeout.client_body",
         Subject::Route,
         Type::Duration,
@@ -215,6 +222,26 @@ fn of_other_protocol(reader: &Reader<'_>, _: &str) -> Reading {
                 Reading::new(Value::Text(written)).at(entry.span, "for `proxy_pass` only").at(proxy.span, "passed on here")
             }
             None => Reading::absent(),
+        }
+    })
+}
+
+fn grpc_streams(reader: &Reader<'_>, _: &str) -> Reading {
+    const WORDS: [&str; 8] = ["stream", "watch", "subscri", "chat", "listen", "notif", "event", "tail"];
+    proxied(reader, |route, proxy| {
+        if proxy.protocol != Protocol::Grpc {
+            return Reading::absent();
+        }
+        let path = reader.route_path(route).to_ascii_lowercase();
+        if WORDS.iter().any(|word| path.contains(word)) {
+            return Reading::new(Value::Flag(true)).at(route.span, "a path that speaks of streams");
+        }
+        let timeouts =
+            [Property::read_timeout(Protocol::Grpc), Property::send_timeout(Protocol::Grpc), Property::ClientBodyTimeout];
+        let mut entries = timeouts.into_iter().filter_map(|property| scalar(reader, route, property).ok().flatten());
+        match entries.find_map(|entry| raised(reader, Some(entry))) {
+            Some((_, span)) => Reading::new(Value::Flag(true)).at(span, "raised for streams"),
+            None => Reading::new(Value::Flag(false)),
         }
     })
 }

@@ -24,6 +24,11 @@ pub enum RemarkKind {
         /// Whether the path lies inside the given tree, so that the server will not find it either.
         inside: bool,
     },
+    /// An include leads to a file outside of what was given, which is not read.
+    IncludeOutside {
+        /// As written.
+        path: String,
+    },
     /// A variable that nothing defines.
     UndefinedVariable {
         /// Its name, without `$`.

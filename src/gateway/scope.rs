@@ -79,6 +79,8 @@ pub enum Property {
     Access,
     /// The realm for which a password is asked: `auth_basic`; `off` asks for none.
     Password,
+    /// The file of users and their passwords: `auth_basic_user_file`.
+    PasswordFile,
     /// The location that is asked whether a request is let in: `auth_request`; `off` asks none.
     AskedForAccess,
     /// Code or a module that decides whether a request is let in.

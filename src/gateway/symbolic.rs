@@ -96,6 +96,8 @@ pub struct Map {
     pub entries: Vec<MapEntry>,
     /// The value where no row matches.
     pub default: SymbolicId,
+    /// Whether it is looked up anew for each use, and not once for a request.
+    pub volatile: bool,
     /// Set where rows may be missing from what we see.
     pub partial: Option<Unknown>,
 }

@@ -1,5 +1,6 @@
 //! Symbolic values made concrete for one request.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -83,17 +84,55 @@ pub struct Followed<'a> {
     pub socket: Socket,
     /// The given tree.
     pub files: Files<'a>,
-    /// The variables that have a value of their own by now.
-    pub assigned: FxHashMap<TextId, String>,
+    /// What the request has come to hold by now.
+    pub memory: RefCell<Memory>,
     /// The level whose settings are in force.
     pub scope: ScopeId,
-    /// Host and port of the upstream, where variables decide them.
-    pub authority: Option<String>,
+    /// Host and port of the upstream, and how it is asked, where variables decide them.
+    pub upstream: Option<(String, Protocol)>,
+}
+
+/// What a request of nginx's holds, and what looking at a variable may change: a value that was looked up once stays, and a pattern that
+/// matches on the way leaves its captures (`ngx_http_get_flushed_variable`, `ngx_http_regex_exec`).
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// The variables that have a value of their own.
+    values: FxHashMap<TextId, String>,
+    /// What the pattern that matched last has captured, the whole match first.
+    captures: Vec<String>,
 }
 
 impl fmt::Debug for Followed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Followed").field("client", &self.client).field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+impl Followed<'_> {
+    /// Gives a variable its value.
+    pub(super) fn assign(&self, name: TextId, value: String) {
+        self.memory.borrow_mut().values.insert(name, value);
+    }
+
+    /// Keeps what a pattern has captured, instead of what another one did; groups with names are variables.
+    pub(super) fn keep(&self, captures: Vec<String>, names: Vec<(TextId, usize)>) {
+        let mut memory = self.memory.borrow_mut();
+        for (name, number) in names {
+            if let Some(value) = captures.get(number) {
+                memory.values.insert(name, value.clone());
+            }
+        }
+        memory.captures = captures;
+    }
+
+    /// Takes over the variables of a request beside it.
+    pub(super) fn take_variables(&mut self, other: RefCell<Memory>) {
+        self.memory.get_mut().values = other.into_inner().values;
+    }
+
+    /// Forgets what was captured.
+    pub(super) fn forget_captures(&self) {
+        self.memory.borrow_mut().captures.clear();
     }
 }
 
@@ -111,7 +150,25 @@ impl Environment<'_> {
         for part in self.gateway.symbolics.get(value) {
             text.push_str(&self.part(*part, depth)?);
         }
-        Ok(text)
+        if !self.recaptures(value) {
+            return Ok(text);
+        }
+        // nginx measures all parts before it writes them (`ngx_http_complex_value`): what a part captures is in force for all of them then.
+        let length = text.len();
+        text.clear();
+        for part in self.gateway.symbolics.get(value) {
+            text.push_str(&self.part(*part, depth)?);
+        }
+        if text.len() == length { Ok(text) } else { Err(Unknown::Runtime) }
+    }
+
+    /// Whether a part of the value may change the captures that others of its parts stand for.
+    fn recaptures(&self, value: SymbolicId) -> bool {
+        let parts = self.gateway.symbolics.get(value);
+        let has = |wanted: fn(&Variable) -> bool| parts.iter().any(|part| matches!(part, Part::Variable(own) if wanted(own)));
+        self.followed.is_some()
+            && has(|own| matches!(own, Variable::Capture(_)))
+            && has(|own| matches!(own, Variable::Defined(_)))
     }
 
     fn part(&self, part: Part, depth: u8) -> Known<String> {
@@ -122,12 +179,12 @@ impl Environment<'_> {
         }
     }
 
-    /// The value of a variable.
+    /// One part of a value as text.
     ///
     /// # Errors
     /// Where it cannot be known.
-    pub(super) fn variable(&self, variable: Variable) -> Known<String> {
-        self.part(Part::Variable(variable), DEPTH)
+    pub(super) fn evaluate_part(&self, part: Part) -> Known<String> {
+        self.part(part, DEPTH)
     }
 
     /// The parts of a value, each as text.
@@ -135,6 +192,10 @@ impl Environment<'_> {
     /// # Errors
     /// Where one cannot be known.
     pub(super) fn parts(&self, value: SymbolicId) -> Known<Vec<(Part, String)>> {
+        // What they capture is in force for all of them.
+        if self.recaptures(value) {
+            self.evaluate(value)?;
+        }
         self.gateway.symbolics.get(value).iter().map(|&part| Ok((part, self.part(part, DEPTH)?))).collect()
     }
 
@@ -172,7 +233,10 @@ impl Environment<'_> {
             Variable::Runtime(name) => return self.runtime(&texts.show(name)),
             Variable::UpstreamHost => self.authority()?.0,
             Variable::UpstreamPort => self.authority()?.1,
-            Variable::Capture(group) => capture(self.captures, group)?,
+            Variable::Capture(group) => match self.followed {
+                Some(followed) => capture(Some(&followed.memory.borrow().captures), group)?,
+                None => capture(self.captures, group)?,
+            },
             Variable::ConditionCapture(group) => capture(self.condition_captures, group)?,
             Variable::Defined(name) => return self.defined(name, depth),
         })
@@ -212,11 +276,11 @@ impl Environment<'_> {
     /// Host and port of the upstream as a `Host` header names it, and the port (`ngx_http_proxy_set_vars`).
     fn authority(&self) -> Known<(String, String)> {
         let proxy = self.proxy.ok_or(Unknown::Runtime)?;
-        let default = if matches!(proxy.protocol, Protocol::Https | Protocol::Wss) { "443" } else { "80" };
-        let authority = match self.followed.and_then(|followed| followed.authority.clone()) {
-            Some(authority) => authority,
-            None => self.gateway.texts.show(proxy.authority.ok_or(Unknown::Runtime)?).into_owned(),
+        let (authority, protocol) = match self.followed.and_then(|followed| followed.upstream.clone()) {
+            Some(upstream) => upstream,
+            None => (self.gateway.texts.show(proxy.authority.ok_or(Unknown::Runtime)?).into_owned(), proxy.protocol),
         };
+        let default = if matches!(protocol, Protocol::Https | Protocol::Wss) { "443" } else { "80" };
         if authority.starts_with("unix:") {
             return Ok(("localhost".to_owned(), String::new()));
         }
@@ -248,8 +312,8 @@ impl Environment<'_> {
 
     fn defined(&self, name: TextId, depth: u8) -> Known<String> {
         let depth = depth.checked_sub(1).ok_or(Unknown::Runtime)?;
-        if let Some(value) = self.followed.and_then(|followed| followed.assigned.get(&name)) {
-            return Ok(value.clone());
+        if let Some(value) = self.followed.and_then(|followed| followed.memory.borrow().values.get(&name).cloned()) {
+            return Ok(value);
         }
         match self.gateway.variables.get(&name) {
             // No step has assigned it yet.
@@ -259,7 +323,13 @@ impl Environment<'_> {
                 [(value, _)] => self.value(value, depth),
                 _ => Err(Unknown::Runtime),
             },
-            Some(Definition::Map(map)) => self.look_up(map, depth),
+            Some(Definition::Map(map)) => {
+                let value = self.look_up(map, depth)?;
+                if let Some(followed) = self.followed.filter(|_| !map.volatile) {
+                    followed.assign(name, value.clone());
+                }
+                Ok(value)
+            }
             Some(&Definition::Opaque(span)) => Err(Unknown::Code(span)),
             None => Err(Unknown::Runtime),
         }
@@ -274,19 +344,25 @@ impl Environment<'_> {
             map.entries.iter().find(|entry| matches!(entry.key, MapKey::Text(text) if texts.get(text) == lower.as_bytes()));
         let host = || {
             let fits = map.entries.iter().filter_map(|entry| match entry.key {
-                MapKey::Host(pattern) if host_matches(&texts.show(pattern), &lower) => Some((texts.get(pattern).len(), entry)),
+                MapKey::Host(pattern) if host_matches(&texts.show(pattern), &lower) => Some((texts.get(pattern), entry)),
                 _ => None,
             });
-            fits.max_by_key(|&(length, _)| length).map(|(_, entry)| entry)
+            // Those that are open in front come first (`ngx_hash_find_combined`).
+            fits.max_by_key(|(pattern, _)| (!pattern.ends_with(b"*"), pattern.len())).map(|(_, entry)| entry)
         };
         if let Some(entry) = exact.or_else(host) {
             return self.value(entry.value, depth);
         }
         for entry in &map.entries {
             let MapKey::Regex { pattern, ignore_case } = entry.key else { continue };
-            if let Some(captures) = self.captures(pattern, ignore_case, &subject, entry.span)? {
-                return Environment { captures: Some(&captures), ..*self }.value(entry.value, depth);
-            }
+            let Some(captures) = self.captures(pattern, ignore_case, &subject, entry.span)? else { continue };
+            return match self.followed {
+                Some(followed) => {
+                    followed.keep(captures, self.patterns.names(texts, pattern, ignore_case));
+                    self.value(entry.value, depth)
+                }
+                None => Environment { captures: Some(&captures), ..*self }.value(entry.value, depth),
+            };
         }
         match map.partial {
             Some(why) => Err(why),

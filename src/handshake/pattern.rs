@@ -44,12 +44,12 @@ impl Patterns {
         Ok(captures.map(owned))
     }
 
-    /// The named groups of a pattern, by number.
+    /// The groups of a pattern whose names are variables that the configuration uses, by number.
     #[must_use]
-    pub fn names(&self, texts: &Texts, pattern: TextId, ignore_case: bool) -> Vec<(usize, String)> {
+    pub fn names(&self, texts: &Texts, pattern: TextId, ignore_case: bool) -> Vec<(TextId, usize)> {
         let regex = self.regex(texts, pattern, ignore_case);
         let names = regex.iter().flat_map(|regex| regex.capture_names().enumerate());
-        names.filter_map(|(number, name)| Some((number, name?.to_owned()))).collect()
+        names.filter_map(|(number, name)| Some((texts.find(name?.to_ascii_lowercase().as_bytes())?, number))).collect()
     }
 
     /// What a pattern that is not interned captures in a name: by number, and by name.

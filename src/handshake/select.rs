@@ -232,6 +232,11 @@ fn condition_captures(environment: &Environment<'_>, condition: &Condition) -> K
     if let Test::Condition(id) = test {
         return Ok((expression_holds(environment, id)? != condition.negated).then_some(None));
     }
+    // Files are looked up where a request is followed.
+    if let Test::File(test) = test {
+        let found = environment.file_test(test, &environment.file_path(condition.subject)?)?;
+        return Ok((found != condition.negated).then_some(None));
+    }
     let subject = environment.evaluate(condition.subject)?;
     let texts = &environment.gateway.texts;
     let found = match test {
@@ -248,11 +253,9 @@ fn condition_captures(environment: &Environment<'_>, condition: &Condition) -> K
             if ignore_case { wanted.eq_ignore_ascii_case(subject.as_bytes()) } else { wanted == subject.as_bytes() }
         }
         Test::Compares(comparison, other) => compares(&subject, &texts.show(other), comparison),
-        Test::Condition(_) => false,
+        Test::Condition(_) | Test::File(_) => false,
         Test::Same(value) => environment.evaluate(value)? == subject,
         Test::IsSet => !matches!(subject.as_str(), "" | "0"),
-        // Files are looked up where a request is followed.
-        Test::File(test) => environment.file_test(test, &subject)?,
     };
     Ok((found != condition.negated).then_some(None))
 }

@@ -3,7 +3,7 @@
 use super::evaluate::Environment;
 use super::expression::expression_holds;
 use crate::gateway::{
-    Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Property, Protocol, Proxy, Route, ScopeId, Server, Unknown,
+    Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Part, Property, Protocol, Proxy, Route, ScopeId, Server, Unknown,
     Variable, Version,
 };
 use crate::source::Span;
@@ -185,8 +185,8 @@ fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, na
                 return client_header(environment, &levels, name);
             }
             // Every backend of a group is asked by its own name.
-            let group = Variable::UpstreamHost;
-            Ok(Sent { values: vec![environment.variable(group)?], ..Sent::default() })
+            let host = Part::Variable(Variable::UpstreamHost);
+            Ok(Sent { values: vec![environment.evaluate_part(host)?], ..Sent::default() })
         }
         name if HOP_BY_HOP.contains(&name) => Ok(Sent::default()),
         _ => client_header(environment, &levels, name),

@@ -1,5 +1,6 @@
 //! `json`: everything, for programs. The form is versioned and stable.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -68,9 +69,12 @@ struct JsonSummary {
 /// Where it cannot be written.
 pub fn json(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
     let store = &checked.project.store;
+    let own = checked.project.settings.iter().flat_map(|settings| &settings.own);
+    let own: BTreeMap<&str, &str> = own.map(|rule| (rule.name(), rule.path())).collect();
+    let url = |rule: &str| own.get(rule).map_or_else(|| page(rule), |path| (*path).to_owned());
     let document = Document {
         version: 1,
-        findings: checked.findings.iter().map(|finding| of_finding(store, finding)).collect(),
+        findings: checked.findings.iter().map(|finding| of_finding(store, finding, url(&finding.rule))).collect(),
         summary: JsonSummary {
             files: store.sources.len(),
             routes: checked.routes,
@@ -83,7 +87,7 @@ pub fn json(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// Where the page of a rule is.
+/// Where the page of a built-in rule is.
 #[must_use]
 pub fn page(rule: &str) -> String {
     match env!("CARGO_PKG_REPOSITORY") {
@@ -92,7 +96,7 @@ pub fn page(rule: &str) -> String {
     }
 }
 
-fn of_finding<'a>(store: &Store, finding: &'a Finding) -> JsonFinding<'a> {
+fn of_finding<'a>(store: &Store, finding: &'a Finding, url: String) -> JsonFinding<'a> {
     JsonFinding {
         rule: &finding.rule,
         level: finding.level,
@@ -106,7 +110,7 @@ fn of_finding<'a>(store: &Store, finding: &'a Finding) -> JsonFinding<'a> {
             .map(|(&span, message)| JsonLabel { path: path_of(store, span), span: span_of(store, span), message })
             .collect(),
         fixes: [],
-        url: page(&finding.rule),
+        url,
         fingerprint: fingerprint(store, finding),
     }
 }

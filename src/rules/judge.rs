@@ -20,10 +20,11 @@ const CHUNK: usize = 512;
 
 /// What `rules` say of everything in `view`, by place and then by rule.
 #[must_use]
-pub fn judge(rules: &[Rule], view: &View<'_>, options: &Options) -> Vec<Finding> {
+pub fn judge<'a>(rules: impl IntoIterator<Item = &'a Rule>, view: &View<'_>, options: &Options) -> Vec<Finding> {
+    let rules: Vec<&Rule> = rules.into_iter().collect();
     let mut findings = Vec::new();
     for subject in [Subject::Route, Subject::Upstream, Subject::Site, Subject::Directive, Subject::Gateway] {
-        let bench = Bench::new(rules, subject, view, options);
+        let bench = Bench::new(&rules, subject, view, options);
         if !bench.rules.is_empty() {
             let items = view.items(subject);
             findings.par_extend(items.par_chunks(CHUNK).flat_map_iter(|items| bench.judge(items)));
@@ -69,7 +70,7 @@ struct Seat<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(rules: &'a [Rule], subject: Subject, view: &'a View<'a>, options: &Options) -> Self {
+    fn new(rules: &[&'a Rule], subject: Subject, view: &'a View<'a>, options: &Options) -> Self {
         let mut facts: Vec<&Fact> = Vec::new();
         let mut known: FxHashMap<(&str, &str), usize> = FxHashMap::default();
         let mut index = |fact: &'a Fact| {
@@ -78,7 +79,7 @@ impl<'a> Bench<'a> {
                 facts.len() - 1
             })
         };
-        let rules = rules.iter().filter(|rule| rule.subject() == subject && may_apply(rule, view, options));
+        let rules = rules.iter().copied().filter(|rule| rule.subject() == subject && may_apply(rule, view, options));
         let seat = |rule: &'a Rule| {
             let facts = rule.facts.iter().map(&mut index).collect();
             Seat { rule, parameters: options.parameters(rule), facts }

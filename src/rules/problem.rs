@@ -26,17 +26,37 @@ impl RuleError {
         Box::new(Self { problem, page: NamedSource::new(path, page.to_owned()), span: span.into(), help })
     }
 
+    /// The page.
+    #[must_use]
+    pub fn page(&self) -> &str {
+        self.page.inner()
+    }
+
+    /// Where in the page: bytes.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.span.offset()..self.span.offset() + self.span.len()
+    }
+
+    /// What to do, where something is known.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// The text that is pointed at.
     #[must_use]
     pub fn excerpt(&self) -> &str {
-        let (start, end) = (self.span.offset(), self.span.offset() + self.span.len());
-        self.page.inner().get(start..end).unwrap_or_default()
+        self.page.inner().get(self.range()).unwrap_or_default()
     }
 }
 
 /// What is wrong with a rule's page.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
+    /// The name is not one that can be selected and ignored.
+    #[error("a rule's name is lower case words with `-` between them, and this is `{0}`")]
+    BadName(String),
     /// It does not begin with its name.
     #[error("a rule's page begins with its name: `# some-rule`")]
     NoTitle,

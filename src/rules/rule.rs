@@ -6,7 +6,7 @@ use super::compile::{Compiled, compile};
 use super::finding::Level;
 use super::form::{Form, Safety};
 use super::page::{Example, Page};
-use super::problem::{Fault, RuleError};
+use super::problem::{Fault, Problem, RuleError};
 use crate::facts::{Fact, Subject};
 use crate::gateway::Server;
 
@@ -14,6 +14,7 @@ use crate::gateway::Server;
 #[derive(Debug)]
 pub struct Rule {
     name: String,
+    path: String,
     page: Cow<'static, str>,
     summary: String,
     examples: Vec<Example>,
@@ -32,7 +33,22 @@ impl Rule {
         let (compiled, facts) = Self::compile(&page[parts.block.clone()])
             .map_err(|fault| RuleError::new(path, &page, fault.moved(parts.block.start)))?;
         let name = page[parts.title].to_owned();
-        Ok(Self { name, summary: parts.summary, examples: parts.examples, facts, compiled, page })
+        Ok(Self { name, path: path.to_owned(), summary: parts.summary, examples: parts.examples, facts, compiled, page })
+    }
+
+    /// The same for a page that is not ours: its name must be one that can be selected, ignored and silenced.
+    ///
+    /// # Errors
+    /// Where the page is not in the form of a rule, names facts that there are not, or has another kind of name.
+    pub fn parse_own(path: &str, page: String) -> Result<Self, Box<RuleError>> {
+        let rule = Self::parse(path, page)?;
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if rule.name.bytes().all(is_plain) {
+            return Ok(rule);
+        }
+        let start = rule.page.find(&rule.name).unwrap_or(0);
+        let fault = Fault::at(start..start + rule.name.len(), Problem::BadName(rule.name.clone()));
+        Err(RuleError::new(path, &rule.page, fault))
     }
 
     fn compile(block: &str) -> Result<(Compiled, Vec<Fact>), Fault> {
@@ -47,6 +63,12 @@ impl Rule {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where its page lies.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Its page, in Markdown.

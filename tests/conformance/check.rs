@@ -241,13 +241,13 @@ fn refute_request(predicted: &UpstreamRequest, upstream: &[Sent]) -> Option<Stri
             .headers
             .iter()
             .filter(|(given, _)| given.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+            .map(|(_, value)| as_backends_read(value))
             .collect();
         (!values.is_empty()).then(|| values.join("|"))
     };
     let predicted = Request {
         method: String::new(),
-        target: predicted.target.clone(),
+        target: as_backends_read(&predicted.target),
         version: format!("HTTP/{}", predicted.http_version.trim_start_matches("HTTP/")),
         host: joined("host"),
         upgrade: joined("upgrade"),
@@ -265,4 +265,9 @@ fn refute_request(predicted: &UpstreamRequest, upstream: &[Sent]) -> Option<Stri
     }
     let arrived = list(upstream);
     Some(format!("predicted that upstream is sent\n    {}\n  happened{arrived}", Sent::Http(predicted)))
+}
+
+/// Backends take every byte for a character.
+fn as_backends_read(text: &str) -> String {
+    text.bytes().map(char::from).collect()
 }

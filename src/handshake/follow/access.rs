@@ -69,10 +69,11 @@ impl Following<'_> {
         Ok(Check::Silent)
     }
 
-    /// `ngx_http_auth_basic_handler`.
+    /// `ngx_http_auth_basic_handler`: without a file of users, nobody is asked.
     fn password(&mut self) -> Known<Check> {
         let Some((realm, span)) = self.text(Property::Password)? else { return Ok(Check::Silent) };
-        if realm == "off" {
+        let users = self.gateway.scopes.scalar(self.followed.scope, Property::PasswordFile);
+        if realm == "off" || users == Ok(None) {
             return Ok(Check::Silent);
         }
         if self.request.header(b"authorization").is_some() {

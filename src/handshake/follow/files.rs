@@ -9,9 +9,6 @@ use crate::gateway::{Assigned, Fallback, Known, Matcher, Part, Property, TryFile
 use crate::handshake::evaluate::Environment;
 use crate::source::Span;
 
-/// What every installation brings along below its own root; and what some do.
-const STOCK: (&str, &str) = ("index.html", "50x.html");
-
 /// Where the files of a location are: `root` or `alias`.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -73,7 +70,7 @@ impl Place {
         Ok(Self { root: "html".to_owned(), replaced: Replaced::Nothing, span: None })
     }
 
-    /// The same, where its directory is not below the one that the server was built for.
+    /// The same, where its directory is not below that of the installation.
     pub(super) fn absolute(self) -> Known<Self> {
         if self.root.starts_with('/') { Ok(self) } else { Err(Unknown::Environment) }
     }
@@ -89,17 +86,10 @@ impl Place {
 }
 
 impl Following<'_> {
-    /// What stands in the given tree for the path `path` of a request.
+    /// What stands in the given tree for the path `path` of a request. A relative directory lies below the main file's own, as it does
+    /// where nginx is started with `-p` there, and in the packages of nginx.org.
     fn look(&self, place: &Place, path: &str) -> Option<FileKind> {
-        let file = place.path(path);
-        let stock = || match path {
-            _ if place.span.is_some() => None,
-            "/" => Some(FileKind::Directory),
-            path => (path.trim_start_matches('/') == STOCK.0).then_some(FileKind::File),
-        };
-        let file = Path::new(&file);
-        // A relative one lies below the directory that the server was built for, not in the given tree.
-        Some(file).filter(|file| file.is_absolute()).and_then(self.files).or_else(stock)
+        (self.files)(Path::new(&place.path(path)))
     }
 
     /// Whether an alias has lost what it replaces: the path was rewritten (`ngx_http_map_uri_to_path`).
@@ -180,9 +170,6 @@ impl Following<'_> {
         let at = place.span.or(Some(span));
         if path.ends_with('/') {
             return self.directory(&place, &path, at);
-        }
-        if place.span.is_none() && path.trim_start_matches('/') == STOCK.1 {
-            return Err(Unknown::Environment);
         }
         let shown = place.path(&path);
         Ok(match self.look(&place, &path) {

@@ -51,13 +51,13 @@ fn walk<'a>(
             client: client.from,
             socket: client.socket,
             files,
-            assigned: rustc_hash::FxHashMap::default(),
+            memory: std::cell::RefCell::default(),
             scope,
-            authority: None,
+            upstream: None,
         },
-        captures: Vec::new(),
         route: None,
         handler: None,
+        handled_by_nothing: None,
         internal: false,
         changed: false,
         in_location: true,
@@ -102,12 +102,12 @@ pub(super) struct Following<'a> {
     /// The request as it stands: its path, query and method may have changed.
     pub(super) request: Request,
     pub(super) followed: Followed<'a>,
-    /// What the pattern that matched last has captured.
-    pub(super) captures: Vec<String>,
     /// The location; `None`: the site itself.
     pub(super) route: Option<RouteId>,
     /// The route whose target makes the content: the location, or an `if` in it.
     pub(super) handler: Option<RouteId>,
+    /// An `if` that has inherited no upstream for the handler of another one.
+    pub(super) handled_by_nothing: Option<Span>,
     /// Whether the request comes from within the server.
     pub(super) internal: bool,
     /// Whether a rewrite asks for another location (`uri_changed`).
@@ -186,7 +186,7 @@ impl Following<'_> {
             request: &self.request,
             site: self.gateway.site(self.site),
             proxy,
-            captures: Some(&self.captures),
+            captures: None,
             condition_captures: None,
             notes: None,
             followed: Some(&self.followed),
@@ -313,10 +313,10 @@ impl Following<'_> {
         if let Some(pattern) = text.strip_prefix('~')
             && let Some((captures, named)) = Patterns::name_captures(pattern, &self.request.host)
         {
-            self.captures = captures;
+            self.followed.keep(captures, Vec::new());
             for (name, value) in named {
                 if let Some(name) = self.gateway.texts.find(name.to_ascii_lowercase().as_bytes()) {
-                    self.followed.assigned.insert(name, value);
+                    self.followed.assign(name, value);
                 }
             }
         }
@@ -360,6 +360,7 @@ impl Following<'_> {
         self.followed.scope = scope;
         self.route = route;
         self.handler = route;
+        self.handled_by_nothing = None;
         self.changed = false;
         // Something unseen may do anything here, a `return` for one.
         match hidden(self.gateway.scopes.get(scope).open) {
@@ -380,7 +381,7 @@ impl Following<'_> {
         };
         let route = gateway.route(id);
         if let (Some(captures), Matcher::Pattern { pattern, ignore_case }) = (found.captures, route.matcher) {
-            self.keep(captures, pattern, ignore_case);
+            self.followed.keep(captures, self.view.patterns.names(&gateway.texts, pattern, ignore_case));
         }
         self.enter(Some(id), route.scope)?;
         self.note(Some(route.span), format!("takes `{}`", self.request.path));
@@ -469,6 +470,10 @@ impl Following<'_> {
             return Ok(next);
         }
         self.mirrors()?;
+        if let Some(span) = self.handled_by_nothing {
+            self.note(Some(span), "an `if` before it passes the request on, and this one says not to where".to_owned());
+            return Ok(Next::Status(500));
+        }
         let Some(handler) = self.handler else {
             return self.serve(gateway.site(self.site).span);
         };
@@ -506,12 +511,11 @@ impl Following<'_> {
     }
 
     /// A request of the server's own to `target` (`ngx_http_subrequest`).
-    pub(super) fn subrequest(&self, target: &str) -> Known<Outcome> {
+    pub(super) fn subrequest(&mut self, target: &str) -> Known<Outcome> {
         let (path, query) = uri::split_query(target);
         let mut own = Following {
             request: Request { method: "GET".to_owned(), path, query, ..self.request.clone() },
-            followed: Followed { authority: None, ..self.followed.clone() },
-            captures: Vec::new(),
+            followed: Followed { upstream: None, ..self.followed.clone() },
             internal: true,
             changed: false,
             in_location: true,
@@ -527,7 +531,12 @@ impl Following<'_> {
             because: Vec::new(),
             ..*self
         };
-        own.process(Next::Site)
+        own.followed.forget_captures();
+        let outcome = own.process(Next::Site);
+        let Following { followed: Followed { memory, .. }, .. } = own;
+        // Both have the same variables, and each its own captures.
+        self.followed.take_variables(memory);
+        outcome
     }
 
     /// A status by itself: what is answered instead of it, if anything (`ngx_http_special_response_handler`).

@@ -17,7 +17,8 @@ impl Following<'_> {
     /// Passes the request on.
     pub(super) fn pass(&mut self, proxy: &Proxy) -> Known<Next> {
         match proxy.protocol {
-            Protocol::Http | Protocol::Https => self.pass_http(proxy),
+            // Where it is none of HTTP's, the scheme is part of a variable, or refused.
+            Protocol::Http | Protocol::Https | Protocol::Other | Protocol::Ws | Protocol::Wss => self.pass_http(proxy),
             Protocol::Uwsgi | Protocol::Scgi => self.pass_tunnel(proxy),
             Protocol::FastCgi => {
                 let message = "FastCGI passes a 101 on, but nothing behind it: nginx tunnels no FastCGI".to_owned();
@@ -65,10 +66,10 @@ impl Following<'_> {
             Ok(url) => url,
             Err(next) => return Ok(next),
         };
-        self.followed.authority = Some(url.authority.clone());
+        self.followed.upstream = Some((url.authority.clone(), url.protocol));
         let target = self.target(&url);
         if let Some((true, span)) = self.flag(Property::VerifyUpstream)?
-            && proxy.protocol == Protocol::Https
+            && url.protocol == Protocol::Https
         {
             self.note(span, "the upstream's certificate is checked".to_owned());
             return Err(Unknown::Environment);
@@ -79,6 +80,8 @@ impl Following<'_> {
             return Ok(self.bad_gateway(502));
         }
         let method = self.text(Property::Method)?;
+        // nginx measures all headers before it writes them: what the last one captures is in force for all.
+        nginx_header_lines(&self.environment(), self.followed.scope, None)?;
         let lines = as_received(nginx_header_lines(&self.environment(), self.followed.scope, None)?);
         let body = self.text(Property::Body)?;
         let request = UpstreamRequest {
@@ -243,15 +246,16 @@ impl Following<'_> {
         let gateway = self.gateway;
         let url = self.environment().evaluate(proxy.url)?;
         let literal = gateway.symbolics.literal(proxy.url, &gateway.texts).is_some();
-        let rest = match url.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") => rest,
+        let (protocol, rest) = match url.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Protocol::Http, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Protocol::Https, rest),
             _ => {
                 self.blame(Some(proxy.span), format!("`{url}` is no URL of HTTP"));
                 return Ok(Err(Next::Status(500)));
             }
         };
-        let url = Url::new(rest, !literal);
-        if literal || self.reachable(&url.authority, proxy) {
+        let url = Url::new(protocol, rest, !literal);
+        if literal || self.reachable(&url) {
             return Ok(Ok(url));
         }
         if url.authority.is_empty() {
@@ -268,7 +272,8 @@ impl Following<'_> {
     }
 
     /// Whether a host that variables name needs no resolver: an address, or a group of backends (`ngx_http_upstream_init_request`).
-    fn reachable(&self, authority: &str, proxy: &Proxy) -> bool {
+    fn reachable(&self, url: &Url) -> bool {
+        let authority = url.authority.as_str();
         let bare = |authority: &str| {
             let host = match authority.rsplit_once(':') {
                 Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
@@ -293,7 +298,7 @@ impl Following<'_> {
             Target::Proxy(other) if other.protocol.is_http() => other.authority.is_some_and(|written| {
                 let written = texts.show(written);
                 bare(&written).eq_ignore_ascii_case(&bare(authority))
-                    && port(&written, other.protocol) == port(authority, proxy.protocol)
+                    && port(&written, other.protocol) == port(authority, url.protocol)
             }),
             _ => false,
         })
@@ -417,6 +422,7 @@ fn is_key(key: &str) -> bool {
 
 /// The URL of an upstream.
 struct Url {
+    protocol: Protocol,
     authority: String,
     /// The path behind the authority.
     path: Option<String>,
@@ -426,16 +432,16 @@ struct Url {
 
 impl Url {
     /// Takes apart what follows the scheme.
-    fn new(rest: &str, replaces_all: bool) -> Self {
+    fn new(protocol: Protocol, rest: &str, replaces_all: bool) -> Self {
         let end = match rest.strip_prefix("unix:") {
             Some(path) => path.find(':').map(|colon| (colon + 5, colon + 6)),
             None => rest.find(['/', '?', '#']).map(|at| (at, at)),
         };
-        let Some((end, path)) = end else { return Self { authority: rest.to_owned(), path: None, replaces_all } };
+        let Some((end, path)) = end else { return Self { protocol, authority: rest.to_owned(), path: None, replaces_all } };
         let path = &rest[path..];
         // `ngx_http_proxy_eval`: a query alone follows a `/`.
         let path = if replaces_all && path.starts_with('?') { format!("/{path}") } else { path.to_owned() };
-        Self { authority: rest[..end].to_owned(), path: Some(path).filter(|path| !path.is_empty()), replaces_all }
+        Self { protocol, authority: rest[..end].to_owned(), path: Some(path).filter(|path| !path.is_empty()), replaces_all }
     }
 }
 
@@ -446,7 +452,7 @@ mod tests {
     #[test]
     fn urls_are_taken_apart() {
         let parts = |rest: &str, all: bool| {
-            let url = Url::new(rest, all);
+            let url = Url::new(Protocol::Http, rest, all);
             (url.authority, url.path)
         };
         assert_eq!(parts("app", false), ("app".to_owned(), None));

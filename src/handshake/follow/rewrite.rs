@@ -17,7 +17,7 @@ impl Following<'_> {
             match step.act {
                 Act::Set { name, value } => {
                     let value = self.environment().evaluate(value)?;
-                    self.followed.assigned.insert(name, value);
+                    self.followed.assign(name, value);
                 }
                 Act::If { condition, scope, route, otherwise } => {
                     if self.is_met(&condition)? {
@@ -69,7 +69,7 @@ impl Following<'_> {
         Ok(None)
     }
 
-    fn is_met(&mut self, condition: &Condition) -> Known<bool> {
+    fn is_met(&self, condition: &Condition) -> Known<bool> {
         if let Ok(Test::Pattern { pattern, ignore_case }) = condition.test {
             let subject = self.environment().evaluate(condition.subject)?;
             let matches = self.capture(pattern, ignore_case, &subject, condition.span)?;
@@ -79,25 +79,16 @@ impl Following<'_> {
     }
 
     /// Matches a pattern and keeps what it captures: by number, and as variables where groups have names.
-    pub(super) fn capture(&mut self, pattern: TextId, ignore_case: bool, text: &str, span: Span) -> Known<bool> {
+    fn capture(&self, pattern: TextId, ignore_case: bool, text: &str, span: Span) -> Known<bool> {
         let captures = self.environment().captures(pattern, ignore_case, text, span)?;
         let matches = captures.is_some();
-        self.keep(captures.unwrap_or_default(), pattern, ignore_case);
-        Ok(matches)
-    }
-
-    /// Keeps what a pattern has captured.
-    pub(super) fn keep(&mut self, captures: Vec<String>, pattern: TextId, ignore_case: bool) {
-        let names =
-            if captures.is_empty() { Vec::new() } else { self.view.patterns.names(&self.gateway.texts, pattern, ignore_case) };
-        for (number, name) in names {
-            if let (Some(name), Some(value)) =
-                (self.gateway.texts.find(name.to_ascii_lowercase().as_bytes()), captures.get(number))
-            {
-                self.followed.assigned.insert(name, value.clone());
+        match captures {
+            Some(captures) => {
+                self.followed.keep(captures, self.view.patterns.names(&self.gateway.texts, pattern, ignore_case));
             }
+            None => self.followed.forget_captures(),
         }
-        self.captures = captures;
+        Ok(matches)
     }
 
     /// The settings of an `if` count from now on (`ngx_http_script_if_code`); what it does not set, it has from its location.
@@ -105,10 +96,12 @@ impl Following<'_> {
         let Some(scope) = scope else { return Ok(()) };
         self.followed.scope = scope;
         match own {
-            Some(route) => self.handler = Some(route),
-            // Another `if` has passed the request on; this one passes it to what its location names, or to nothing.
+            Some(route) => (self.handler, self.handled_by_nothing) = (Some(route), None),
+            // Another `if` has passed the request on, and its handler stays (`ngx_http_update_location_config`); it passes on to what
+            // the location names, or finds no upstream.
             None if self.handler != self.route => match self.route.map(|route| &self.gateway.route(route).target) {
                 Some(Target::Proxy(_)) => self.handler = self.route,
+                Some(Target::Files) => self.handled_by_nothing = Some(span),
                 _ => return Err(Unknown::Unmodelled(span)),
             },
             None => {}

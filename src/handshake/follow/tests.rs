@@ -99,8 +99,9 @@ fn who_is_let_in() {
     let pass = |line: &str| of(&format!("location / {{ {line} proxy_pass http://127.0.0.1:1; }}"), "/");
     assert_eq!(pass("allow 10.0.0.0/8; deny all;"), "upgraded GET / 1.1");
     assert_eq!(pass("deny 10.0.0.1; allow all;"), "403");
-    assert_eq!(pass("auth_basic x;"), "401");
-    assert_eq!(pass("satisfy any; allow 10.0.0.1; deny all; auth_basic x;"), "upgraded GET / 1.1");
+    assert_eq!(pass("auth_basic x;"), "upgraded GET / 1.1", "without users nobody is asked");
+    assert_eq!(pass("auth_basic x; auth_basic_user_file u;"), "401");
+    assert_eq!(pass("satisfy any; allow 10.0.0.1; deny all; auth_basic x; auth_basic_user_file u;"), "upgraded GET / 1.1");
     assert_eq!(pass("internal;"), "404");
     assert_eq!(pass("limit_except POST { deny all; }"), "403");
     assert_eq!(pass("access_by_lua_file x;"), "unknown");

@@ -1,10 +1,35 @@
 //! nginx's variables that are known only while a request is followed.
 
 use super::files::Place;
-use crate::gateway::{Known, Unknown};
+use crate::gateway::{Known, Part, SymbolicId, Unknown, Variable};
 use crate::handshake::evaluate::Environment;
 
 impl Environment<'_> {
+    /// The value as the name of a file, which may be relative to the directory of the installation.
+    ///
+    /// # Errors
+    /// Where a part of it cannot be known.
+    pub(in crate::handshake) fn file_path(&self, value: SymbolicId) -> Known<String> {
+        let mut path = String::new();
+        for &part in self.gateway.symbolics.get(value) {
+            let place = match part {
+                Part::Variable(Variable::Runtime(name)) => self.place(&self.gateway.texts.show(name))?,
+                _ => None,
+            };
+            path.push_str(&place.map_or_else(|| self.evaluate_part(part), Ok)?);
+        }
+        Ok(path)
+    }
+
+    /// The value of a variable that names a file or directory of the location; `None` for other variables.
+    fn place(&self, name: &str) -> Known<Option<String>> {
+        match name {
+            "document_root" => Ok(Some(Place::of(self)?.root)),
+            "request_filename" => Ok(Some(Place::of(self)?.path(&self.request.path))),
+            _ => Ok(None),
+        }
+    }
+
     /// The value of a variable that the server has by itself (`ngx_http_core_variables` and those of the modules).
     pub(in crate::handshake) fn runtime(&self, name: &str) -> Known<String> {
         let followed = self.followed.ok_or(Unknown::Runtime)?;

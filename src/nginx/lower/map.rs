@@ -25,7 +25,7 @@ impl Lowerer<'_> {
         let name = self.gateway.texts.intern_lower(value.strip_prefix(b"$")?);
         let subject = self.symbolic(subject);
         let default = self.literal(b"");
-        let map = Map { span: line.span(), subject, entries: Vec::new(), default, partial: None };
+        let map = Map { span: line.span(), subject, entries: Vec::new(), default, volatile: false, partial: None };
         Some(OpenMap { name, map, hostnames: false })
     }
 
@@ -35,7 +35,7 @@ impl Lowerer<'_> {
         let Some(value) = line.word(0) else {
             match line.name() {
                 b"hostnames" => open.hostnames = true,
-                b"volatile" => {}
+                b"volatile" => open.map.volatile = true,
                 _ if key.is_holed() => open.map.partial = Some(Unknown::TemplateHole(key.span)),
                 _ => {}
             }

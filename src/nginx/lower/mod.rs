@@ -79,7 +79,7 @@ fn model(store: &Store, root: &Root, resolved: &Resolved, version: Option<Versio
 fn finish(mut gateway: Gateway, root: &Root, resolved: &Resolved, refused: Checker<'_>, mut undefined: Vec<Remark>) -> Gateway {
     for problem in &resolved.problems {
         gateway.remarks.push(problem.clone());
-        if matches!(problem.kind, RemarkKind::IncludeMissing { .. }) {
+        if matches!(problem.kind, RemarkKind::IncludeMissing { .. } | RemarkKind::IncludeOutside { .. }) {
             gateway.partial.get_or_insert(Unknown::MissingInclude(problem.span));
         }
     }

@@ -69,8 +69,10 @@ impl Names {
             [b'~', ..] => return self.captures_of(line.name_word()),
             // `geoip2 file { $country … }`.
             [b'$', ..] => return self.add_word(line.name_word()),
-            // A directive that we do not know and that names a variable first: it may well define it.
-            _ => line.word(0).filter(|word| word.text.starts_with(b"$") && directives::directive(name).is_empty()),
+            // A directive that we do not know and that names a variable first: it may well define it. The row of a map gives it as a value.
+            _ => line.word(0).filter(|word| {
+                word.text.starts_with(b"$") && directives::directive(name).is_empty() && !is_row(line) && !is_own(word)
+            }),
         };
         if let Some(word) = argument {
             self.add_word(word);
@@ -102,6 +104,17 @@ impl Names {
             }
         }
     }
+}
+
+/// Whether the line is a row of a block that maps values, not a directive.
+fn is_row(line: Line<'_>) -> bool {
+    let parent = line.tree.directive(line.id).parent;
+    parent.is_some_and(|parent| matches!(Line { id: parent, ..line }.name(), b"map" | b"geo" | b"split_clients"))
+}
+
+/// Whether the word names a variable of nginx's own: what stands in an included file may be the row of a map.
+fn is_own(word: &Word<'_>) -> bool {
+    word.value().strip_prefix(b"$").is_some_and(|name| directives::has_variable(&lower(name)))
 }
 
 /// Whether the name belongs to a well-known module that is not nginx's own.

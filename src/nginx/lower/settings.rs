@@ -58,6 +58,7 @@ impl<'a> Lowerer<'a> {
             b"allow" => (Property::Access, |lowerer, line| lowerer.clients(line, true)),
             b"deny" => (Property::Access, |lowerer, line| lowerer.clients(line, false)),
             b"auth_basic" => (Property::Password, Self::text),
+            b"auth_basic_user_file" => (Property::PasswordFile, Self::text),
             b"auth_request" => (Property::AskedForAccess, Self::text),
             b"satisfy" => {
                 (Property::AnyAccess, |_, line| line.word(0).map(|word| Assigned::Flag(word.value().as_ref() == b"any")))

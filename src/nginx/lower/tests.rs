@@ -114,6 +114,14 @@ fn a_whole_configuration() {
 }
 
 #[test]
+fn the_value_in_a_map_defines_nothing() {
+    let gateway = lowered("http { map $uri $up { default $http_upgrade; /x $other; } server { return 200 $up$other; } }").1;
+    for name in [b"http_upgrade".as_slice(), b"other"] {
+        assert!(gateway.texts.find(name).is_none_or(|name| !gateway.variables.contains_key(&name)));
+    }
+}
+
+#[test]
 fn variables_that_nothing_defines() {
     let of =
         |inside: &str| reasons(&lowered(&format!("http {{ server {{ location / {{ proxy_pass http://b; {inside} }} }} }}")).1);

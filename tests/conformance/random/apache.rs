@@ -54,8 +54,9 @@ pub(super) fn deployment(random: &mut Random) -> Deployment {
     let snippet = writer.text;
     let mut writer = Writer { random, text: String::new(), depth: 0, balancer: false, rules: 0 };
     writer.main();
+    let second_port = writer.text.contains("18081") || snippet.contains("18081");
     let files = vec![("conf.d/site.conf".to_owned(), snippet), ("httpd.conf".to_owned(), writer.text)];
-    let mut steps: Vec<_> = (0..4).map(|number| request(random, number, &PATHS, &HOSTS)).collect();
+    let mut steps: Vec<_> = (0..4).map(|number| request(random, number, &PATHS, &HOSTS, second_port)).collect();
     for step in &mut steps {
         if let Some(step) = step.as_object_mut() {
             step.insert("wait".to_owned(), 6.into());

@@ -18,7 +18,7 @@ use crate::sent::Sent;
 use crate::server::Installed;
 
 /// How many of each server every run tries.
-const EVERY_RUN: u64 = 40;
+const EVERY_RUN: u64 = 60;
 
 /// The first seed unless said.
 const FIRST_SEED: u64 = 1;
@@ -137,9 +137,9 @@ impl Random {
 }
 
 /// A request of a deployment; most are a browser's handshake.
-fn request(random: &mut Random, number: usize, paths: &[&str], hosts: &[&str]) -> Value {
+fn request(random: &mut Random, number: usize, paths: &[&str], hosts: &[&str], second_port: bool) -> Value {
     let (path, host) = (random.pick(paths), random.pick(hosts));
-    let port = usize::from(random.chance(6));
+    let port = usize::from(random.chance(if second_port { 30 } else { 0 }));
     let mut step = json!({ "label": format!("{number}"), "path": path, "host": host, "port": port, "wait": 4 });
     match random.below(10) {
         0 => step["headers"] = json!({ "Connection": "keep-alive, Upgrade" }),

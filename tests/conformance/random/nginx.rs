@@ -39,7 +39,7 @@ const PATTERNS: [&str; 9] = [
     "\"^/w{1,2}s\"",
 ];
 
-const BACKENDS: [&str; 6] = ["127.0.0.1:19001", "127.0.0.1:19001", "127.0.0.1:19010", "127.0.0.1:19003", "127.0.0.1:19008", "be"];
+const BACKENDS: [&str; 6] = ["127.0.0.1:19001", "127.0.0.1:19001", "127.0.0.1:19010", "127.0.0.1:19003", "127.0.0.1:19013", "be"];
 
 /// What one file is being written with.
 struct Writer<'a> {
@@ -65,8 +65,9 @@ pub(super) fn deployment(random: &mut Random) -> Deployment {
     }
     let mut writer = Writer { random, text: String::new(), depth: 0, maps: false, snippets, named: false };
     writer.main();
+    let second_port = writer.text.contains("18081");
     files.push(("nginx.conf".to_owned(), writer.text));
-    let steps = (0..4).map(|number| request(random, number, &PATHS, &HOSTS)).collect();
+    let steps = (0..4).map(|number| request(random, number, &PATHS, &HOSTS, second_port)).collect();
     Deployment { files, steps }
 }
 
