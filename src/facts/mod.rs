@@ -185,6 +185,15 @@ impl Fact {
         })
     }
 
+    /// The name, as rules write it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.definition.name.strip_suffix("<name>") {
+            Some(prefix) => format!("{prefix}{}", self.parameter),
+            None => self.definition.name.to_owned(),
+        }
+    }
+
     /// Reads the fact of the reader's item.
     #[must_use]
     pub fn read(&self, reader: &Reader<'_>) -> Reading {

@@ -16,6 +16,8 @@ pub struct Site {
     pub is_main: bool,
     /// The names it answers to.
     pub names: Vec<Name>,
+    /// httpd: what it calls itself. Empty for nginx.
+    pub identity: Identity,
     /// The sockets it answers on; empty: the server's default.
     pub listens: Vec<Listen>,
     /// What is set on this level.
@@ -39,6 +41,17 @@ impl Site {
     pub fn route_ids(&self) -> impl Iterator<Item = RouteId> + use<> {
         self.routes.clone().map(RouteId)
     }
+}
+
+/// What a site calls itself, in redirects and towards backends: httpd's `ServerName`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The name; `None` where the machine decides.
+    pub name: Option<TextId>,
+    /// The port, where one is written.
+    pub port: Option<u16>,
+    /// The scheme, where one is written.
+    pub scheme: Option<TextId>,
 }
 
 /// A name that a site answers to.

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::evaluate::{Environment, Notes};
-use super::request::Request;
 use super::select::conditions_hold_with;
 use crate::gateway::{Action, Known, QueryRule, Rewrite, RouteId, Unknown};
 use crate::source::Span;
@@ -134,7 +133,11 @@ pub(super) fn rewrite(
             match rule.action {
                 Action::Proxy(route) => {
                     let itself_asked = !is_url(&path);
-                    let url = if itself_asked { itself(&request, &path) } else { path };
+                    let url = if itself_asked {
+                        itself(&Environment { request: &request, notes: Some(notes), ..*environment }, &path)
+                    } else {
+                        path
+                    };
                     let query = request.query;
                     return Ok(Rewritten::Proxied {
                         route,
@@ -147,7 +150,7 @@ pub(super) fn rewrite(
                 }
                 Action::Redirect(code) => {
                     if !is_url(&path) {
-                        path = itself(&request, &path);
+                        path = itself(&Environment { request: &request, notes: Some(notes), ..*environment }, &path);
                     }
                     status = Some(code);
                 }
@@ -191,11 +194,8 @@ pub(super) fn rewrite(
 const ROUNDS: u32 = 100;
 
 /// A path at this very server, as a URL (`fully_qualify_uri`).
-fn itself(request: &Request, path: &str) -> String {
-    let scheme = if request.tls { "https" } else { "http" };
-    let host = request.header(b"host").unwrap_or(&request.host);
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    format!("{scheme}://{host}{slash}{path}")
+fn itself(environment: &Environment<'_>, path: &str) -> String {
+    if path.starts_with('/') { environment.own_url(path) } else { environment.own_url(&format!("/{path}")) }
 }
 
 /// The query that a new path brings (`splitout_queryargs`).
