@@ -28,7 +28,7 @@ pub use capacity::{Capacity, Limit};
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step, Then, TryFiles};
 pub use refusal::{Fault, Refusal};
-pub use remark::{Remark, RemarkKind};
+pub use remark::{Misreading, Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Spelling, Target};
 pub use scope::{

@@ -273,6 +273,7 @@ impl Lowerer<'_> {
             listens: Vec::new(),
             scope,
             rewrites: Vec::new(),
+            dangling: Vec::new(),
             routes: routes..routes,
             sections: 0..0,
             mappings: 0..0,
