@@ -3,7 +3,11 @@
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
 mod app;
+mod application;
+mod backend;
+mod capacity;
 mod directive;
+mod endpoint;
 mod gateway;
 mod handshake;
 mod intent;
@@ -14,6 +18,7 @@ mod rewriting;
 mod route;
 mod sent;
 mod site;
+mod stream;
 mod subrequest;
 mod target;
 mod upstream;
@@ -121,6 +126,7 @@ const FILES: &[&[Definition]] = &[
     gateway::FACTS,
     route::FACTS,
     handshake::FACTS,
+    endpoint::FACTS,
     sent::FACTS,
     target::FACTS,
     subrequest::FACTS,
@@ -130,6 +136,10 @@ const FILES: &[&[Definition]] = &[
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,
+    application::FACTS,
+    backend::FACTS,
+    capacity::FACTS,
+    stream::FACTS,
 ];
 
 /// All facts. Those of a gateway can be read of every item.
