@@ -2,6 +2,7 @@
 //!
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
+mod app;
 mod directive;
 mod gateway;
 mod handshake;
@@ -9,6 +10,7 @@ mod intent;
 mod listener;
 mod mapping;
 mod reader;
+mod rewriting;
 mod route;
 mod sent;
 mod site;
@@ -17,6 +19,7 @@ mod target;
 mod upstream;
 mod value;
 
+pub use app::App;
 pub use reader::{Reader, View};
 pub use value::{Evidence, Reading, Value};
 
@@ -91,6 +94,12 @@ pub enum Item {
 pub struct Declared {
     /// Path patterns (`/live/*`) of routes that are meant for WebSockets.
     pub websocket_routes: Vec<String>,
+    /// Path patterns of routes that are not, whatever hints at it.
+    pub other_routes: Vec<String>,
+    /// Patterns of the names of upstreams, or hosts of backends, to which all routes are meant for WebSockets.
+    pub websocket_upstreams: Vec<String>,
+    /// Applications beside those of `rules/intent.toml`.
+    pub apps: Vec<App>,
 }
 
 /// A fact's definition; the table of them is what `proxylint facts` prints.
@@ -117,6 +126,7 @@ const FILES: &[&[Definition]] = &[
     subrequest::FACTS,
     listener::FACTS,
     mapping::FACTS,
+    rewriting::FACTS,
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,

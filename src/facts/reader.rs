@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::intent::is_for_websockets;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
@@ -33,6 +34,8 @@ pub struct View<'a> {
     shadows: OnceLock<Shadows>,
     /// The sites with a route that sends `Upgrade`, worked out when first asked for.
     upgrading_sites: OnceLock<FxHashSet<SiteId>>,
+    /// The sites with a route whose path is one for WebSockets, worked out when first asked for.
+    websocket_sites: OnceLock<FxHashSet<SiteId>>,
     /// The paths that the user declares, by the route that a handshake to them comes to; worked out when first asked for.
     endpoints: OnceLock<FxHashMap<RouteId, String>>,
     /// By site and upstream, the first route that keeps clients out, with the line; worked out when first asked for.
@@ -55,6 +58,7 @@ impl<'a> View<'a> {
             patterns: Patterns::default(),
             shadows: OnceLock::new(),
             upgrading_sites: OnceLock::new(),
+            websocket_sites: OnceLock::new(),
             endpoints: OnceLock::new(),
             guarded: OnceLock::new(),
             tls_sockets: OnceLock::new(),
@@ -99,6 +103,11 @@ impl<'a> View<'a> {
             }
             endpoints
         })
+    }
+
+    /// What becomes of a handshake to `path` of `site`, as a browser makes it.
+    pub(super) fn handshake_in(&self, site: SiteId, path: &str) -> Walk {
+        self.walk(site, self.handshake(self.gateway.site(site), path))
     }
 
     /// What becomes of a handshake to `path` of `site`.
@@ -291,6 +300,16 @@ impl<'a> Reader<'a> {
     pub(super) fn shadowed_by(&self, id: RouteId) -> Option<RouteId> {
         let gateway = self.view.gateway;
         self.view.shadows.get_or_init(|| Shadows::new(gateway)).of(gateway, id)
+    }
+
+    /// Whether any route of `site` is at a path for WebSockets.
+    pub(super) fn site_has_websocket_path(&self, site: SiteId) -> bool {
+        let sites = self.view.websocket_sites.get_or_init(|| {
+            let gateway = self.view.gateway;
+            let is_one = |id: &RouteId| is_for_websockets(&Reader::new(self.view, Item::Route(*id)), gateway.route(*id));
+            gateway.route_ids().filter(is_one).map(|id| gateway.route(id).site).collect()
+        });
+        sites.contains(&site)
     }
 
     /// Whether any route of `site` sends `Upgrade` in a handshake.

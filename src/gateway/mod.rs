@@ -20,22 +20,22 @@ mod upstream;
 mod worker;
 
 pub use area::{
-    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, Handler, HostRule, Needed, OverrideClass, Overrides,
-    Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
+    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Merging, Needed,
+    OverrideClass, Overrides, Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
 };
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step, Then, TryFiles};
 pub use refusal::{Fault, Refusal};
-pub use remark::{Remark, RemarkKind};
+pub use remark::{Misreading, Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
-pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Target};
+pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Spelling, Target};
 pub use scope::{
     Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId,
     Scopes, Setting,
 };
 pub use server::{Modules, NotAVersion, Server, Version};
 pub use signal::{Signal, SignalKind};
-pub use site::{Listen, Name, Site, SiteId, Speaks};
+pub use site::{Identity, Listen, Name, Site, SiteId, Speaks};
 pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
 pub use text::{TextId, Texts};
 pub use unknown::{Assumed, Known, Unknown};

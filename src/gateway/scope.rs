@@ -196,6 +196,8 @@ pub struct HeaderEdit {
     pub value: SymbolicId,
     /// When.
     pub when: EditWhen,
+    /// Whether it is done before anything else sees the request.
+    pub early: bool,
 }
 
 /// What is done to a header.
@@ -213,6 +215,13 @@ pub enum HeaderChange {
     Add,
     /// It is withheld.
     Unset,
+    /// What a pattern matches in it is replaced.
+    Edit {
+        /// The pattern.
+        pattern: TextId,
+        /// Every match, or (`false`) the first.
+        every: bool,
+    },
 }
 
 /// When a header is changed.

@@ -3,7 +3,8 @@
 use super::evaluate::Environment;
 use super::expression::expression_holds;
 use crate::gateway::{
-    Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Property, Protocol, Proxy, Route, ScopeId, Server, Unknown, Version,
+    Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Property, Protocol, Proxy, Route, ScopeId, Server, SymbolicId,
+    TextId, Unknown, Version,
 };
 use crate::source::Span;
 
@@ -230,7 +231,7 @@ pub(super) fn client_headers(environment: &Environment<'_>, levels: &[ScopeId]) 
 }
 
 /// The lower-case name of the header that an entry changes.
-fn edited(gateway: &Gateway, entry: &Entry) -> Option<crate::gateway::TextId> {
+fn edited(gateway: &Gateway, entry: &Entry) -> Option<TextId> {
     match entry.assigned {
         Assigned::Header { lower, .. } if entry.property == Property::RequestHeader => Some(lower),
         Assigned::HeaderEdit(id) => Some(gateway.header_edit(id).lower),
@@ -248,6 +249,10 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
         }
         Assigned::HeaderEdit(id) => {
             let edit = gateway.header_edit(id);
+            // Where the request is followed, its headers were changed before.
+            if edit.early && environment.notes.is_some_and(|notes| notes.begun) {
+                return Ok(());
+            }
             let applies = match edit.when {
                 EditWhen::Always => true,
                 EditWhen::Variable(variable, wanted) => {
@@ -264,6 +269,13 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
         _ => return Ok(()),
     };
     let name = gateway.texts.show(name);
+    if let HeaderChange::Edit { pattern, every } = change {
+        for (_, text) in headers.iter_mut().filter(|(own, _)| own.eq_ignore_ascii_case(&name)) {
+            *text =
+                replaced(environment, text, pattern, every, value).map_err(|why| why.unwrap_or(Unknown::Pattern(entry.span)))?;
+        }
+        return Ok(());
+    }
     let value = environment.evaluate(value)?;
     let first = headers.iter().position(|(own, _)| own.eq_ignore_ascii_case(&name));
     match (change, first) {
@@ -277,7 +289,7 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
             });
             headers[at].1 = value;
         }
-        (HeaderChange::SetIfEmpty, Some(_)) => {}
+        (HeaderChange::SetIfEmpty | HeaderChange::Edit { .. }, Some(_)) => {}
         (HeaderChange::Append, Some(at)) => headers[at].1 = format!("{}, {value}", headers[at].1),
         (HeaderChange::Merge, Some(at)) => {
             if !headers[at].1.split(',').any(|token| token.trim() == value) {
@@ -287,6 +299,51 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
         (HeaderChange::Add, _) | (_, None) => headers.push((name.into_owned(), value)),
     }
     Ok(())
+}
+
+/// `text` with the first match of the pattern, or every one, replaced (`process_regexp`, `mod_headers.c`).
+///
+/// # Errors
+/// Where the value cannot be known, or (`None`) the pattern is undecided.
+fn replaced(
+    environment: &Environment<'_>,
+    text: &str,
+    pattern: TextId,
+    every: bool,
+    value: SymbolicId,
+) -> Result<String, Option<Unknown>> {
+    let mut out = String::new();
+    let mut at = 0;
+    while let Some((found, captures)) =
+        environment.patterns.find(&environment.gateway.texts, pattern, text, at).map_err(|_| None)?
+    {
+        out.push_str(&text[at..found.start]);
+        out.push_str(&Environment { captures: Some(&captures), ..*environment }.evaluate(value).map_err(Some)?);
+        // A match of nothing is not looked for again at its place.
+        let next = if found.is_empty() { text[found.end..].chars().next().map_or(1, char::len_utf8) } else { 0 };
+        out.push_str(text.get(found.end..found.end + next).unwrap_or_default());
+        at = (found.end + next).min(text.len());
+        if !every || at == text.len() {
+            break;
+        }
+    }
+    out.push_str(&text[at..]);
+    Ok(out)
+}
+
+/// Carries out what changes headers before anything else sees the request: `RequestHeader … early` of the level `scope` and around it.
+///
+/// # Errors
+/// Where a value cannot be known.
+pub(super) fn change_early(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Vec<(String, String)>> {
+    let gateway = environment.gateway;
+    let mut headers = environment.request.headers.clone();
+    for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
+        if matches!(entry.assigned, Assigned::HeaderEdit(id) if gateway.header_edit(id).early) {
+            edit(environment, entry, &mut headers)?;
+        }
+    }
+    Ok(headers)
 }
 
 /// Since this version `mod_proxy_http` upgrades by itself where a worker has `upgrade=`; before, the parameter does nothing for `http://`.

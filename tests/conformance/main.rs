@@ -171,11 +171,13 @@ fn check_random(software: Software, seed: u64, installed: &Result<Installed, Str
         random::keep(&case, installed, &happened)?;
         return Ok(Completion::Completed);
     }
-    check_prediction(&case, &installed.version, &happened.steps, &happened.upstream, Told::ByBackends).map_err(|failed| {
-        let place =
-            random::keep(&case, installed, &happened).map_or_else(|error| error.to_string(), |place| place.display().to_string());
-        format!("{}\n  kept in {place}", failed.message().unwrap_or_default()).into()
-    })
+    let result = check_prediction(&case, &installed.version, &happened.steps, &happened.upstream, Told::ByBackends);
+    if !matches!(result, Ok(Completion::Completed)) {
+        let place = random::keep(&case, installed, &happened)?;
+        return result
+            .map_err(|failed| format!("{}\n  kept in {}", failed.message().unwrap_or_default(), place.display()).into());
+    }
+    result
 }
 
 /// A server that is not here: ignored, unless all must be.

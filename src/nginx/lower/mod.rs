@@ -25,8 +25,8 @@ use self::names::Names;
 use super::Resolved;
 use super::refuse::{self, Checker};
 use crate::gateway::{
-    DefaultHeader, Entry, Gateway, Matcher, Part, Remark, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site,
-    SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
+    DefaultHeader, Entry, Gateway, Identity, Matcher, Part, Remark, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal,
+    Site, SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
 };
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
@@ -265,12 +265,14 @@ impl Lowerer<'_> {
         let scope = self.open_scope_level(Context::Server(id), span);
         let routes = u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX);
         self.gateway.sites.push(Site {
+            identity: Identity::default(),
             span,
             is_main: false,
             names: Vec::new(),
             listens: Vec::new(),
             scope,
             rewrites: Vec::new(),
+            dangling: Vec::new(),
             routes: routes..routes,
             sections: 0..0,
             mappings: 0..0,
