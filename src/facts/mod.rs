@@ -3,6 +3,7 @@
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
 mod app;
+mod certificate;
 mod directive;
 mod gateway;
 mod handshake;
@@ -130,6 +131,7 @@ const FILES: &[&[Definition]] = &[
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,
+    certificate::FACTS,
 ];
 
 /// All facts. Those of a gateway can be read of every item.

@@ -111,6 +111,10 @@ pub enum Property {
     CommandTypes,
     /// Whether clients need a certificate: `ssl_verify_client on`.
     VerifyClient,
+    /// The certificate that the server shows: `ssl_certificate`, `SSLCertificateFile`. A list.
+    Certificate,
+    /// Its key: `ssl_certificate_key`.
+    CertificateKey,
 }
 
 impl Property {

@@ -40,6 +40,7 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/set-header-inheritance-lost.md", include_str!("../../rules/set-header-inheritance-lost.md")),
     ("rules/syntax.md", include_str!("../../rules/syntax.md")),
     ("rules/timeout-unit-ignored.md", include_str!("../../rules/timeout-unit-ignored.md")),
+    ("rules/tls-certificate-mismatch.md", include_str!("../../rules/tls-certificate-mismatch.md")),
     ("rules/tls-proxy-engine-off.md", include_str!("../../rules/tls-proxy-engine-off.md")),
     ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),
     ("rules/unknown-directive.md", include_str!("../../rules/unknown-directive.md")),

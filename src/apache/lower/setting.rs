@@ -24,6 +24,8 @@ impl Lowerer<'_> {
                 self.flag(statement, Property::RewriteEngine)
             }
             b"requestheader" => self.request_header(statement),
+            b"sslcertificatefile" => self.text(statement, Property::Certificate),
+            b"sslcertificatekeyfile" => self.text(statement, Property::CertificateKey),
             _ => return self.area_setting(name, statement),
         };
         let Some(entry) = entry else { return };
@@ -51,6 +53,17 @@ impl Lowerer<'_> {
         let assigned = match word.unknown {
             Some(why) => Assigned::Unknown(why),
             None => Assigned::Flag(switch(&word.value)?),
+        };
+        Some(Entry { property, assigned, span })
+    }
+
+    fn text(&mut self, statement: &Statement, property: Property) -> Option<Entry> {
+        let span = statement.span(self.store);
+        let words = self.resolved.words(self.store, statement);
+        let word = words.first()?;
+        let assigned = match word.unknown {
+            Some(why) => Assigned::Unknown(why),
+            None => Assigned::Text(literal(&mut self.gateway, &word.value)),
         };
         Some(Entry { property, assigned, span })
     }

@@ -73,6 +73,8 @@ impl<'a> Lowerer<'a> {
             }
             b"limit_rate" => (Property::Rate, Self::size),
             b"ssi" => (Property::Commands, |_, line| Self::flag(line)),
+            b"ssl_certificate" => (Property::Certificate, Self::text),
+            b"ssl_certificate_key" => (Property::CertificateKey, Self::text),
             b"ssl_verify_client" => {
                 (Property::VerifyClient, |_, line| line.word(0).map(|word| Assigned::Flag(word.value().as_ref() == b"on")))
             }
