@@ -3,8 +3,12 @@
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
 mod app;
+mod application;
+mod backend;
+mod capacity;
 mod certificate;
 mod directive;
+mod endpoint;
 mod gateway;
 mod handshake;
 mod intent;
@@ -15,6 +19,7 @@ mod rewriting;
 mod route;
 mod sent;
 mod site;
+mod stream;
 mod subrequest;
 mod target;
 mod upstream;
@@ -122,6 +127,7 @@ const FILES: &[&[Definition]] = &[
     gateway::FACTS,
     route::FACTS,
     handshake::FACTS,
+    endpoint::FACTS,
     sent::FACTS,
     target::FACTS,
     subrequest::FACTS,
@@ -132,6 +138,10 @@ const FILES: &[&[Definition]] = &[
     upstream::FACTS,
     site::FACTS,
     certificate::FACTS,
+    application::FACTS,
+    backend::FACTS,
+    capacity::FACTS,
+    stream::FACTS,
 ];
 
 /// All facts. Those of a gateway can be read of every item.

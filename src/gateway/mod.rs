@@ -3,6 +3,7 @@
 //! `nginx` and `apache` lower their trees into it; `handshake` follows requests through it; `facts` read it. It knows neither syntax.
 
 mod area;
+mod capacity;
 mod certificate;
 mod expression;
 mod program;
@@ -24,6 +25,7 @@ pub use area::{
     Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Merging, Needed,
     OverrideClass, Overrides, Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
 };
+pub use capacity::{Capacity, Limit};
 pub use certificate::{Certificate, Certificates};
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step, Then, TryFiles};
@@ -91,6 +93,8 @@ pub struct Gateway {
     pub modules: Modules,
     /// What the certificates of sites say, where their files lie in the given tree.
     pub certificates: FxHashMap<SiteId, Certificates>,
+    /// What bounds the connections of the whole server.
+    pub capacity: Capacity,
     /// What reading the configuration brought to light.
     pub remarks: Vec<Remark>,
     /// What the server refuses when it starts, in the order in which it meets it: it reports the first.
@@ -135,6 +139,7 @@ impl Gateway {
             default_headers: Vec::new(),
             modules: Modules::default(),
             certificates: FxHashMap::default(),
+            capacity: Capacity::default(),
             remarks: Vec::new(),
             refusals: Vec::new(),
             doubt: None,
