@@ -170,6 +170,9 @@ const OCTETS: u8 = 0x04;
 const SEQUENCE: u8 = 0x30;
 const POINT: u8 = 0xa1;
 
+/// The tag of an element, and what it holds.
+type Element<'a> = (u8, &'a [u8]);
+
 /// What a sequence holds.
 fn sequence(der: &[u8]) -> Option<&[u8]> {
     match element(der)? {
@@ -179,7 +182,7 @@ fn sequence(der: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first element of `der`, its tag and what it holds, and what follows it (X.690, definite lengths).
-fn element(der: &[u8]) -> Option<((u8, &[u8]), &[u8])> {
+fn element(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = if first < 0x80 {

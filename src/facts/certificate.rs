@@ -2,7 +2,7 @@
 
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
 use crate::certificate::{covers, date, now};
-use crate::gateway::{Certificate, Certificates, Name, Site};
+use crate::gateway::{Certificates, Name, Site};
 
 /// The facts of certificates.
 pub(super) const FACTS: &[Definition] = &[
@@ -84,12 +84,12 @@ fn found(reader: &Reader<'_>) -> Option<(&'static str, Reading)> {
         return Some(("early", says(format!("it begins on {}", date(one.from))).at(one.span, "not yet valid")));
     }
     let texts = &reader.view.gateway.texts;
-    let uncovered: Vec<(&Name, String)> = match certificates.complete {
-        true => site.names.iter().map(|name| (name, texts.show(name.text).into_owned())).collect(),
-        false => Vec::new(),
-    };
-    let is_covered = |name: &str| certificates.read.iter().any(|one: &Certificate| covers(&one.names, name));
-    let uncovered: Vec<_> = uncovered.into_iter().filter(|(_, name)| is_public(name) && !is_covered(name)).collect();
+    if !certificates.complete {
+        return None;
+    }
+    let is_covered = |name: &str| certificates.read.iter().any(|one| covers(&one.names, name));
+    let names = site.names.iter().map(|name| (name, texts.show(name.text).into_owned()));
+    let uncovered: Vec<(&Name, String)> = names.filter(|(_, name)| is_public(name) && !is_covered(name)).collect();
     if uncovered.is_empty() {
         return None;
     }
