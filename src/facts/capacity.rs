@@ -34,6 +34,13 @@ pub(super) const FACTS: &[Definition] = &[
         "Whether that is at least as many as its connections; absent where one of the two is not written.",
     ),
     fact(
+        "request_workers",
+        Subject::Gateway,
+        Type::Number,
+        request_workers,
+        "How many requests httpd serves at a time, WebSockets among them (`MaxRequestWorkers`); absent where nothing says.",
+    ),
+    fact(
         "shutdown_timeout",
         Subject::Gateway,
         Type::Duration,
@@ -51,6 +58,13 @@ pub(super) const FACTS: &[Definition] = &[
 
 fn number(value: u64) -> Value {
     Value::Number(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+fn request_workers(reader: &Reader<'_>, _: &str) -> Reading {
+    match reader.view.gateway.capacity.request_workers {
+        Some(limit) => Reading::new(number(limit.value)).at(limit.span, "set here"),
+        None => Reading::absent(),
+    }
 }
 
 fn connections(reader: &Reader<'_>, _: &str) -> Reading {

@@ -1,9 +1,9 @@
 //! The facts of httpd's mappings: which worker's parameters are in force, what is allowed to upgrade, what its paths and TLS come to.
 
-use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
+use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{
-    Assigned, Covers, Entry, Gateway, Handler, HeaderChange, Matcher, Part, Property, Protocol, Proxy, Route, RouteId, ScopeId,
-    Server, SiteId, Unknown, Variable,
+    Area, Assigned, Covers, Entry, Gateway, Handler, HeaderChange, Listen, Matcher, Part, Property, Protocol, Proxy,
+    RequiredKind, Route, RouteId, ScopeId, Server, SiteId, Unknown, Variable, Version,
 };
 use crate::handshake::{Limit, Probe, Verdict, idle_limit};
 use crate::source::Span;
@@ -23,6 +23,27 @@ pub(super) const FACTS: &[Definition] = &[
         Type::List,
         lost_parameters,
         "The own parameters that are ignored for that and would change what becomes of a WebSocket: `upgrade`, `timeout`.",
+    ),
+    fact(
+        "upgrade_advice",
+        Subject::Route,
+        Type::Text,
+        upgrade_advice,
+        "What to write so that the mapping passes an upgrade on, for the version it is judged for.",
+    ),
+    fact(
+        "checks_upgrade",
+        Subject::Route,
+        Type::Flag,
+        checks_upgrade,
+        "Whether a tunnel to a `ws` or `wss` backend waits for its 101: false where `mod_proxy_wstunnel` tunnels whatever the backend answers, and that for all paths or because the configuration says so; absent for other backends.",
+    ),
+    fact(
+        "open_forward_proxy",
+        Subject::Site,
+        Type::Flag,
+        open_forward_proxy,
+        "Whether anyone may have any URL fetched: `ProxyRequests` is on, and no requirement bounds who may.",
     ),
     fact(
         "upgrade_parameter",
@@ -125,6 +146,67 @@ fn lost_parameters(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
+/// Since this version `mod_proxy_http` upgrades, and tunnels wait for the backend's 101 (CVE-2019-17567).
+const HTTP_UPGRADES: Version = Version::new(2, 4, 47);
+
+fn upgrade_advice(reader: &Reader<'_>, _: &str) -> Reading {
+    const NOW: &str = "add `upgrade=websocket` to the mapping, or to each `BalancerMember` where it leads to a balancer";
+    const BEFORE: &str = "lead the handshakes to `ws://` ahead of this mapping, with `mod_proxy_wstunnel`: `RewriteEngine On`, `RewriteCond %{HTTP:Upgrade} websocket [NC]`, `RewriteRule \"^/?(.*)\" \"ws://HOST:PORT/$1\" [P,L]`";
+    mapped(reader, |_, _, _| {
+        let text = match reader.view.gateway.version {
+            Some(version) if version >= HTTP_UPGRADES => NOW.to_owned(),
+            Some(version) => format!("httpd {version} has no `upgrade=` for `http://`: {BEFORE}"),
+            None => format!("{NOW}; before httpd 2.4.47 {BEFORE}"),
+        };
+        Reading::new(Value::Text(text))
+    })
+}
+
+fn checks_upgrade(reader: &Reader<'_>, _: &str) -> Reading {
+    mapped(reader, |_, route, proxy| {
+        let gateway = reader.view.gateway;
+        if !matches!(proxy.protocol, Protocol::Ws | Protocol::Wss) || gateway.modules.has("proxy_wstunnel") == Some(false) {
+            return Reading::absent();
+        }
+        let set = crate::handshake::areas(gateway, route.site).filter(|area| matches!(area.covers, Covers::Everything));
+        if let Some((false, span)) = set.filter_map(|area| area.settings.http_tunnels).last() {
+            return Reading::new(Value::Flag(false)).at(span, "brings the old tunnel back").at(proxy.span, "tunnelled from here");
+        }
+        // The path of the WebSocket alone is what the advisory asks for.
+        let all_paths = matches!(route.matcher, Matcher::Segments(text) if gateway.texts.get(text) == b"/");
+        let old = all_paths && gateway.version.is_some_and(|version| version < HTTP_UPGRADES);
+        Reading::new(Value::Flag(!old)).at(proxy.span, "tunnelled from here")
+    })
+}
+
+/// What bounds a forward proxy: requirements in `<Proxy>`, or in a section for all paths; sockets of this machine alone.
+fn open_forward_proxy(reader: &Reader<'_>, _: &str) -> Reading {
+    let Item::Site(id) = reader.item else { return Reading::absent() };
+    let gateway = reader.view.gateway;
+    let site = gateway.site(id);
+    // What a virtual host inherits is said of the main server.
+    let Some((true, span)) = site.areas.first().and_then(|area| area.settings.forward_proxy) else { return Reading::absent() };
+    let bounds = |area: &Area| {
+        let everywhere = match area.covers {
+            Covers::Everything | Covers::Proxied(_) => true,
+            Covers::Path(Matcher::Segments(text)) => gateway.texts.get(text) == b"/",
+            Covers::Path(Matcher::Pattern { .. }) => true,
+            _ => false,
+        };
+        let asks = area.access.as_ref().is_some_and(|access| {
+            access
+                .required
+                .iter()
+                .any(|required| !matches!(required.kind, RequiredKind::Granted(true) | RequiredKind::All | RequiredKind::Any))
+                || access.hosts.iter().any(|rule| !rule.allowed)
+        });
+        everywhere && (asks || area.settings.password.is_some())
+    };
+    let here = |listen: &Listen| matches!(&*gateway.texts.show(listen.address), "127.0.0.1" | "[::1]" | "localhost");
+    let bounded = crate::handshake::areas(gateway, id).any(bounds) || !site.listens.is_empty() && site.listens.iter().all(here);
+    Reading::new(Value::Flag(!bounded)).at(span, "switched on here")
+}
+
 /// The `upgrade=` in force: its line and its value.
 fn upgrade_entry<'g>(gateway: &'g Gateway, proxy: &Proxy) -> Option<&'g Entry> {
     let own = gateway.scopes.own(proxy.worker?);
@@ -140,7 +222,11 @@ fn upgrade_parameter(reader: &Reader<'_>, _: &str) -> Reading {
                     .at(entry.span, "the upgrade is allowed here"),
                 None => Reading { value: Err(Unknown::Runtime), ..Reading::absent() },
             },
-            _ => Reading::absent(),
+            // The backend that speaks for a balancer, or whose worker is used, stands elsewhere.
+            _ => match proxy.worker.map(|worker| gateway.scopes.get(worker).span) {
+                Some(span) if span != proxy.span => Reading::absent().at(span, "this backend has none"),
+                _ => Reading::absent(),
+            },
         }
     })
 }
@@ -251,7 +337,7 @@ fn forged_headers(reader: &Reader<'_>, _: &str) -> Reading {
 fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
     mapped(reader, |id, route, _| {
         let site = reader.view.gateway.site(route.site);
-        let handles = |area: &crate::gateway::Area| area.handler == Some(Handler::Proxy(id));
+        let handles = |area: &Area| area.handler == Some(Handler::Proxy(id));
         let (by, span) = if let Some(area) = site.areas.iter().find(|area| handles(area)) {
             ("handler", area.span)
         } else if site.sections.contains(&id.0) {

@@ -418,7 +418,11 @@ fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {
     let Some(shadowing) = reader.shadowed_by(id) else { return Reading::absent() };
     let other = reader.view.gateway.route(shadowing);
     let path = reader.route_path(other);
-    Reading::new(Value::Text(path)).at(route.span, "never asked").at(other.span, "takes every request of it")
+    let line = match &other.target {
+        Target::Proxy(proxy) => proxy.span,
+        _ => other.span,
+    };
+    Reading::new(Value::Text(path)).at(route.span, "never asked").at(line, "takes every request of it")
 }
 
 fn upgraded_elsewhere(reader: &Reader<'_>, _: &str) -> Reading {

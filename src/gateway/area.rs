@@ -111,7 +111,7 @@ pub struct Settings {
     /// What becomes of `Via`: `ProxyVia`.
     pub via: Option<Via>,
     /// Whether any URL is passed on that a client asks for: `ProxyRequests`.
-    pub forward_proxy: Option<bool>,
+    pub forward_proxy: Option<(bool, Span)>,
     /// The files that stand for a directory: `DirectoryIndex`.
     pub indexes: Option<Box<[TextId]>>,
     /// What stands for a path where no file is: `FallbackResource`.

@@ -19,6 +19,8 @@ pub struct Capacity {
     pub connections: Option<Limit<u64>>,
     /// The files, connections among them, that one worker process may have open: `worker_rlimit_nofile`.
     pub open_files: Option<Limit<u64>>,
+    /// The requests that httpd serves at a time, WebSockets among them: `MaxRequestWorkers`.
+    pub request_workers: Option<Limit<u64>>,
     /// How long a worker process that is to end waits for its connections: `worker_shutdown_timeout`.
     pub shutdown: Option<Limit<Millis>>,
 }

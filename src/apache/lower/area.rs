@@ -324,7 +324,7 @@ fn flag_setter(name: &[u8]) -> Option<fn(&mut Settings, bool, Span)> {
         b"sslengine" => |settings, on, _| settings.tls = Some(on),
         b"sslproxyengine" => |settings, on, _| settings.proxy_tls = Some(on),
         b"proxyaddheaders" => |settings, on, _| settings.add_headers = Some(on),
-        b"proxyrequests" => |settings, on, _| settings.forward_proxy = Some(on),
+        b"proxyrequests" => |settings, on, span| settings.forward_proxy = Some((on, span)),
         b"proxywebsocketfallbacktoproxyhttp" => |settings, on, span| settings.http_tunnels = Some((on, span)),
         b"directoryslash" => |settings, on, _| settings.slash = Some(on),
         b"usecanonicalphysicalport" => |settings, on, _| settings.physical_port = Some(on),

@@ -6,8 +6,8 @@ use super::{Lowerer, SectionPath, ServerIndex};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{parameter, proxy_url};
 use crate::gateway::{
-    self, Matcher, Misreading, Protocol, Proxy, RemarkKind, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId, Spelling,
-    Target, TextId, Unknown, Version,
+    self, Matcher, Misreading, Protocol, Proxy, Remark, RemarkKind, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId,
+    Spelling, Target, TextId, Unknown, Version,
 };
 use crate::source::Span;
 
@@ -55,6 +55,17 @@ pub(super) struct Destination {
     worker: Option<WorkerUrl>,
     balancer: Option<TextId>,
     method: Option<Vec<u8>>,
+}
+
+impl Destination {
+    /// The directive that leads there.
+    pub(super) fn span(&self) -> Option<Span> {
+        match &self.target {
+            Target::Proxy(proxy) => Some(proxy.span),
+            Target::Excluded(span) => Some(*span),
+            _ => None,
+        }
+    }
 }
 
 impl Lowerer<'_> {
@@ -287,6 +298,8 @@ impl Lowerer<'_> {
             }
             _ => return,
         };
-        self.gateway.remark(proxy.span, RemarkKind::Misread { how: Misreading::AddressUnusable, text });
+        let labels = if route.span == proxy.span { Vec::new() } else { vec![(route.span, "for this section".to_owned())] };
+        let kind = RemarkKind::Misread { how: Misreading::AddressUnusable, text };
+        self.gateway.remarks.push(Remark { span: proxy.span, labels, kind });
     }
 }

@@ -22,7 +22,7 @@ mod worker;
 use crate::apache::refuse::refuse;
 use crate::apache::resolve::Resolved;
 use crate::apache::statement::{Kind, Statement};
-use crate::gateway::{ExpressionId, Gateway, Modules, Signal, SiteId, Unknown, Version};
+use crate::gateway::{ExpressionId, Gateway, Limit, Modules, Signal, SiteId, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::Span;
 
@@ -180,6 +180,12 @@ impl Lowerer<'_> {
                 self.names(statement);
             }
             b"serveralias" => self.names(statement),
+            b"maxrequestworkers" | b"maxclients" => {
+                let span = statement.span(self.store);
+                let words = self.resolved.words(self.store, statement);
+                let number = words.first().and_then(|word| str::from_utf8(&word.value).ok()?.parse().ok());
+                self.gateway.capacity.request_workers = number.map(|value| Limit { value, span });
+            }
             b"listen" => self.listen(statement),
             b"sslengine" => self.ssl_engine(statement),
             _ => self.setting(name, statement),

@@ -61,6 +61,8 @@ pub(super) struct OpenArea {
     pub(super) conditions: Vec<Condition>,
     /// What the last `ProxyPass` in it leads to: of several the last counts.
     destination: Option<DestinationIn>,
+    /// What the `ProxyPass` lines before it lead to, which nothing comes to.
+    overridden: Vec<DestinationIn>,
     /// What `SetHandler "proxy:…"` leads to.
     handler: Option<DestinationIn>,
 }
@@ -75,6 +77,7 @@ impl OpenArea {
             settings: ScopeBuilder::default(),
             conditions: Vec::new(),
             destination: None,
+            overridden: Vec::new(),
             handler: None,
         }
     }
@@ -230,7 +233,8 @@ impl Lowerer<'_> {
             (b"proxypass" | b"proxypassmatch", Some(path), _) => {
                 let found = self.section_destination(statement, &path, name == b"proxypassmatch");
                 if let (Some(found), Some(area)) = (found, self.area_mut()) {
-                    area.destination = Some(DestinationIn(found));
+                    let before = area.destination.replace(DestinationIn(found));
+                    area.overridden.extend(before);
                     // With `ProxyPassMatch` the path is a pattern whatever it holds.
                     if let (b"proxypassmatch", Matcher::Segments(pattern)) = (name, path.matcher) {
                         let matcher = Matcher::Pattern { pattern, ignore_case: false };
@@ -278,11 +282,17 @@ impl Lowerer<'_> {
 
     /// Settles what an area holds.
     pub(super) fn close_area(&mut self, area: OpenArea, signals: Vec<Signal>) {
-        let OpenArea { index, path, settings, destination, handler, .. } = area;
+        let OpenArea { index, path, settings, destination, overridden, handler, .. } = area;
         let at = self.current();
         let (scope, span) = (self.servers[at.0].areas[index].scope, self.servers[at.0].areas[index].span);
         self.gateway.scopes.close(scope, settings);
         let matcher = path.map_or(Matcher::Unknown(Unknown::Unmodelled(span)), |path| path.matcher);
+        for DestinationIn(destination) in overridden {
+            let line = destination.span().unwrap_or(span);
+            let mapping = Mapping::to(destination, at.site(), matcher, line, scope, signals.clone());
+            // Of those of one area the last is the area's own.
+            self.servers[at.0].sections.push((index, mapping));
+        }
         if let Some(DestinationIn(destination)) = destination {
             let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);
             self.servers[at.0].sections.push((index, mapping));
