@@ -91,7 +91,9 @@ fn predict_file(software: Software, file: &Path, step: &Step, version: &str) -> 
     let scheme = if step.tls { "wss" } else { "ws" };
     let host = step.host();
     let port = 18080 + step.port;
-    let authority = if host.contains(':') { host.to_owned() } else { format!("{host}:{port}") };
+    // The client goes to the port of the step, whatever port it names.
+    let name = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(name, _)| name);
+    let authority = format!("{name}:{port}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_proxylint"));
     command.arg("trace").arg(format!("{scheme}://{authority}{}", step.path())).arg(file);
     command.args(["--output-format", "json", &format!("--{}-version", software.name()), version]);
@@ -110,6 +112,12 @@ fn header_options(software: Software, step: &Step) -> Vec<(String, String)> {
     if step.is_plain() {
         options.extend(["Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version"].map(|name| (name.to_owned(), String::new())));
         options.extend(handshake_headers(software, step).into_iter().filter(|(name, _)| name == "Connection"));
+    }
+    // Nor is it a browser's in all the rest.
+    if software == Software::Nginx {
+        options.push(("Origin".to_owned(), String::new()));
+        let others = ["Sec-WebSocket-Extensions", "User-Agent"];
+        options.extend(handshake_headers(software, step).into_iter().filter(|(name, _)| others.contains(&name.as_str())));
     }
     options.extend(step.changes().into_iter().map(|(name, value)| (name, value.unwrap_or_default())));
     options
