@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::directives;
 use super::expand::Defines;
 use crate::gateway::{Modules, Version};
 
@@ -123,27 +124,16 @@ pub(super) fn if_file(argument: &[u8], exists: impl FnOnce(&[u8]) -> Option<bool
 /// `<IfDirective>` and `<IfSection>`: which names httpd knows depends on its modules.
 pub(super) fn if_known(argument: &[u8], modules: &Modules, complete: bool) -> Outcome {
     decide(argument, |name| {
-        let lower = name.to_ascii_lowercase();
-        let of_core: [&[u8]; 8] =
-            [b"location", b"directory", b"files", b"virtualhost", b"documentroot", b"servername", b"timeout", b"include"];
-        let modules_of: [(&[u8], &str); 9] = [
-            (b"macro", "macro"),
-            (b"use", "macro"),
-            (b"proxy", "proxy"),
-            (b"proxypass", "proxy"),
-            (b"proxymatch", "proxy"),
-            (b"rewriteengine", "rewrite"),
-            (b"rewriterule", "rewrite"),
-            (b"requestheader", "headers"),
-            (b"sslengine", "ssl"),
-        ];
-        if of_core.contains(&lower.as_slice()) {
-            return Outcome::True;
-        }
-        match modules_of.iter().find(|(known, _)| *known == lower) {
-            Some((_, module)) if modules.loaded.contains_key(*module) => Outcome::True,
-            Some(_) if complete => Outcome::False,
-            _ => Outcome::Assumed,
+        let is_section = name.starts_with(b"<");
+        let rows = directives::directive(name.strip_prefix(b"<").unwrap_or(name));
+        let mut rows = rows.iter().filter(|row| row.is_section == is_section);
+        let foreign = modules.loaded.keys().any(|name| !directives::is_own_module(name));
+        if rows.any(|row| row.module == "core" || modules.loaded.contains_key(row.module)) {
+            Outcome::True
+        } else if complete && !foreign {
+            Outcome::False
+        } else {
+            Outcome::Assumed
         }
     })
 }

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::gateway::OverrideClass;
+
 /// One row of `directives.tsv`: a directive of one module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
@@ -71,8 +73,8 @@ impl Allowed {
     /// In `<Proxy>`.
     pub(super) const IN_PROXY: Self = Self(Self::ALL | Self::ACCESS | Self::PROXY);
 
-    /// Reads the bits of the sources; the manual adds to them, for some are hidden in macros there.
-    fn read(text: &str, documented: &str) -> Option<Self> {
+    /// Reads the bits of the sources; the manual adds to them, for some are hidden in macros there (`DIR_CMD_PERMS`).
+    fn read(text: &str, documented: &str, overridden: &str) -> Option<Self> {
         let bits = text.split('|').map(|word| match word {
             "RSRC_CONF" => Self::SERVER,
             "ACCESS_CONF" => Self::ACCESS,
@@ -85,7 +87,10 @@ impl Allowed {
             "OR_INDEXES" => Self::INDEXES,
             _ => 0,
         });
-        let bits = bits.fold(0, |all, one| all | one);
+        let bits = match (bits.fold(0, |all, one| all | one), overridden) {
+            (0, "Indexes") => Self::INDEXES,
+            (bits, _) => bits,
+        };
         let documented = documented.split(',').map(|word| match word {
             "server config" | "virtual host" => Self::SERVER,
             "directory" => Self::ACCESS,
@@ -93,6 +98,18 @@ impl Allowed {
             _ => 0,
         });
         (bits != 0).then_some(Self(documented.fold(bits, |all, one| all | one)))
+    }
+
+    /// The classes that let a directive stand in the file of a directory; none: it must not.
+    pub(super) fn classes(self) -> impl Iterator<Item = OverrideClass> {
+        let table = [
+            (Self::LIMIT, OverrideClass::Hosts),
+            (Self::OPTIONS, OverrideClass::Options),
+            (Self::FILEINFO, OverrideClass::FileInfo),
+            (Self::AUTHCFG, OverrideClass::Authentication),
+            (Self::INDEXES, OverrideClass::Indexes),
+        ];
+        table.into_iter().filter(move |(bit, _)| self.0 & bit != 0).map(|(_, class)| class)
     }
 
     /// Whether a directive that is allowed here may stand there.
@@ -113,11 +130,12 @@ fn table() -> &'static Table {
             let mut fields = line.split('\t');
             let mut field = || fields.next().unwrap_or_default();
             let (name, module, arguments, allowed, documented, kind) = (field(), field(), field(), field(), field(), field());
+            let overridden = line.split('\t').nth(8).unwrap_or_default();
             let row = Row {
                 name,
                 module: module_name(module),
                 arguments: read_arguments(arguments),
-                allowed: Allowed::read(allowed, documented),
+                allowed: Allowed::read(allowed, documented, overridden),
                 is_section: kind == "section",
                 since: since(fields.next_back().unwrap_or_default()),
             };
@@ -172,13 +190,14 @@ pub(super) fn directive(name: &[u8]) -> &'static [Row] {
 /// Whether the module `name` is one of httpd's own.
 pub(super) fn is_own_module(name: &str) -> bool {
     static OWN: OnceLock<FxHashSet<&'static str>> = OnceLock::new();
-    const WITHOUT_DIRECTIVES: [&str; 25] = [
+    const WITHOUT_DIRECTIVES: [&str; 27] = [
         "asis",
         "auth_digest",
         "authn_core",
         "authz_host",
         "authz_owner",
         "authz_user",
+        "bucketeer",
         "cache_socache",
         "data",
         "dialup",
@@ -197,6 +216,7 @@ pub(super) fn is_own_module(name: &str) -> bool {
         "slotmem_shm",
         "socache_dbm",
         "socache_shmcb",
+        "status",
         "unique_id",
     ];
     let own = OWN.get_or_init(|| table().values().flatten().map(|row| row.module).chain(WITHOUT_DIRECTIVES).collect());

@@ -46,8 +46,10 @@ pub(super) enum Included {
     },
     /// There is nothing where the path leads, which lies in the given tree.
     Missing,
-    /// The path leads out of the given tree.
+    /// The path is none of the given tree.
     Elsewhere,
+    /// A file is there that lies outside of the given tree.
+    Outside,
 }
 
 /// Reads what `Include path` names.
@@ -77,7 +79,7 @@ pub(super) fn include(store: &mut Store, root: &ServerRoot, path: &[u8]) -> Incl
         }
     }
     match (sources.is_empty(), outside, unread) {
-        (true, true, _) => Included::Elsewhere,
+        (true, true, _) => Included::Outside,
         (true, false, false) => Included::Missing,
         _ => Included::Files { sources, unread: unread || outside },
     }

@@ -6,8 +6,13 @@ use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::endpoint::{Unserved, all_unserved};
+use super::intent::is_for_websockets;
+use super::target::controls;
 use super::{Declared, Item, Subject};
-use crate::gateway::{Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Site, SiteId, Target, Unknown, UpstreamId};
+use crate::gateway::{
+    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Site, SiteId, Target, TextId, Unknown, UpstreamId,
+};
 use crate::handshake::{
     Client, Environment, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site, lost_headers,
     sample_path, select, sent_header,
@@ -30,9 +35,20 @@ pub struct View<'a> {
     shadows: OnceLock<Shadows>,
     /// The sites with a route that sends `Upgrade`, worked out when first asked for.
     upgrading_sites: OnceLock<FxHashSet<SiteId>>,
+    /// The sites with a route whose path is one for WebSockets, worked out when first asked for.
+    websocket_sites: OnceLock<FxHashSet<SiteId>>,
     /// The paths that the user declares, by the route that a handshake to them comes to; worked out when first asked for.
     endpoints: OnceLock<FxHashMap<RouteId, String>>,
+    /// By site and upstream, the first route that keeps clients out, with the line; worked out when first asked for.
+    guarded: OnceLock<Guarded>,
+    /// Paths with a WebSocket that come to a route that passes none on, by that route; worked out when first asked for.
+    unserved: OnceLock<FxHashMap<RouteId, Unserved>>,
+    /// The sockets at which TLS ends; worked out when first asked for.
+    tls_sockets: OnceLock<FxHashSet<(TextId, u16)>>,
 }
+
+/// By site and upstream, a route that keeps clients out, with the line.
+type Guarded = FxHashMap<(SiteId, TextId), (RouteId, Span)>;
 
 impl<'a> View<'a> {
     /// A view of `gateway`.
@@ -45,8 +61,41 @@ impl<'a> View<'a> {
             patterns: Patterns::default(),
             shadows: OnceLock::new(),
             upgrading_sites: OnceLock::new(),
+            websocket_sites: OnceLock::new(),
             endpoints: OnceLock::new(),
+            guarded: OnceLock::new(),
+            unserved: OnceLock::new(),
+            tls_sockets: OnceLock::new(),
         }
+    }
+
+    /// By site and upstream, the first route that keeps clients out, with the line.
+    pub(super) fn guarded(&self) -> &Guarded {
+        self.guarded.get_or_init(|| {
+            let mut guarded = Guarded::default();
+            for id in self.gateway.route_ids() {
+                let route = self.gateway.route(id);
+                if let (Target::Proxy(proxy), Some(line)) = (&route.target, controls(self.gateway, route))
+                    && let Some(authority) = proxy.authority
+                {
+                    guarded.entry((route.site, authority)).or_insert((id, line));
+                }
+            }
+            guarded
+        })
+    }
+
+    /// Paths with a WebSocket that come to a route that passes none on, by that route.
+    pub(super) fn unserved(&self) -> &FxHashMap<RouteId, Unserved> {
+        self.unserved.get_or_init(|| all_unserved(self))
+    }
+
+    /// The sockets at which TLS ends: the options of a socket count for all sites on it.
+    pub(super) fn tls_sockets(&self) -> &FxHashSet<(TextId, u16)> {
+        self.tls_sockets.get_or_init(|| {
+            let listens = self.gateway.sites.iter().flat_map(|site| &site.listens).filter(|listen| listen.tls);
+            listens.filter_map(|listen| Some((listen.address, listen.port?))).collect()
+        })
     }
 
     /// The paths that the user declares, by the route that a handshake to them comes to.
@@ -55,7 +104,7 @@ impl<'a> View<'a> {
             let literal = |path: &&String| !path.contains('*');
             let mut endpoints = FxHashMap::default();
             for path in self.declared.websocket_routes.iter().filter(literal) {
-                for site in (0..u32::try_from(self.gateway.sites.len()).unwrap_or(u32::MAX)).map(SiteId) {
+                for site in self.sites_with(path) {
                     if let Some(route) = self.walk(site, self.handshake(self.gateway.site(site), path)).route {
                         endpoints.entry(route).or_insert_with(|| path.clone());
                     }
@@ -65,8 +114,29 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The sites that have a route of exactly this path; all, where none has: the user knows what is behind the others.
+    fn sites_with(&self, path: &str) -> Vec<SiteId> {
+        let text = self.gateway.texts.find(path.as_bytes());
+        let names = |matcher| match matcher {
+            Matcher::Exact(own) | Matcher::Prefix { text: own, .. } | Matcher::Segments(own) => Some(own) == text,
+            _ => false,
+        };
+        let mut sites: Vec<SiteId> =
+            self.gateway.routes.iter().filter(|route| text.is_some() && names(route.matcher)).map(|route| route.site).collect();
+        sites.dedup();
+        if sites.is_empty() {
+            sites = (0..u32::try_from(self.gateway.sites.len()).unwrap_or(u32::MAX)).map(SiteId).collect();
+        }
+        sites
+    }
+
+    /// What becomes of a handshake to `path` of `site`, as a browser makes it.
+    pub(super) fn handshake_in(&self, site: SiteId, path: &str) -> Walk {
+        self.walk(site, self.handshake(self.gateway.site(site), path))
+    }
+
     /// What becomes of a handshake to `path` of `site`.
-    fn walk(&self, site: SiteId, request: Request) -> Walk {
+    pub(super) fn walk(&self, site: SiteId, request: Request) -> Walk {
         let listen = self.gateway.site(site).listens.first();
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let socket = Socket { address: here, port: listen.and_then(|listen| listen.port).unwrap_or(request.port) };
@@ -75,7 +145,7 @@ impl<'a> View<'a> {
     }
 
     /// A handshake to `path` of `site`.
-    fn handshake(&self, site: &Site, path: &str) -> Request {
+    pub(super) fn handshake(&self, site: &Site, path: &str) -> Request {
         // Engine.IO tells its transport in the query, and rewrite rules for it ask there.
         let is_engine_io = path.contains("/socket.io") || path.contains("/engine.io");
         let query = is_engine_io.then(|| "EIO=4&transport=websocket".to_owned());
@@ -159,12 +229,13 @@ impl<'a> Reader<'a> {
     }
 
     /// What becomes of a handshake to the path of the route that is read without its final slash, where it has one.
-    pub(super) fn walk_without_slash(&self) -> Option<Walk> {
+    pub(super) fn walk_without_slash(&self) -> Option<(String, Walk)> {
         let (_, route) = self.route()?;
         let (Matcher::Exact(text) | Matcher::Prefix { text, .. }) = route.matcher else { return None };
         let path = self.view.gateway.texts.show(text);
         let path = path.strip_suffix('/').filter(|path| !path.is_empty())?;
-        Some(self.view.walk(route.site, self.view.handshake(self.view.gateway.site(route.site), path)))
+        let walk = self.view.walk(route.site, self.view.handshake(self.view.gateway.site(route.site), path));
+        Some((path.to_owned(), walk))
     }
 
     /// The path at which a handshake to `route` is followed.
@@ -254,6 +325,16 @@ impl<'a> Reader<'a> {
     pub(super) fn shadowed_by(&self, id: RouteId) -> Option<RouteId> {
         let gateway = self.view.gateway;
         self.view.shadows.get_or_init(|| Shadows::new(gateway)).of(gateway, id)
+    }
+
+    /// Whether any route of `site` is at a path for WebSockets.
+    pub(super) fn site_has_websocket_path(&self, site: SiteId) -> bool {
+        let sites = self.view.websocket_sites.get_or_init(|| {
+            let gateway = self.view.gateway;
+            let is_one = |id: &RouteId| is_for_websockets(&Reader::new(self.view, Item::Route(*id)), gateway.route(*id));
+            gateway.route_ids().filter(is_one).map(|id| gateway.route(id).site).collect()
+        });
+        sites.contains(&site)
     }
 
     /// Whether any route of `site` sends `Upgrade` in a handshake.

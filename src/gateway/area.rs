@@ -126,8 +126,38 @@ pub struct Settings {
     pub overrides: Option<Box<Overrides>>,
     /// Kind of password that is asked for: `AuthType`.
     pub password: Option<(TextId, Span)>,
+    /// What becomes of the requirements of the areas before: `AuthMerging`.
+    pub merging: Option<Merging>,
+    /// What is answered instead of an error, by status: `ErrorDocument`.
+    pub error_pages: Vec<(u16, ErrorPage)>,
+    /// Whether the site's own name and port are used, not those that the client asked for: `UseCanonicalName`.
+    pub canonical_name: Option<bool>,
+    /// Whether the port that was reached is used, where the client names none: `UseCanonicalPhysicalPort`.
+    pub physical_port: Option<bool>,
     /// Whether one way of being let in suffices: `Satisfy Any`.
     pub any_access: Option<bool>,
+}
+
+/// How the requirements of an area go with those of the areas before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merging {
+    /// They take their place.
+    Off,
+    /// Both must be met.
+    And,
+    /// One must be met.
+    Or,
+}
+
+/// What is answered instead of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorPage {
+    /// A text, or the server's own.
+    Text,
+    /// What stands at this path.
+    Path(TextId),
+    /// The client is sent there.
+    Elsewhere(TextId),
 }
 
 /// What becomes of `%2F` in a path.
@@ -175,7 +205,7 @@ impl Overrides {
     /// Whether a directive may stand in the file.
     #[must_use]
     pub fn allow(&self, needed: &Needed) -> bool {
-        self.all || self.names.contains(&needed.name) || needed.class.is_some_and(|class| self.classes.contains(&class))
+        self.all || self.names.contains(&needed.name) || needed.classes.iter().any(|class| self.classes.contains(class))
     }
 }
 
@@ -194,6 +224,11 @@ pub enum OverrideClass {
     Options,
 }
 
+impl OverrideClass {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Authentication, Self::FileInfo, Self::Indexes, Self::Hosts, Self::Options];
+}
+
 /// The file of a directory: `.htaccess`.
 #[derive(Clone, Debug, Default)]
 pub struct DirectoryFile {
@@ -204,12 +239,12 @@ pub struct DirectoryFile {
 }
 
 /// A directive in the file of a directory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Needed {
     /// The directive.
     pub span: Span,
-    /// Its class; `None`: no class allows it by itself.
-    pub class: Option<OverrideClass>,
+    /// The classes that allow it.
+    pub classes: Box<[OverrideClass]>,
     /// Its name, in lower case.
     pub name: TextId,
 }
@@ -314,6 +349,8 @@ pub enum RequiredKind {
     Granted(bool),
     /// An address of the client: addresses and networks as written.
     Client(Box<[TextId]>),
+    /// A name of the client, or what it ends with.
+    Host(Box<[TextId]>),
     /// That the client is on this machine.
     Local,
     /// A method.

@@ -20,6 +20,10 @@ pub struct Refusal {
 pub enum Fault {
     /// The file cannot be split into directives and blocks.
     Syntax,
+    /// A comment is longer than the server's buffer.
+    Comment,
+    /// Includes lead back to where they began, or nest deeper than the server goes.
+    Cycle,
     /// No module of the server has a directive of this name.
     UnknownDirective,
     /// The directive may not stand in this kind of block.
@@ -50,6 +54,8 @@ impl Fault {
     pub fn name(self) -> &'static str {
         match self {
             Self::Syntax => "syntax",
+            Self::Comment => "comment-too-long",
+            Self::Cycle => "include-cycle",
             Self::UnknownDirective => "unknown-directive",
             Self::NotAllowed => "directive-not-allowed",
             Self::Arguments => "argument-count",

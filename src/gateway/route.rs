@@ -96,6 +96,8 @@ pub struct Proxy {
     pub upstream: Option<UpstreamId>,
     /// The backend's own parameters: those of the httpd worker in force, which may be written at another mapping (`ap_proxy_get_worker`).
     pub worker: Option<ScopeId>,
+    /// What is sent of the path and query that the client asked for.
+    pub spelling: Spelling,
     /// Where this mapping's own parameters are not in force: whose are instead.
     pub shares: Option<SharedWorker>,
 }
@@ -107,6 +109,18 @@ pub struct SharedWorker {
     pub of: Span,
     /// The level that holds the own parameters, which are ignored.
     pub ignored: ScopeId,
+}
+
+/// What a mapping sends of the path and query that the client asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spelling {
+    /// The path as the server has read it, and the query.
+    #[default]
+    Read,
+    /// Both as the client has written them: httpd's `nocanon`.
+    Written,
+    /// The path as the server has read it, without the query: httpd's `noquery`.
+    WithoutQuery,
 }
 
 /// The protocol spoken to an upstream.

@@ -1,6 +1,6 @@
 //! A site: what answers for a set of names on a set of sockets.
 
-use super::{Area, Rewrite, RouteId, ScopeId, TextId};
+use super::{Area, Condition, Rewrite, RouteId, ScopeId, TextId};
 use crate::source::Span;
 
 /// Names a [`Site`].
@@ -16,12 +16,16 @@ pub struct Site {
     pub is_main: bool,
     /// The names it answers to.
     pub names: Vec<Name>,
+    /// httpd: what it calls itself. Empty for nginx.
+    pub identity: Identity,
     /// The sockets it answers on; empty: the server's default.
     pub listens: Vec<Listen>,
     /// What is set on this level.
     pub scope: ScopeId,
     /// Its rewrite rules, in the order in which they run before a route is chosen.
     pub rewrites: Vec<Rewrite>,
+    /// httpd: conditions behind the last rule, which belong to none.
+    pub dangling: Vec<Condition>,
     /// Its routes, as a range of ids. In httpd: first `sections`, then `mappings`, then the targets of its rewrite rules.
     pub routes: std::ops::Range<u32>,
     /// httpd: those routes that `<Location>` sections make, in file order. They are tried before `mappings`, and of those that match the last
@@ -39,6 +43,17 @@ impl Site {
     pub fn route_ids(&self) -> impl Iterator<Item = RouteId> + use<> {
         self.routes.clone().map(RouteId)
     }
+}
+
+/// What a site calls itself, in redirects and towards backends: httpd's `ServerName`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The name; `None` where the machine decides.
+    pub name: Option<TextId>,
+    /// The port, where one is written.
+    pub port: Option<u16>,
+    /// The scheme, where one is written.
+    pub scheme: Option<TextId>,
 }
 
 /// A name that a site answers to.

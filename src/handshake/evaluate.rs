@@ -52,6 +52,12 @@ pub struct Notes<'a> {
     pub from: Option<IpAddr>,
     /// What stands in the file system.
     pub files: Option<Files<'a>>,
+    /// Whether the headers are those that early changes have left.
+    pub begun: bool,
+    /// Whether the site's own name and port are used, not those that the client asked for.
+    pub canonical_name: bool,
+    /// Whether the port that was reached is used, where the client names none.
+    pub physical_port: bool,
 }
 
 impl Notes<'_> {
@@ -173,7 +179,7 @@ impl Environment<'_> {
     fn part(&self, part: Part, depth: u8) -> Known<String> {
         match part {
             Part::Text(id) => Ok(self.gateway.texts.show(id).into_owned()),
-            Part::Variable(variable) => self.variable(variable, depth),
+            Part::Variable(variable) => self.variable_at(variable, depth),
             Part::Unknown(why) => Err(why),
         }
     }
@@ -198,7 +204,7 @@ impl Environment<'_> {
         self.gateway.symbolics.get(value).iter().map(|&part| Ok((part, self.part(part, DEPTH)?))).collect()
     }
 
-    fn variable(&self, variable: Variable, depth: u8) -> Known<String> {
+    fn variable_at(&self, variable: Variable, depth: u8) -> Known<String> {
         let request = self.request;
         let texts = &self.gateway.texts;
         Ok(match variable {
@@ -214,10 +220,10 @@ impl Environment<'_> {
             Variable::QueryMark => if request.query.as_ref().is_none_or(String::is_empty) { "" } else { "?" }.to_owned(),
             Variable::Host => request.host.clone(),
             Variable::SiteName => self.site_name(),
-            Variable::Scheme => if request.tls { "https" } else { "http" }.to_owned(),
+            Variable::Scheme => self.scheme(),
             Variable::Tls => if request.tls { "on" } else { "" }.to_owned(),
             Variable::Method => request.method.clone(),
-            Variable::ServerPort => self.server_port(),
+            Variable::ServerPort => self.server_port().to_string(),
             Variable::ClientAddress => self.client()?.to_string(),
             Variable::FileName => self.notes.and_then(|notes| notes.file.clone()).unwrap_or_else(|| request.path.clone()),
             Variable::Process(name) => self.process(name)?.unwrap_or_default(),
@@ -241,14 +247,41 @@ impl Environment<'_> {
         })
     }
 
-    /// httpd takes the port from the header `Host`, else the scheme's own (`ap_get_server_port` with `UseCanonicalPhysicalPort Off`).
-    fn server_port(&self) -> String {
+    /// The port that the server takes for its own; httpd (`ap_get_server_port`): the one that the client asks for, else the site's.
+    fn server_port(&self) -> u16 {
         if self.gateway.server == Server::Nginx {
-            return self.request.port.to_string();
+            return self.request.port;
         }
         let host = self.request.header(b"host").unwrap_or_default();
-        let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
-        port.unwrap_or(if self.request.tls { "443" } else { "80" }).to_owned()
+        let asked = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let reached = self.notes.filter(|notes| notes.physical_port).map(|_| self.request.port);
+        let own = self.site.identity.port;
+        let port = if self.is_canonical() { own.or(reached) } else { asked.or(reached).or(own) };
+        port.unwrap_or_else(|| self.default_port())
+    }
+
+    fn is_canonical(&self) -> bool {
+        self.notes.is_some_and(|notes| notes.canonical_name)
+    }
+
+    /// The scheme of requests; httpd's `ServerName` may say another (`ap_http_scheme`).
+    fn scheme(&self) -> String {
+        match self.site.identity.scheme {
+            _ if self.request.tls => "https".to_owned(),
+            Some(scheme) => self.gateway.texts.show(scheme).into_owned(),
+            None => "http".to_owned(),
+        }
+    }
+
+    fn default_port(&self) -> u16 {
+        if self.scheme() == "https" { 443 } else { 80 }
+    }
+
+    /// A path at this very server, as a URL; httpd (`ap_construct_url`).
+    pub(super) fn own_url(&self, path: &str) -> String {
+        let port = self.server_port();
+        let port = if port == self.default_port() { String::new() } else { format!(":{port}") };
+        format!("{}://{}{port}{path}", self.scheme(), self.site_name())
     }
 
     /// A variable that is set for the request while it is handled.
@@ -266,8 +299,13 @@ impl Environment<'_> {
         followed.or(self.notes.and_then(|notes| notes.from)).ok_or(Unknown::Runtime)
     }
 
-    /// The first name of the site; `.example.com` is `example.com` here (`ngx_http_core_merge_srv_conf`).
+    /// The first name of the site; `.example.com` is `example.com` here (`ngx_http_core_merge_srv_conf`). In httpd the name that the client
+    /// asks for, unless the site insists on its own (`ap_get_server_name`).
     pub(super) fn site_name(&self) -> String {
+        if self.gateway.server == Server::Apache {
+            let own = self.site.identity.name.filter(|_| self.is_canonical());
+            return own.map_or_else(|| self.request.host.clone(), |name| self.gateway.texts.show(name).into_owned());
+        }
         let name = self.site.names.first().map(|name| self.gateway.texts.show(name.text).into_owned()).unwrap_or_default();
         name.strip_prefix('.').map(str::to_owned).unwrap_or(name)
     }

@@ -1,5 +1,6 @@
 //! Regular expressions of the configuration: PCRE, run with a step limit and compiled once.
 
+use std::ops::Range;
 use std::sync::{Arc, RwLock};
 
 use fancy_regex::{Regex, RegexBuilder};
@@ -20,6 +21,9 @@ pub struct Patterns {
 
 /// What named groups have captured, by name.
 pub(super) type Named = Vec<(String, String)>;
+
+/// Where a pattern has matched, and its captures.
+pub(super) type Found = (Range<usize>, Vec<String>);
 
 /// A pattern and whether it ignores case.
 type Key = (TextId, bool);
@@ -42,6 +46,19 @@ impl Patterns {
             captures.iter().map(|group| group.map(|found| found.as_str().to_owned()).unwrap_or_default()).collect()
         };
         Ok(captures.map(owned))
+    }
+
+    /// The first match of the pattern in `text` from `start` on: where it is, and its captures.
+    ///
+    /// # Errors
+    /// Where the pattern cannot be compiled or decided within the limits.
+    pub(super) fn find(&self, texts: &Texts, pattern: TextId, text: &str, start: usize) -> Result<Option<Found>, Undecided> {
+        let regex = self.regex(texts, pattern, false).ok_or(Undecided)?;
+        let captures = regex.captures_from_pos(text, start).map_err(|_| Undecided)?;
+        Ok(captures.and_then(|captures| {
+            let whole = captures.get(0)?.range();
+            Some((whole, captures.iter().map(|group| group.map(|found| found.as_str().to_owned()).unwrap_or_default()).collect()))
+        }))
     }
 
     /// The groups of a pattern whose names are variables that the configuration uses, by number.

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::evaluate::{Environment, Notes};
-use super::request::Request;
 use super::select::conditions_hold_with;
 use crate::gateway::{Action, Known, QueryRule, Rewrite, RouteId, Unknown};
 use crate::source::Span;
@@ -36,6 +35,8 @@ pub(super) enum Rewritten {
         span: Span,
         /// Whether the new path is no URL, which makes it one at this very server.
         itself: bool,
+        /// The rule before it that sends the client elsewhere, and is not the last: its URL is the path that this one was tried with.
+        redirect: Option<Span>,
     },
     /// The client is sent elsewhere.
     Redirected { status: u16, url: String, query: Option<String>, verbatim: bool, span: Span },
@@ -84,6 +85,7 @@ pub(super) fn rewrite(
     let is_proxied = path.starts_with("proxy:");
     let mut changed: Option<&Rewrite> = None;
     let mut status = None;
+    let mut redirect = None;
     let mut maps_again = false;
     let mut ends = false;
     let mut rounds = 0;
@@ -134,7 +136,11 @@ pub(super) fn rewrite(
             match rule.action {
                 Action::Proxy(route) => {
                     let itself_asked = !is_url(&path);
-                    let url = if itself_asked { itself(&request, &path) } else { path };
+                    let url = if itself_asked {
+                        itself(&Environment { request: &request, notes: Some(notes), ..*environment }, &path)
+                    } else {
+                        path
+                    };
                     let query = request.query;
                     return Ok(Rewritten::Proxied {
                         route,
@@ -143,13 +149,15 @@ pub(super) fn rewrite(
                         verbatim: rule.flags.verbatim,
                         span: rule.span,
                         itself: itself_asked,
+                        redirect,
                     });
                 }
                 Action::Redirect(code) => {
                     if !is_url(&path) {
-                        path = itself(&request, &path);
+                        path = itself(&Environment { request: &request, notes: Some(notes), ..*environment }, &path);
                     }
                     status = Some(code);
+                    redirect = Some(rule.span);
                 }
                 Action::Continue | Action::Answer(_) => {}
             }
@@ -191,11 +199,8 @@ pub(super) fn rewrite(
 const ROUNDS: u32 = 100;
 
 /// A path at this very server, as a URL (`fully_qualify_uri`).
-fn itself(request: &Request, path: &str) -> String {
-    let scheme = if request.tls { "https" } else { "http" };
-    let host = request.header(b"host").unwrap_or(&request.host);
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    format!("{scheme}://{host}{slash}{path}")
+fn itself(environment: &Environment<'_>, path: &str) -> String {
+    if path.starts_with('/') { environment.own_url(path) } else { environment.own_url(&format!("/{path}")) }
 }
 
 /// The query that a new path brings (`splitout_queryargs`).

@@ -3,7 +3,8 @@
 use super::evaluate::Environment;
 use super::expression::expression_holds;
 use crate::gateway::{
-    Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Property, Protocol, Proxy, Route, ScopeId, Server, Unknown, Version,
+    Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Part, Property, Protocol, Proxy, Route, ScopeId, Server, SymbolicId,
+    TextId, Unknown, Variable, Version,
 };
 use crate::source::Span;
 
@@ -58,7 +59,7 @@ pub fn nginx_header_lines(environment: &Environment<'_>, scope: ScopeId, wanted:
     for entry in in_force.into_iter().flat_map(|level| gateway.scopes.own(level)) {
         match entry.assigned {
             Assigned::Header { name, lower, value }
-                if entry.property == Property::RequestHeader && is_wanted(gateway.texts.get(lower)) =>
+                if entry.property == Property::RequestHeader && is_wanted(as_read(gateway.texts.get(lower))) =>
             {
                 let value = environment.evaluate(value);
                 let name = gateway.texts.show(name).into_owned();
@@ -106,6 +107,11 @@ pub fn nginx_header_lines(environment: &Environment<'_>, scope: ScopeId, wanted:
     Ok(lines)
 }
 
+/// The name that an upstream reads: it ends at the first colon, and nginx writes one behind whatever was written.
+fn as_read(name: &[u8]) -> &[u8] {
+    name.split(|&byte| byte == b':').next().unwrap_or(name)
+}
+
 /// A lower-case name as the server writes it: `Keep-Alive`, `TE`.
 fn capitalised(name: &[u8]) -> String {
     if name == b"te" {
@@ -120,9 +126,29 @@ fn capitalised(name: &[u8]) -> String {
     name.iter().map(capital).collect()
 }
 
+/// The lines as the upstream reads them: nginx writes names and values as they are, with whatever line ends and colons they hold.
+pub(super) fn as_received(lines: Vec<HeaderLine>) -> Vec<HeaderLine> {
+    let mut received = Vec::with_capacity(lines.len());
+    for line in lines {
+        let plain = !line.name.contains([':', '\r', '\n']);
+        match &line.value {
+            Ok(value) if !value.is_empty() && (!plain || value.trim() != value || value.contains('\n')) => {
+                for text in format!("{}: {value}", line.name).lines() {
+                    let (name, value) = text.split_once(':').unwrap_or((text, ""));
+                    let value = Ok(value.trim().to_owned());
+                    received.push(HeaderLine { name: name.trim().to_owned(), value, ..line.clone() });
+                }
+            }
+            _ => received.push(line),
+        }
+    }
+    received
+}
+
 fn sent_by_nginx(environment: &Environment<'_>, route: &Route, name: &str) -> Known<Sent> {
     let mut sent = Sent::default();
-    for line in nginx_header_lines(environment, route.scope, Some(name))? {
+    let lines = as_received(nginx_header_lines(environment, route.scope, Some(name))?);
+    for line in lines.into_iter().filter(|line| line.name.eq_ignore_ascii_case(name)) {
         sent.spans.extend(line.span);
         sent.until = sent.until.or(line.until);
         sent.values.extend(Some(line.value?).filter(|value| !value.is_empty()));
@@ -178,6 +204,15 @@ fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, na
             let value = if upgrade.values.is_empty() { "close" } else { "Upgrade" };
             Ok(Sent { values: vec![value.to_owned()], ..upgrade })
         }
+        "host" => {
+            let preserves = environment.gateway.scopes.scalar(route.scope, Property::PreserveHost)?;
+            if preserves.is_some_and(|setting| setting.value == Assigned::Flag(true)) {
+                return client_header(environment, &levels, name);
+            }
+            // Every backend of a group is asked by its own name.
+            let host = Part::Variable(Variable::UpstreamHost);
+            Ok(Sent { values: vec![environment.evaluate_part(host)?], ..Sent::default() })
+        }
         name if HOP_BY_HOP.contains(&name) => Ok(Sent::default()),
         _ => client_header(environment, &levels, name),
     }
@@ -230,7 +265,7 @@ pub(super) fn client_headers(environment: &Environment<'_>, levels: &[ScopeId]) 
 }
 
 /// The lower-case name of the header that an entry changes.
-fn edited(gateway: &Gateway, entry: &Entry) -> Option<crate::gateway::TextId> {
+fn edited(gateway: &Gateway, entry: &Entry) -> Option<TextId> {
     match entry.assigned {
         Assigned::Header { lower, .. } if entry.property == Property::RequestHeader => Some(lower),
         Assigned::HeaderEdit(id) => Some(gateway.header_edit(id).lower),
@@ -248,6 +283,10 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
         }
         Assigned::HeaderEdit(id) => {
             let edit = gateway.header_edit(id);
+            // Where the request is followed, its headers were changed before.
+            if edit.early && environment.notes.is_some_and(|notes| notes.begun) {
+                return Ok(());
+            }
             let applies = match edit.when {
                 EditWhen::Always => true,
                 EditWhen::Variable(variable, wanted) => {
@@ -264,6 +303,13 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
         _ => return Ok(()),
     };
     let name = gateway.texts.show(name);
+    if let HeaderChange::Edit { pattern, every } = change {
+        for (_, text) in headers.iter_mut().filter(|(own, _)| own.eq_ignore_ascii_case(&name)) {
+            *text =
+                replaced(environment, text, pattern, every, value).map_err(|why| why.unwrap_or(Unknown::Pattern(entry.span)))?;
+        }
+        return Ok(());
+    }
     let value = environment.evaluate(value)?;
     let first = headers.iter().position(|(own, _)| own.eq_ignore_ascii_case(&name));
     match (change, first) {
@@ -277,7 +323,7 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
             });
             headers[at].1 = value;
         }
-        (HeaderChange::SetIfEmpty, Some(_)) => {}
+        (HeaderChange::SetIfEmpty | HeaderChange::Edit { .. }, Some(_)) => {}
         (HeaderChange::Append, Some(at)) => headers[at].1 = format!("{}, {value}", headers[at].1),
         (HeaderChange::Merge, Some(at)) => {
             if !headers[at].1.split(',').any(|token| token.trim() == value) {
@@ -287,6 +333,51 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
         (HeaderChange::Add, _) | (_, None) => headers.push((name.into_owned(), value)),
     }
     Ok(())
+}
+
+/// `text` with the first match of the pattern, or every one, replaced (`process_regexp`, `mod_headers.c`).
+///
+/// # Errors
+/// Where the value cannot be known, or (`None`) the pattern is undecided.
+fn replaced(
+    environment: &Environment<'_>,
+    text: &str,
+    pattern: TextId,
+    every: bool,
+    value: SymbolicId,
+) -> Result<String, Option<Unknown>> {
+    let mut out = String::new();
+    let mut at = 0;
+    while let Some((found, captures)) =
+        environment.patterns.find(&environment.gateway.texts, pattern, text, at).map_err(|_| None)?
+    {
+        out.push_str(&text[at..found.start]);
+        out.push_str(&Environment { captures: Some(&captures), ..*environment }.evaluate(value).map_err(Some)?);
+        // A match of nothing is not looked for again at its place.
+        let next = if found.is_empty() { text[found.end..].chars().next().map_or(1, char::len_utf8) } else { 0 };
+        out.push_str(text.get(found.end..found.end + next).unwrap_or_default());
+        at = (found.end + next).min(text.len());
+        if !every || at == text.len() {
+            break;
+        }
+    }
+    out.push_str(&text[at..]);
+    Ok(out)
+}
+
+/// Carries out what changes headers before anything else sees the request: `RequestHeader … early` of the level `scope` and around it.
+///
+/// # Errors
+/// Where a value cannot be known.
+pub(super) fn change_early(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Vec<(String, String)>> {
+    let gateway = environment.gateway;
+    let mut headers = environment.request.headers.clone();
+    for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
+        if matches!(entry.assigned, Assigned::HeaderEdit(id) if gateway.header_edit(id).early) {
+            edit(environment, entry, &mut headers)?;
+        }
+    }
+    Ok(headers)
 }
 
 /// Since this version `mod_proxy_http` upgrades by itself where a worker has `upgrade=`; before, the parameter does nothing for `http://`.

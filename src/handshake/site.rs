@@ -66,14 +66,13 @@ fn is_open(gateway: &Gateway, socket: Socket) -> bool {
     main.listens.is_empty() || main.listens.iter().any(reached)
 }
 
-/// The sites on the socket: those that name its address where there are any, else those on the wildcard.
+/// The sites on the socket: those that name its address where there are any, else those on the wildcard; of either, for httpd, those that name
+/// the port where there are any, else those on every port.
 ///
-/// An exact address hides the wildcard entirely (`ngx_http_add_addrs`; `ap_update_vhost_given_ip`, `vhost.c`), and in httpd an
-/// address with the port hides the same address without one, whichever comes first (measured with 2.4.71).
+/// The one kind hides the other entirely (`ngx_http_add_addrs`; `find_ipaddr` and `find_default_server`, `vhost.c`).
 fn listening(gateway: &Gateway, socket: Socket) -> Known<Vec<Candidate<'_>>> {
-    let mut exact = Vec::new();
-    let mut wildcard = Vec::new();
-    let mut any_port = [Vec::new(), Vec::new()];
+    // By how exactly they name the socket: address and port, address, port, neither.
+    let mut ranks: [Vec<Candidate<'_>>; 4] = Default::default();
     for (site, index) in gateway.sites.iter().zip(0..) {
         let id = SiteId(index);
         if site.is_main {
@@ -81,34 +80,30 @@ fn listening(gateway: &Gateway, socket: Socket) -> Known<Vec<Candidate<'_>>> {
         }
         // A server without `listen` is on port 80 (`ngx_http_core_server`, as root).
         if site.listens.is_empty() && gateway.server == Server::Nginx && socket.port == 80 {
-            wildcard.push((id, site, None));
+            ranks[2].push((id, site, None));
         }
-        let mut on_exact = None;
-        let mut on_wildcard = None;
-        let mut on_any_port = [None; 2];
+        let mut found: [Option<&Listen>; 4] = [None; 4];
         for listen in &site.listens {
-            match (listen.port, reaches(gateway, listen.address, socket.address)) {
+            let first = match reaches(gateway, listen.address, socket.address) {
+                Reach::Exact => 0,
+                Reach::Wildcard => 2,
+                Reach::Not => continue,
+            };
+            let rank = match listen.port {
                 // A port that a hole or variable decides may be this one.
-                (None, Reach::Exact | Reach::Wildcard) => return Err(Unknown::TemplateHole(listen.span)),
-                (Some(port), Reach::Exact) if port == socket.port => on_exact = on_exact.or(Some(listen)),
-                (Some(port), Reach::Wildcard) if port == socket.port => on_wildcard = on_wildcard.or(Some(listen)),
+                None => return Err(Unknown::TemplateHole(listen.span)),
+                Some(port) if port == socket.port => first,
                 // `<VirtualHost *>` is on every port.
-                (Some(0), Reach::Exact) if gateway.server == Server::Apache => on_any_port[0] = on_any_port[0].or(Some(listen)),
-                (Some(0), Reach::Wildcard) if gateway.server == Server::Apache => {
-                    on_any_port[1] = on_any_port[1].or(Some(listen));
-                }
-                _ => {}
-            }
+                Some(0) if gateway.server == Server::Apache => first + 1,
+                Some(_) => continue,
+            };
+            found[rank].get_or_insert(listen);
         }
-        exact.extend(on_exact.map(|listen| (id, site, Some(listen))));
-        wildcard.extend(on_wildcard.map(|listen| (id, site, Some(listen))));
-        for (sites, listen) in any_port.iter_mut().zip(on_any_port) {
-            sites.extend(listen.map(|listen| (id, site, Some(listen))));
+        for (rank, listen) in ranks.iter_mut().zip(found) {
+            rank.extend(listen.map(|listen| (id, site, Some(listen))));
         }
     }
-    let [exact_on_any_port, wildcard_on_any_port] = any_port;
-    let sets = [exact, exact_on_any_port, wildcard, wildcard_on_any_port];
-    Ok(sets.into_iter().find(|sites| !sites.is_empty()).unwrap_or_default())
+    Ok(ranks.into_iter().find(|rank| !rank.is_empty()).unwrap_or_default())
 }
 
 /// How an address of the configuration fits one that was reached.
@@ -220,11 +215,12 @@ fn by_name_as_httpd(gateway: &Gateway, candidates: &[Candidate<'_>], host: &str)
         |site, listen: Option<&Listen>, name| Chosen { site, listen: listen.map(|listen| listen.span), name, tls: false };
     for (site, hosts, listen) in candidates {
         let fits = |name: &&Name| wildcard_match(gateway.texts.show(name.text).as_bytes(), host.as_bytes());
-        // A virtual host without a name has the main server's (`ap_fixup_virtual_hosts`).
-        let main = gateway.sites.first().filter(|main| main.is_main && hosts.names.is_empty());
-        let inherited = main.and_then(|main| main.names.first());
-        if let Some(name) = hosts.names.iter().chain(inherited).find(fits) {
+        if let Some(name) = hosts.names.iter().find(fits) {
             return Some(chosen(*site, *listen, Some(name.span)));
+        }
+        // A virtual host without a name has one nevertheless.
+        if hosts.identity.name.is_some_and(|name| gateway.texts.get(name) == host.as_bytes()) {
+            return Some(chosen(*site, *listen, Some(hosts.span)));
         }
     }
     if let Some((site, _, listen)) = candidates.first() {

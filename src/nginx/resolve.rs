@@ -52,6 +52,8 @@ struct Missing {
     hides: bool,
     /// Whether to tell about it: an empty pattern is no fault.
     tell: bool,
+    /// Whether it is there, outside of what was given.
+    outside: bool,
 }
 
 impl Resolved {
@@ -163,14 +165,14 @@ impl Resolver<'_> {
         let is_pattern = has_glob(written.as_bytes());
         let place = if path.is_absolute() { store.locate(path) } else { Some(self.root.base.join(path)) };
         let Some(place) = place else {
-            let missing = Missing { inside: false, hides: hides(written), tell: !is_pattern };
+            let missing = Missing { inside: false, hides: hides(written), tell: !is_pattern, outside: false };
             return Outcome { missing: Some(missing), ..Outcome::default() };
         };
         if !is_pattern {
             return Outcome { paths: vec![place], ..Outcome::default() };
         }
         let paths = glob::expand(store, &place);
-        let missing = paths.is_none().then(|| Missing { inside: false, hides: hides(written), tell: false });
+        let missing = paths.is_none().then(|| Missing { inside: false, hides: hides(written), tell: false, outside: false });
         Outcome { paths: paths.unwrap_or_default(), files: Vec::new(), missing }
     }
 
@@ -188,8 +190,9 @@ impl Resolver<'_> {
                         let stock = is_stock(&written);
                         // A whole directory that is missing is brought by something else: another repository, the deployment.
                         let beside = path.parent().is_some_and(|directory| store.list(directory).is_some());
-                        let inside = self.root.is_main && beside && !stock && !matches!(error, LoadError::Outside);
-                        outcome.missing = Some(Missing { inside, hides: hides(&written), tell: true });
+                        let outside = matches!(error, LoadError::Outside);
+                        let inside = self.root.is_main && beside && !stock && !outside;
+                        outcome.missing = Some(Missing { inside, hides: hides(&written), tell: true, outside });
                     }
                     None => {}
                 }
@@ -203,7 +206,11 @@ impl Resolver<'_> {
             let Some(missing) = self.resolved.outcomes[*row as usize].missing.filter(|missing| missing.tell) else { continue };
             let span = head(store, *source, *id);
             let path = include_path(store, *source, *id);
-            let kind = RemarkKind::IncludeMissing { path, inside: missing.inside };
+            let kind = if missing.outside {
+                RemarkKind::IncludeOutside { path }
+            } else {
+                RemarkKind::IncludeMissing { path, inside: missing.inside }
+            };
             self.resolved.problems.push(Remark { span, labels: Vec::new(), kind });
         }
     }

@@ -91,9 +91,11 @@ fn predict_file(software: Software, file: &Path, step: &Step, version: &str) -> 
     let scheme = if step.tls { "wss" } else { "ws" };
     let host = step.host();
     let port = 18080 + step.port;
-    // The client goes to the port of the step, whatever port it names.
-    let name = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(name, _)| name);
-    let authority = format!("{name}:{port}");
+    // A host that is asked for with a port goes into its header; the port that is reached is another matter.
+    let authority = match host.rsplit_once(':') {
+        Some((name, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => format!("{name}:{port}"),
+        _ => format!("{host}:{port}"),
+    };
     let mut command = Command::new(env!("CARGO_BIN_EXE_proxylint"));
     command.arg("trace").arg(format!("{scheme}://{authority}{}", step.path())).arg(file);
     command.args(["--output-format", "json", &format!("--{}-version", software.name()), version]);

@@ -84,6 +84,7 @@ impl Lowerer<'_> {
             },
             b"ip" => RequiredKind::Client(texts(self)),
             b"local" => RequiredKind::Local,
+            b"host" | b"forward-dns" => RequiredKind::Host(texts(self)),
             b"method" => RequiredKind::Method(texts(self)),
             b"env" => RequiredKind::Variable(texts(self)),
             b"expr" => {

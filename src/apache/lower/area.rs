@@ -6,8 +6,8 @@ use super::symbols::{captured, literal};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::switch;
 use crate::gateway::{
-    Alias, Assignment, EncodedSlashes, Matcher, OverrideClass, Part, Redirect, Settings, SymbolicId, TextId, Unknown, Variable,
-    Via, When,
+    Alias, Assignment, EncodedSlashes, ErrorPage, Matcher, Merging, OverrideClass, Part, Redirect, Settings, SymbolicId, TextId,
+    Unknown, Variable, Via, When,
 };
 use crate::source::Span;
 
@@ -83,6 +83,20 @@ impl Lowerer<'_> {
                 let files = self.texts_of(statement);
                 self.here().settings.fallback = files.first().map(|&file| (file, span));
             }
+            b"errordocument" => self.error_document(statement),
+            b"usecanonicalname" => {
+                let words = self.resolved.words(self.store, statement);
+                self.here().settings.canonical_name = Some(first(&words) == b"on");
+            }
+            b"authmerging" => {
+                let words = self.resolved.words(self.store, statement);
+                self.here().settings.merging = match first(&words).as_slice() {
+                    b"off" => Some(Merging::Off),
+                    b"and" => Some(Merging::And),
+                    b"or" => Some(Merging::Or),
+                    _ => return,
+                };
+            }
             b"options" => self.options(statement),
             b"allowoverride" | b"allowoverridelist" => self.overrides(name, statement),
             b"authtype" => {
@@ -96,6 +110,22 @@ impl Lowerer<'_> {
             b"require" | b"order" | b"allow" | b"deny" => self.access_line(name, statement, &super::section::Inside::default()),
             _ => {}
         }
+    }
+
+    /// `ErrorDocument status page` (`set_error_document`, `server/core.c`).
+    fn error_document(&mut self, statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let [status, page] = words.as_slice() else { return };
+        let Some(status) = str::from_utf8(&status.value).ok().and_then(|status| status.parse().ok()) else { return };
+        let text = self.gateway.texts.intern(&page.value);
+        let page = if page.value.starts_with(b"/") {
+            ErrorPage::Path(text)
+        } else if memchr::memmem::find(&page.value, b"://").is_some() {
+            ErrorPage::Elsewhere(text)
+        } else {
+            ErrorPage::Text
+        };
+        self.here().settings.error_pages.push((status, page));
     }
 
     fn overrides(&mut self, name: &[u8], statement: &Statement) {
@@ -297,6 +327,7 @@ fn flag_setter(name: &[u8]) -> Option<fn(&mut Settings, bool, Span)> {
         b"proxyrequests" => |settings, on, _| settings.forward_proxy = Some(on),
         b"proxywebsocketfallbacktoproxyhttp" => |settings, on, span| settings.http_tunnels = Some((on, span)),
         b"directoryslash" => |settings, on, _| settings.slash = Some(on),
+        b"usecanonicalphysicalport" => |settings, on, _| settings.physical_port = Some(on),
         _ => return None,
     })
 }

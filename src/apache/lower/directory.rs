@@ -2,6 +2,7 @@
 
 use super::section::{OpenArea, Section};
 use super::{Lowerer, ServerIndex};
+use crate::apache::directives::{self, Row};
 use crate::apache::resolve::DirectoryLines;
 use crate::apache::statement::{Kind, Statement};
 use crate::gateway::{Area, Covers, DirectoryFile, Matcher, Needed, OverrideClass};
@@ -44,42 +45,39 @@ impl Lowerer<'_> {
             file.refused = Some((Span::new(lines.source, 0, 0), "has a line that is too long"));
         }
         for statement in &lines.statements {
-            if statement.kind != Kind::Line {
+            if !matches!(statement.kind, Kind::Line | Kind::Begin) {
                 continue;
             }
-            let need = self.need(statement);
-            let name = self.gateway.texts.get(need.name);
-            if name.starts_with(b"rewrite") && self.gateway.modules.has("rewrite") == Some(false) {
-                file.refused = file.refused.or(Some((need.span, "needs mod_rewrite, which is not loaded")));
-            }
-            let forbidden: [&[u8]; 6] =
-                [b"proxypass", b"proxypassmatch", b"documentroot", b"servername", b"listen", b"sslproxyengine"];
-            if forbidden.contains(&name) {
-                file.refused = file.refused.or(Some((need.span, "is not allowed here")));
-            }
-            if need.class.is_some() {
-                file.needs.push(need);
+            match self.need(statement) {
+                Ok(need) => file.needs.push(need),
+                Err(why) => file.refused = file.refused.or(Some((statement.span(self.store), why))),
             }
         }
         file
     }
 
-    fn need(&mut self, statement: &Statement) -> Needed {
+    /// What must be allowed for a line; or why it is refused (`invoke_cmd`, `server/config.c`).
+    fn need(&mut self, statement: &Statement) -> Result<Needed, &'static str> {
         let name = self.resolved.name(self.store, statement).to_ascii_lowercase();
-        let class = match name.as_slice() {
-            b"require" | b"satisfy" | b"sslrequiressl" => Some(OverrideClass::Authentication),
-            b"order" | b"allow" | b"deny" => Some(OverrideClass::Hosts),
-            b"options" => Some(OverrideClass::Options),
-            b"directoryindex" | b"directoryslash" | b"fallbackresource" => Some(OverrideClass::Indexes),
-            b"sethandler" | b"requestheader" | b"header" | b"errordocument" | b"setenv" | b"unsetenv" => {
-                Some(OverrideClass::FileInfo)
-            }
-            name if name.starts_with(b"auth") => Some(OverrideClass::Authentication),
-            name if [&b"rewrite"[..], b"redirect", b"setenvif", b"browsermatch"].iter().any(|start| name.starts_with(start)) => {
-                Some(OverrideClass::FileInfo)
-            }
-            _ => None,
+        let rows = directives::directive(&name);
+        let is_there = |row: &&Row| row.module == "core" || self.gateway.modules.has(row.module) != Some(false);
+        let is_section = statement.kind == Kind::Begin;
+        let mut allowed =
+            rows.iter().filter(|row| row.is_section == is_section).filter(is_there).map(|row| row.allowed).peekable();
+        // A module that is not httpd's own may have it.
+        let foreign = self.gateway.modules.loaded.keys().any(|name| !directives::is_own_module(name));
+        let known = self.gateway.modules.complete && !foreign;
+        if allowed.peek().is_none() && (known || !rows.is_empty()) {
+            return Err("is no directive of a module that is loaded");
+        }
+        // Where only the manual is known, it is taken to be right.
+        let classes: Box<[OverrideClass]> = match allowed.next().flatten() {
+            Some(allowed) => allowed.classes().collect(),
+            None => OverrideClass::ALL.into(),
         };
-        Needed { span: statement.span(self.store), class, name: self.gateway.texts.intern(&name) }
+        if classes.is_empty() {
+            return Err("is not allowed here");
+        }
+        Ok(Needed { span: statement.span(self.store), classes, name: self.gateway.texts.intern(&name) })
     }
 }

@@ -4,7 +4,7 @@
 
 use super::symbols::{literal, parts, server_variable};
 use crate::gateway::{
-    Change, Comparison, Expression, ExpressionId, ExpressionStep, FileTest, Gateway, Order, SymbolicId, Unknown,
+    Change, Comparison, Expression, ExpressionId, ExpressionStep, FileTest, Gateway, Order, Part, SymbolicId, Unknown, Variable,
 };
 use crate::source::Span;
 
@@ -12,6 +12,24 @@ use crate::source::Span;
 pub(super) fn expression(gateway: &mut Gateway, text: &[u8], span: Span) -> ExpressionId {
     let reader = Reader { gateway, rest: text, span, steps: Vec::new(), pending: Vec::new() };
     let steps = reader.read().unwrap_or_else(|| vec![ExpressionStep::Unknown(Unknown::Unmodelled(span))]);
+    add(gateway, steps, span)
+}
+
+/// The condition that holds where none of `others` does, and `own`, where there is one: `<ElseIf>` and `<Else>`.
+pub(super) fn otherwise(gateway: &mut Gateway, others: &[ExpressionId], own: Option<ExpressionId>, span: Span) -> ExpressionId {
+    let mut steps = vec![ExpressionStep::Truth(true)];
+    for &other in others {
+        steps.extend(&gateway.expression(other).steps);
+        steps.extend([ExpressionStep::Not, ExpressionStep::And]);
+    }
+    if let Some(own) = own {
+        steps.extend(&gateway.expression(own).steps);
+        steps.push(ExpressionStep::And);
+    }
+    add(gateway, steps, span)
+}
+
+fn add(gateway: &mut Gateway, steps: Vec<ExpressionStep>, span: Span) -> ExpressionId {
     let id = ExpressionId(u32::try_from(gateway.expressions.len()).unwrap_or(u32::MAX));
     gateway.expressions.push(Expression { span, steps: steps.into() });
     id
@@ -74,7 +92,11 @@ enum Operator {
     Compare(Comparison, bool),
     Match(bool),
     Network,
+    List,
 }
+
+/// How many texts a list has at most.
+const LONGEST_LIST: usize = 100;
 
 struct Reader<'a, 'g> {
     gateway: &'g mut Gateway,
@@ -171,6 +193,11 @@ impl Reader<'_, '_> {
             let (&letter, rest) = self.rest[1..].split_first()?;
             self.rest = rest;
             self.blanks();
+            if letter == b'R' {
+                let client = self.gateway.symbolics.intern(&[Part::Variable(Variable::ClientAddress)]);
+                self.steps.push(ExpressionStep::Text(client));
+                return self.network();
+            }
             self.text()?;
             match letter {
                 b'z' => self.steps.push(ExpressionStep::IsEmpty),
@@ -183,6 +210,7 @@ impl Reader<'_, '_> {
             }
             return Some(());
         }
+        let start = self.steps.len();
         self.text()?;
         self.blanks();
         match self.operator()? {
@@ -201,12 +229,41 @@ impl Reader<'_, '_> {
             }
             Operator::Network => {
                 self.blanks();
-                let network = self.quoted()?.to_vec();
-                let network = self.gateway.texts.intern(&network);
-                self.steps.push(ExpressionStep::InNetwork(network));
+                return self.network();
             }
+            Operator::List => return self.list(start),
         }
         Some(())
+    }
+
+    /// Takes the network that the text on the stack must lie in.
+    fn network(&mut self) -> Option<()> {
+        let network = self.quoted()?.to_vec();
+        let network = self.gateway.texts.intern(&network);
+        self.steps.push(ExpressionStep::InNetwork(network));
+        Some(())
+    }
+
+    /// `{ 'a', 'b' }`: the text that the steps from `start` on put on the stack is one of these; it is compared with each.
+    fn list(&mut self, start: usize) -> Option<()> {
+        let subject: Vec<ExpressionStep> = self.steps.drain(start..).collect();
+        self.blanks();
+        self.take(b"{").then_some(())?;
+        let mut count = 0;
+        while count < LONGEST_LIST {
+            self.steps.extend(&subject);
+            self.blanks();
+            self.text()?;
+            self.steps.push(ExpressionStep::Compare(Comparison::Text(Order::Equal)));
+            self.steps.extend((count > 0).then_some(ExpressionStep::Or));
+            count += 1;
+            self.blanks();
+            if self.take(b"}") {
+                return Some(());
+            }
+            self.take(b",").then_some(())?;
+        }
+        None
     }
 
     fn operator(&mut self) -> Option<Operator> {
@@ -228,23 +285,21 @@ impl Reader<'_, '_> {
             }
         }
         let dashed = self.take(b"-");
-        let names: [(&[u8], Operator); 6] = [
+        let names: [(&[u8], Operator); 5] = [
             (b"strmatch", Operator::Compare(Comparison::Wildcard { ignore_case: false }, false)),
             (b"strcmatch", Operator::Compare(Comparison::Wildcard { ignore_case: true }, false)),
             (b"fnmatch", Operator::Compare(Comparison::Wildcard { ignore_case: false }, false)),
             (b"ipmatch", Operator::Network),
-            (b"in", Operator::Network),
-            (b"R", Operator::Network),
+            (b"in", Operator::List),
         ];
         for name in [b"eq", b"ne", b"lt", b"le", b"gt", b"ge"] {
             if self.keyword(name) {
                 return Some(Operator::Compare(Comparison::Number(numeric_order(name)?), false));
             }
         }
-        // Lists are beyond the model: `in` needs one.
         names
             .into_iter()
-            .filter(|(name, _)| dashed && *name != b"in")
+            .filter(|(name, _)| dashed || *name == b"in")
             .find(|(name, _)| self.keyword(name))
             .map(|(_, operator)| operator)
     }
@@ -279,7 +334,7 @@ impl Reader<'_, '_> {
                 self.rest = rest;
                 literal(self.gateway, number)
             }
-            _ => return None,
+            _ => self.looked_up()?,
         };
         self.steps.push(ExpressionStep::Text(text));
         for change in changes.into_iter().rev() {
@@ -292,6 +347,19 @@ impl Reader<'_, '_> {
         // Texts may be put together, which is rare.
         self.blanks();
         if self.rest.starts_with(b".") { None } else { Some(()) }
+    }
+
+    /// `req('Upgrade')`, `reqenv('NAME')` and their kin: what has the name.
+    fn looked_up(&mut self) -> Option<SymbolicId> {
+        let names: [(&[u8], &[u8]); 5] =
+            [(b"req_novary", b"HTTP"), (b"req", b"HTTP"), (b"http", b"HTTP"), (b"reqenv", b"ENV"), (b"env", b"ENV")];
+        let (_, kind) = names.into_iter().find(|(name, _)| self.function(name))?;
+        let name = self.quoted()?.to_vec();
+        self.blanks();
+        self.take(b")").then_some(())?;
+        let mut parts = parts(self.gateway);
+        server_variable(&mut parts, &[kind, b":", &name].concat(), self.span);
+        Some(parts.finish())
     }
 
     fn function(&mut self, name: &[u8]) -> bool {
@@ -359,6 +427,8 @@ mod tests {
         assert_eq!(steps("%{REQUEST_URI} =~ m#^/ws#"), "text Pattern");
         assert_eq!(steps("true || false && ! (true)"), "Truth Truth Truth Not And Or");
         assert_eq!(steps("%{HTTP:Upgrade} -eq 1"), "text text Compare");
+        assert_eq!(steps("%{HTTP_HOST} in { 'a', 'b' }"), "text text Compare text text Compare Or");
+        assert_eq!(steps("-z req('Upgrade') && -R '10.0.0.0/8'"), "text IsEmpty text InNetwork And");
         assert_eq!(steps("what is this"), "Unknown");
         assert_eq!(steps("(true"), "Unknown");
     }

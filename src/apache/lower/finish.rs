@@ -1,15 +1,18 @@
 //! From servers to sites: what can be settled only when every line is read.
 
+use std::net::IpAddr;
+
 use rustc_hash::FxHashSet;
 
 use super::mapping::Mapping;
 use super::site::{Rewriting, Server};
 use super::{Lowerer, ServerIndex};
-use crate::gateway::{Action, Covers, Gateway, Handler, Matcher, Rewrite, RouteId, Site, TextId};
+use crate::gateway::{Action, Covers, Gateway, Handler, Listen, Matcher, Rewrite, RouteId, Site, TextId};
 
 impl Lowerer<'_> {
     pub(super) fn finish(mut self) -> Gateway {
         self.default_hosts();
+        self.identities();
         self.document_roots();
         let main = &self.servers[0].rewriting;
         let inherits: Vec<Option<bool>> = self.servers.iter().map(|server| server.rewriting.inherits(main)).collect();
@@ -35,6 +38,24 @@ impl Lowerer<'_> {
             for listen in &mut server.listens {
                 listen.default = seen.insert((listen.address, listen.port));
             }
+        }
+    }
+
+    /// A virtual host without a name has the main server's, or where it is for one address that address's (`ap_fini_vhost_config`).
+    fn identities(&mut self) {
+        let localhost = self.gateway.texts.intern(b"localhost");
+        let texts = &self.gateway.texts;
+        let (main, hosts) = self.servers.split_at_mut(1);
+        for host in hosts.iter_mut().filter(|host| host.identity.name.is_none()) {
+            let address = |listen: &Listen| texts.show(listen.address).trim_matches(['[', ']']).to_owned();
+            let parsed = |text: &str| text.parse::<IpAddr>().ok();
+            let is_any = |text: &str| text == "*" || parsed(text).is_some_and(|address| address.is_unspecified());
+            let is_local = |text: &str| text == "localhost" || parsed(text).is_some_and(|address| address.is_loopback());
+            host.identity.name = if host.listens.iter().any(|listen| is_any(&address(listen))) {
+                main[0].identity.name
+            } else {
+                host.listens.first().filter(|listen| is_local(&address(listen))).map(|_| localhost)
+            };
         }
     }
 
@@ -72,7 +93,7 @@ impl Lowerer<'_> {
         let area_rules = std::mem::take(&mut server.area_rules);
         let mut mappings = std::mem::take(&mut server.mappings);
         mappings.append(&mut server.behind);
-        let Rewriting { rules: mut own, .. } = std::mem::take(&mut server.rewriting);
+        let Rewriting { rules: mut own, conditions: dangling, .. } = std::mem::take(&mut server.rewriting);
         match inherits {
             Some(true) => own.splice(0..0, inherited.iter().cloned()).for_each(drop),
             Some(false) => own.extend(inherited.iter().cloned()),
@@ -111,9 +132,11 @@ impl Lowerer<'_> {
             span: server.span,
             is_main: at.0 == 0,
             names: std::mem::take(&mut server.names),
+            identity: server.identity,
             listens: std::mem::take(&mut server.listens),
             scope: server.scope,
             rewrites,
+            dangling,
             routes: start..end,
             sections: start..sections_end,
             mappings: sections_end..mappings_end,

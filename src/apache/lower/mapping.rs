@@ -6,7 +6,8 @@ use super::{Lowerer, SectionPath, ServerIndex};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{parameter, proxy_url};
 use crate::gateway::{
-    self, Matcher, Protocol, Proxy, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId, Target, TextId, Unknown, Version,
+    self, Matcher, Protocol, Proxy, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId, Spelling, Target, TextId, Unknown,
+    Version,
 };
 use crate::source::Span;
 
@@ -121,7 +122,14 @@ impl Lowerer<'_> {
         let authority = known(parts.authority).then(|| self.gateway.texts.intern(parts.authority));
         let path = known(parts.path).then(|| self.gateway.texts.intern(parts.path));
         let protocol = parts.protocol();
-        let mut proxy = Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, shares: None };
+        let bare = |name: &str| parameters.iter().any(|word| word.value.eq_ignore_ascii_case(name.as_bytes()));
+        let spelling = match (bare("nocanon"), bare("noquery")) {
+            (true, _) => Spelling::Written,
+            (false, true) => Spelling::WithoutQuery,
+            (false, false) => Spelling::Read,
+        };
+        let mut proxy =
+            Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, spelling, shares: None };
         if protocol == Protocol::Balancer {
             let name = self.gateway.texts.intern_lower(parts.authority);
             if !self.servers[0].balancers.contains_key(&name) {
@@ -203,7 +211,17 @@ impl Lowerer<'_> {
         let path = parts.filter(|parts| is_literal(parts.path) && is_literal(parts.authority));
         let path = path.map(|parts| self.gateway.texts.intern(parts.path));
         let protocol = parts.map_or(Protocol::Other, |parts| parts.protocol());
-        let proxy = Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, shares: None };
+        let proxy = Proxy {
+            span,
+            protocol,
+            url: symbol,
+            authority,
+            path,
+            upstream: None,
+            worker: None,
+            spelling: Spelling::Read,
+            shares: None,
+        };
         let balancer = (protocol == Protocol::Balancer).then_some(()).and(parts);
         let balancer =
             balancer.filter(|parts| is_literal(parts.authority)).map(|parts| self.gateway.texts.intern_lower(parts.authority));

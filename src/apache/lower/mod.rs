@@ -21,7 +21,7 @@ mod worker;
 use crate::apache::refuse::refuse;
 use crate::apache::resolve::Resolved;
 use crate::apache::statement::{Kind, Statement};
-use crate::gateway::{Gateway, Modules, Signal, SiteId, Unknown, Version};
+use crate::gateway::{ExpressionId, Gateway, Modules, Signal, SiteId, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::Span;
 
@@ -52,6 +52,7 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
         servers: vec![main],
         server: ServerIndex(0),
         sections: Vec::new(),
+        conditions: Vec::new(),
         workers: Vec::new(),
         balancers: Vec::new(),
         condition_signals: Vec::new(),
@@ -95,6 +96,8 @@ struct Lowerer<'a> {
     server: ServerIndex,
     /// The open sections, outermost first.
     sections: Vec<Section>,
+    /// By the depth of sections, the conditions of the last `<If>` and of what follows it.
+    conditions: Vec<Vec<ExpressionId>>,
     workers: Vec<Worker>,
     /// By upstream.
     balancers: Vec<Balancer>,
@@ -171,7 +174,11 @@ impl Lowerer<'_> {
             }
             b"proxyset" => self.proxy_set(statement),
             b"redirect" | b"redirectmatch" | b"redirectpermanent" | b"redirecttemp" => self.redirect(name, statement),
-            b"servername" | b"serveralias" => self.names(statement),
+            b"servername" => {
+                self.server_name(statement);
+                self.names(statement);
+            }
+            b"serveralias" => self.names(statement),
             b"listen" => self.listen(statement),
             b"sslengine" => self.ssl_engine(statement),
             _ => self.setting(name, statement),

@@ -1,7 +1,7 @@
 //! Sections: `<VirtualHost>`, and the areas of a server: `<Location>`, `<Directory>`, `<Files>`, `<Proxy>`, `<If>`.
 
 use super::Lowerer;
-use super::expression::expression;
+use super::expression::{expression, otherwise};
 use super::mapping::{Destination, Mapping};
 use super::site::Server;
 use crate::apache::statement::{Statement, Word};
@@ -120,6 +120,7 @@ impl Lowerer<'_> {
         let main = self.servers[0].scope;
         let scope = self.gateway.scopes.open(Some(main), span);
         let mut server = Server::new(span, scope);
+        server.identity.port = self.servers[0].identity.port;
         for word in self.resolved.words(self.store, statement) {
             server.listens.push(self.socket(&word.value, word.unknown.is_some(), word.span));
         }
@@ -187,16 +188,28 @@ impl Lowerer<'_> {
         Some((covers, None))
     }
 
+    /// `<If>`, and `<ElseIf>` and `<Else>` for where none of those before it holds (`ap_if_walk`).
     fn condition(&mut self, name: &[u8], words: &[Word<'_>], statement: &Statement) -> Covers {
         let span = statement.span(self.store);
-        if name != b"if" {
-            return Covers::Unknown(Unknown::Unmodelled(span));
-        }
-        let Some(word) = words.first() else { return Covers::Unknown(Unknown::Unmodelled(span)) };
-        match word.unknown {
-            Some(why) => Covers::Unknown(why),
-            None => Covers::Condition(expression(&mut self.gateway, &word.value, span)),
-        }
+        let depth = self.sections.len();
+        self.conditions.resize(depth + 1, Vec::new());
+        let before = std::mem::take(&mut self.conditions[depth]);
+        let own = match words.first() {
+            _ if name == b"else" => None,
+            Some(word) => match word.unknown {
+                Some(why) => return Covers::Unknown(why),
+                None => Some(expression(&mut self.gateway, &word.value, span)),
+            },
+            None => return Covers::Unknown(Unknown::Unmodelled(span)),
+        };
+        let Some(own) = own.filter(|_| name == b"if") else {
+            let found = otherwise(&mut self.gateway, &before, own, span);
+            self.conditions[depth] = before;
+            self.conditions[depth].extend(own);
+            return Covers::Condition(found);
+        };
+        self.conditions[depth].push(own);
+        Covers::Condition(own)
     }
 
     fn open_area(&mut self, name: &[u8], statement: &Statement, covers: Covers, path: Option<SectionPath>) -> Section {

@@ -6,7 +6,7 @@ use super::worker::read_seconds;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{address, switch};
 use crate::gateway::{
-    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Listen, Matcher, Name, Property, Speaks, Target, Unknown,
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Identity, Listen, Matcher, Name, Property, Speaks, Target,
 };
 use crate::source::Span;
 
@@ -24,6 +24,7 @@ impl Lowerer<'_> {
                 self.flag(statement, Property::RewriteEngine)
             }
             b"requestheader" => self.request_header(statement),
+            b"header" => self.response_header(statement),
             _ => return self.area_setting(name, statement),
         };
         let Some(entry) = entry else { return };
@@ -71,23 +72,26 @@ impl Lowerer<'_> {
             (b"append", [_, rest @ ..]) => (HeaderChange::Append, rest),
             (b"merge", [_, rest @ ..]) => (HeaderChange::Merge, rest),
             (b"add", [_, rest @ ..]) => (HeaderChange::Add, rest),
-            (b"edit" | b"edit*", _) => {
-                let value = unknown(&mut self.gateway, Unknown::Unmodelled(span));
-                return entry(Assigned::Header { name, lower, value });
+            (action @ (b"edit" | b"edit*"), [pattern, _, rest @ ..]) => {
+                let pattern = self.gateway.texts.intern(&pattern.value);
+                (HeaderChange::Edit { pattern, every: action == b"edit*" }, rest)
             }
             _ => return None,
         };
-        let written = words.get(2).filter(|_| change != HeaderChange::Unset);
+        let written = words.get(2 + usize::from(matches!(change, HeaderChange::Edit { .. })));
+        let written = written.filter(|_| change != HeaderChange::Unset);
         let value = match written {
             Some(word) if let Some(why) = word.unknown => unknown(&mut self.gateway, why),
             Some(word) => match word.value.strip_prefix(b"expr=") {
                 Some(text) => super::expression::string(&mut self.gateway, text, span),
-                None => header_value(&mut self.gateway, &word.value),
+                None => header_value(&mut self.gateway, &word.value, matches!(change, HeaderChange::Edit { .. })),
             },
             None => literal(&mut self.gateway, b""),
         };
+        let early = rest.first().is_some_and(|word| word.value.eq_ignore_ascii_case(b"early"));
         let when = match rest.first().map(|word| &*word.value) {
-            None | Some(b"early") => EditWhen::Always,
+            _ if early => EditWhen::Always,
+            None => EditWhen::Always,
             Some(condition) => {
                 if let Some(variable) = condition.strip_prefix(b"env=") {
                     let (wanted, variable) = variable.strip_prefix(b"!").map_or((true, variable), |variable| (false, variable));
@@ -98,12 +102,44 @@ impl Lowerer<'_> {
                 }
             }
         };
-        if when == EditWhen::Always && matches!(change, HeaderChange::Set | HeaderChange::Unset) {
+        if when == EditWhen::Always && !early && matches!(change, HeaderChange::Set | HeaderChange::Unset) {
             return entry(Assigned::Header { name, lower, value });
         }
         let id = HeaderEditId(u32::try_from(self.gateway.header_edits.len()).unwrap_or(u32::MAX));
-        self.gateway.header_edits.push(HeaderEdit { name, lower, change, value, when });
+        self.gateway.header_edits.push(HeaderEdit { name, lower, change, value, when, early });
         entry(Assigned::HeaderEdit(id))
+    }
+
+    /// `Header [onsuccess|always] action name value …`: what sets a header of the answer.
+    fn response_header(&mut self, statement: &Statement) -> Option<Entry> {
+        let span = statement.span(self.store);
+        let words = self.resolved.words(self.store, statement);
+        let condition = |word: &&Word<'_>| matches!(word.value.to_ascii_lowercase().as_slice(), b"always" | b"onsuccess");
+        let skipped = usize::from(words.first().as_ref().is_some_and(condition));
+        let [action, name, value, ..] = words.get(skipped..)? else { return None };
+        if !matches!(action.value.to_ascii_lowercase().as_slice(), b"set" | b"setifempty" | b"add" | b"append" | b"merge") {
+            return None;
+        }
+        let (lower, name) = (self.gateway.texts.intern_lower(&name.value), self.gateway.texts.intern(&name.value));
+        let value = match value.unknown {
+            Some(why) => unknown(&mut self.gateway, why),
+            None => header_value(&mut self.gateway, &value.value, false),
+        };
+        Some(Entry { property: Property::ResponseHeader, assigned: Assigned::Header { name, lower, value }, span })
+    }
+
+    /// `ServerName [scheme://]name[:port]` (`set_server_name`): each line forgets what the one before said of the port.
+    pub(super) fn server_name(&mut self, statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let Some(word) = words.first().filter(|word| word.unknown.is_none()) else { return };
+        let scheme = memchr::memmem::find(&word.value, b"://");
+        let address = address(scheme.map_or(&*word.value, |at| &word.value[at + 3..]));
+        let identity = Identity {
+            name: Some(self.gateway.texts.intern_lower(address.host)),
+            port: address.port,
+            scheme: scheme.map(|at| self.gateway.texts.intern_lower(&word.value[..at])),
+        };
+        self.servers[self.server.0].identity = identity;
     }
 
     /// `ServerName` and `ServerAlias`; a scheme and a port are not part of the name.
@@ -133,8 +169,10 @@ impl Lowerer<'_> {
         let every = text.strip_suffix(b":*");
         let address = address(every.unwrap_or(text));
         let host = self.gateway.texts.intern_lower(address.host);
-        let has_none = every.is_some() || memchr::memchr(b':', text).is_none() || text.ends_with(b"]");
-        let port = address.port.or(has_none.then_some(0)).filter(|_| !unknown);
+        let has_none = memchr::memchr(b':', text).is_none() || text.ends_with(b"]");
+        // Without any it is the one that the main server has by now (`ap_init_virtual_host`).
+        let default = if every.is_some() { Some(0) } else { has_none.then(|| self.servers[0].identity.port.unwrap_or(0)) };
+        let port = address.port.or(default).filter(|_| !unknown);
         Listen { address: host, port, tls: false, default: false, speaks: Speaks::Http, span }
     }
 

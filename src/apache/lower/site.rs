@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::mapping::Mapping;
 use super::worker::Workers;
-use crate::gateway::{Area, Covers, Listen, Name, Rewrite, ScopeBuilder, ScopeId, TextId, UpstreamId};
+use crate::gateway::{Area, Covers, Identity, Listen, Name, Rewrite, ScopeBuilder, ScopeId, TextId, UpstreamId};
 use crate::source::Span;
 
 /// The main server or a virtual host.
@@ -14,6 +14,8 @@ pub(super) struct Server {
     pub(super) span: Span,
     /// Its names.
     pub(super) names: Vec<Name>,
+    /// What it calls itself.
+    pub(super) identity: Identity,
     /// Its sockets.
     pub(super) listens: Vec<Listen>,
     /// Its level.
@@ -46,6 +48,7 @@ impl Server {
         Self {
             span,
             names: Vec::new(),
+            identity: Identity::default(),
             listens: Vec::new(),
             scope,
             settings: ScopeBuilder::default(),

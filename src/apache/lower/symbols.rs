@@ -76,12 +76,18 @@ fn with_captures<'g>(gateway: &'g mut Gateway, text: &[u8]) -> (Parts<'g>, bool)
     (parts, captures)
 }
 
-/// The value of `RequestHeader`: `%{name}e` is a variable of the request (`parse_format_string`, `mod_headers.c`).
-pub(super) fn header_value(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
+/// The value of `RequestHeader`: `%{name}e` is a variable of the request (`parse_format_string`, `mod_headers.c`); where something is
+/// `replaced`, `$n` are captures.
+pub(super) fn header_value(gateway: &mut Gateway, text: &[u8], replaced: bool) -> SymbolicId {
     let mut parts = parts(gateway);
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
+        if let (true, b'$', Some((digit @ b'0'..=b'9', after))) = (replaced, byte, after.split_first()) {
+            parts.part(Part::Variable(Variable::Capture(digit - b'0')));
+            rest = after;
+            continue;
+        }
         if byte != b'%' {
             parts.text.push(byte);
             continue;
@@ -94,6 +100,12 @@ pub(super) fn header_value(gateway: &mut Gateway, text: &[u8]) -> SymbolicId {
             [b'{', ..] if let Some(end) = memchr::memchr(b'}', after) => {
                 let part = match after.get(end + 1) {
                     Some(b'e') => Part::Variable(Variable::ProcessOrNull(parts.gateway.texts.intern(&after[1..end]))),
+                    // A variable of `mod_ssl`: without TLS there are none.
+                    Some(b's') if parts.gateway.modules.has("ssl") == Some(false) => {
+                        parts.text.extend_from_slice(b"(null)");
+                        rest = after.get(end + 2..).unwrap_or_default();
+                        continue;
+                    }
                     _ => Part::Unknown(Unknown::Runtime),
                 };
                 parts.part(part);

@@ -2,6 +2,7 @@
 //!
 //! One walk over the directives with includes expanded in place. Blocks and included files being read stand on explicit stacks.
 
+mod capacity;
 pub(super) mod line;
 mod map;
 mod names;
@@ -25,8 +26,8 @@ use self::names::Names;
 use super::Resolved;
 use super::refuse::{self, Checker};
 use crate::gateway::{
-    DefaultHeader, Entry, Gateway, Matcher, Part, Remark, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal, Site,
-    SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
+    DefaultHeader, Entry, Gateway, Identity, Matcher, Part, Remark, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal,
+    Site, SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
 };
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
@@ -79,7 +80,7 @@ fn model(store: &Store, root: &Root, resolved: &Resolved, version: Option<Versio
 fn finish(mut gateway: Gateway, root: &Root, resolved: &Resolved, refused: Checker<'_>, mut undefined: Vec<Remark>) -> Gateway {
     for problem in &resolved.problems {
         gateway.remarks.push(problem.clone());
-        if matches!(problem.kind, RemarkKind::IncludeMissing { .. }) {
+        if matches!(problem.kind, RemarkKind::IncludeMissing { .. } | RemarkKind::IncludeOutside { .. }) {
             gateway.partial.get_or_insert(Unknown::MissingInclude(problem.span));
         }
     }
@@ -266,12 +267,14 @@ impl Lowerer<'_> {
         let scope = self.open_scope_level(Context::Server(id), span);
         let routes = u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX);
         self.gateway.sites.push(Site {
+            identity: Identity::default(),
             span,
             is_main: false,
             names: Vec::new(),
             listens: Vec::new(),
             scope,
             rewrites: Vec::new(),
+            dangling: Vec::new(),
             routes: routes..routes,
             sections: 0..0,
             mappings: 0..0,

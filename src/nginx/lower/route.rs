@@ -5,7 +5,7 @@ use memchr::{memchr, memmem};
 use super::Lowerer;
 use super::line::{Line, Word};
 use super::site::returned_status;
-use crate::gateway::{Matcher, Protocol, Proxy, RouteId, Target, Unknown};
+use crate::gateway::{Matcher, Protocol, Proxy, RouteId, Spelling, Target, Unknown};
 
 /// How a directive that makes a target stands beside the others of its location: the greater one decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,6 +108,7 @@ impl Lowerer<'_> {
             path: None,
             upstream: None,
             worker: None,
+            spelling: Spelling::Read,
             shares: None,
         };
         let gateway_protocol = match line.name() {

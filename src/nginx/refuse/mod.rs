@@ -391,7 +391,7 @@ impl<'a> Checker<'a> {
         }
         if self.resolved.is_cut(line.source, line.id) {
             let message = "the include leads back to this file, and nginx follows it until it crashes".to_owned();
-            return self.refuse(line.span(), Fault::Syntax, message);
+            return self.refuse(line.span(), Fault::Cycle, message);
         }
         let include = self.resolved.include(line.source, line.id, line.span());
         if include.hides.is_some() {
@@ -503,7 +503,9 @@ impl<'a> Checker<'a> {
 
 /// What the tree of a source says of an error, as a refusal.
 fn syntax(source: SourceId, error: &crate::tree::SyntaxError) -> Refusal {
-    let mut refusal = Refusal::new(Span::new(source, error.start, error.end), Fault::Syntax, error.message.clone());
+    // A comment is read like a word (`ngx_conf_read_token`), and nginx names it by its first bytes.
+    let fault = if error.message.starts_with("too long parameter \"#") { Fault::Comment } else { Fault::Syntax };
+    let mut refusal = Refusal::new(Span::new(source, error.start, error.end), fault, error.message.clone());
     if let Some((start, end, label)) = error.related {
         refusal.labels.push((Span::new(source, start, end), label.to_owned()));
     }

@@ -132,6 +132,11 @@ impl Random {
 
     /// One of them.
     fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        self.choose(choices)
+    }
+
+    /// One of them, whatever they are.
+    fn choose<T: Copy + Default>(&mut self, choices: &[T]) -> T {
         choices.get(self.below(choices.len())).copied().unwrap_or_default()
     }
 }

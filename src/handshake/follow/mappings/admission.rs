@@ -1,7 +1,7 @@
 //! Who is let in: `Require`, `Allow` and `Deny`, methods, TLS, passwords.
 
 use super::areas::setting;
-use crate::gateway::{Access, Area, Gateway, HostRule, Known, Required, RequiredKind, TextId, Unknown};
+use crate::gateway::{Access, Area, Gateway, HostRule, Known, Merging, Required, RequiredKind, TextId, Unknown};
 use crate::handshake::evaluate::Environment;
 use crate::handshake::expression::{expression_holds, in_network};
 use crate::source::Span;
@@ -41,11 +41,10 @@ pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<
     {
         return Ok(Err(Refused { status: 405, span: *span }));
     }
-    // Of each kind the last area that has any counts; they do not add up (`AuthMerging Off`).
+    // Of the hosts that are let in the last area that names any counts.
     let by_host = areas.iter().rev().filter_map(|area| area.access.as_deref()).find(|access| has_host_rules(access));
     let hosts = by_host.map(|access| let_in_by_host(environment, access)).transpose()?.flatten();
-    let required = areas.iter().rev().filter_map(|area| area.access.as_deref()).find(|access| !access.required.is_empty());
-    let required = required.map(|access| required_of(environment, access)).transpose()?;
+    let required = required_in(environment, areas)?;
     let password = setting(areas, |settings| settings.password);
     let refused = match required {
         None | Some((Outcome::Granted, _)) => None,
@@ -66,6 +65,28 @@ pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<
         (None, Some(refused)) => Err(refused),
         (None, None) => Ok(()),
     })
+}
+
+/// What the requirements of the areas come to together: the last that has any counts, unless it is merged with those before it
+/// (`merge_authz_core_dir_config`, `mod_authz_core.c`).
+fn required_in(environment: &Environment<'_>, areas: &[&Area]) -> Known<Option<(Outcome, Span)>> {
+    let mut found: Option<Known<(Outcome, Span)>> = None;
+    for area in areas {
+        let own = area.access.as_deref().filter(|access| !access.required.is_empty());
+        let own = own.map(|access| required_of(environment, access));
+        let merging = area.settings.merging;
+        found = match (found, own, merging) {
+            (found, None, None | Some(Merging::And | Merging::Or)) => found,
+            (_, own, None | Some(Merging::Off)) | (None, own, _) => own,
+            (Some(before), Some(own), Some(merging)) => {
+                let span = own.or(before).map_or(area.span, |(_, span)| span);
+                let both = [before.map(|(outcome, _)| outcome), own.map(|(outcome, _)| outcome)];
+                let outcome = if merging == Merging::And { all(&both) } else { any(&both) };
+                Some(outcome.map(|outcome| (outcome, span)))
+            }
+        };
+    }
+    found.transpose()
 }
 
 fn names(gateway: &Gateway, methods: &[TextId], method: &str) -> bool {
@@ -204,6 +225,13 @@ fn leaf(environment: &Environment<'_>, kind: &RequiredKind) -> Known<Outcome> {
             let client = environment.client()?;
             let lies = |&network: &TextId| in_network(client, &gateway.texts.show(network)).unwrap_or(false);
             outcome(networks.iter().any(lies))
+        }
+        // Without asking anyone only the name of this machine is known.
+        RequiredKind::Host(hosts) => {
+            if !environment.client()?.is_loopback() {
+                return Err(Unknown::Environment);
+            }
+            outcome(hosts.iter().any(|&host| gateway.texts.get(host).eq_ignore_ascii_case(b"localhost")))
         }
         RequiredKind::Local => outcome(environment.client()?.is_loopback()),
         RequiredKind::Method(methods) => outcome(names(gateway, methods, &environment.request.method)),

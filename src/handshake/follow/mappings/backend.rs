@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::areas::{levels, setting};
 use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped};
 use crate::gateway::{
-    Area, Assigned, Gateway, Known, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Unknown, UpstreamId, Version,
-    Via, Worker,
+    Area, Assigned, Gateway, Known, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Spelling, Unknown, UpstreamId,
+    Version, Via, Worker,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
@@ -99,6 +99,8 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             if url.path.is_empty() && !asked.verbatim && url.authority.contains(':') {
                 return Err(Unknown::Unmodelled(asked.span));
             }
+            // `proxy_balancer_canon`.
+            let url = Url { path: if url.path.is_empty() { "/" } else { url.path }, ..url };
             match members(environment, &url, asked.verbatim) {
                 Ok(members) => members,
                 Err(refused) => return Ok(Answer::refused(refused.0, asked.span, refused.1)),
@@ -402,7 +404,9 @@ fn sent(
         let from = environment.notes.and_then(|notes| notes.from);
         forwarded(&mut headers, gateway, site, from, find("host"));
     }
-    let reused = scope.is_some_and(|scope| !matches!(flag(gateway, scope, Property::Reuse), Ok(Some(false))))
+    let kept_alive = environment.notes.is_none_or(|notes| notes.variable("proxy-nokeepalive").is_none());
+    let reused = kept_alive
+        && scope.is_some_and(|scope| !matches!(flag(gateway, scope, Property::Reuse), Ok(Some(false))))
         && !backend.worker.is_some_and(|worker| worker.is_pattern);
     match &upgrade {
         Some(upgrade) if speaker == Speaker::Tunnel => {
@@ -432,6 +436,7 @@ fn sent(
             path: None,
             upstream: None,
             worker: scope,
+            spelling: Spelling::Read,
             shares: None,
         };
         let limit = if own_tunnel { Ok(Limit::Never) } else { idle_limit(gateway, route, &proxy) };
@@ -484,8 +489,7 @@ fn host_of(backend: &Backend) -> String {
 }
 
 fn server_name(gateway: &Gateway, site: SiteId) -> String {
-    let names = [Some(site), main_of(gateway, site)].into_iter().flatten().flat_map(|site| &gateway.site(site).names);
-    names.map(|name| gateway.texts.show(name.text).into_owned()).next().unwrap_or_else(|| "localhost".to_owned())
+    gateway.site(site).identity.name.map_or_else(|| "localhost".to_owned(), |name| gateway.texts.show(name).into_owned())
 }
 
 /// `X-Forwarded-For`, `-Host` and `-Server`, put behind what the client sent (`ap_proxy_create_hdrbrgd`).

@@ -22,11 +22,11 @@ impl<'a> Course<'a> {
             }
             Some(FileKind::Directory) if !file.ends_with('/') => {
                 if !directories_redirect || setting(areas, |settings| settings.slash) == Some(false) {
-                    return Ok(Round::Done(self.answered(404, span, format!("{file} is a directory"))));
+                    // No file is looked for in it (`fixup_dir`, `mod_dir.c`).
+                    return self.serve_directory(areas, file, |_| None).map(Round::Done);
                 }
-                let scheme = if self.request.tls { "https" } else { "http" };
-                let host = self.request.header(b"host").unwrap_or(&self.request.host);
-                let mut location = format!("{scheme}://{host}{}/", super::paths::escaped_in_location(&self.request.path));
+                let path = format!("{}/", super::paths::escaped_in_location(&self.request.path));
+                let mut location = self.environment().own_url(&path);
                 if let Some(query) = &self.request.query {
                     location.push('?');
                     location.push_str(query);
@@ -34,38 +34,72 @@ impl<'a> Course<'a> {
                 self.step(Some(span), format!("{file} is a directory"), true);
                 Ok(Round::Done(Verdict::Answered { status: 301, location: Some(location) }))
             }
-            Some(FileKind::Directory) => {
-                let default = ["index.html".to_owned()];
-                let names = setting(areas, |settings| settings.indexes.as_deref());
-                let names =
-                    names.map(|names| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect::<Vec<_>>());
-                let found = names.as_deref().unwrap_or(&default).iter().any(|name| {
-                    let path = if name.starts_with('/') { name.clone() } else { format!("{file}{name}") };
-                    files(in_tree(&path)) == Some(FileKind::File)
-                });
-                let listed = self.gateway.modules.has("autoindex");
-                let status = match (directories_redirect && found, listed) {
-                    (true, _) => 200,
-                    (false, Some(false)) => 404,
-                    (false, _) if setting(areas, |settings| settings.listing) == Some(true) => 200,
-                    (false, _) => 403,
-                };
-                Ok(Round::Done(self.answered(status, span, format!("{file} is a directory"))))
-            }
+            Some(FileKind::Directory) => self.serve_directory(areas, file, |path| files(in_tree(path))).map(Round::Done),
             None => {
-                if let Some((path, span)) = setting(areas, |settings| settings.fallback)
-                    && directories_redirect
-                    && self.gateway.texts.show(path) != "disabled"
-                {
-                    let path = self.gateway.texts.show(path).into_owned();
-                    if path != self.request.path {
-                        self.step(Some(span), format!("{path} stands for what is not there"), false);
-                        return Ok(Round::Again(path, self.request.query.clone(), false));
-                    }
+                if let Some(again) = self.fallback(areas) {
+                    return Ok(again);
                 }
                 Ok(Round::Done(self.answered(404, span, format!("there is no file {}", in_tree(file).display()))))
             }
         }
+    }
+}
+
+/// What the document root that a server is built with holds (`make install`, Debian's `default-site`).
+const STOCK: &str = "/index.html";
+
+impl<'a> Course<'a> {
+    /// Serves what every installation brings along, where no document root is set.
+    pub(super) fn serve_stock(&mut self, areas: &[&'a Area], file: &str) -> Known<Round> {
+        let span = self.gateway.site(self.site).span;
+        let verdict = match file.strip_prefix(UNKNOWN_ROOT).unwrap_or(file) {
+            "/" => self.serve_directory(areas, "/", |path| (path == STOCK).then_some(FileKind::File))?,
+            STOCK => self.answered(200, span, "the page that a server brings along"),
+            _ => match self.fallback(areas) {
+                Some(again) => return Ok(again),
+                None => self.answered(404, span, "nothing maps the path, and no document root is set"),
+            },
+        };
+        Ok(Round::Done(verdict))
+    }
+
+    /// What stands for a file that is not there: `FallbackResource`.
+    fn fallback(&mut self, areas: &[&'a Area]) -> Option<Round> {
+        let (path, span) = setting(areas, |settings| settings.fallback)?;
+        let path = self.gateway.texts.show(path).into_owned();
+        if self.gateway.modules.has("dir") == Some(false) || path == "disabled" || path == self.request.path {
+            return None;
+        }
+        self.step(Some(span), format!("{path} stands for what is not there"), false);
+        Some(Round::Again(path, self.request.query.clone(), false))
+    }
+
+    /// Serves what stands for a directory, or lists it.
+    fn serve_directory(
+        &mut self,
+        areas: &[&'a Area],
+        directory: &str,
+        look: impl Fn(&str) -> Option<FileKind>,
+    ) -> Known<Verdict> {
+        let span = self.gateway.site(self.site).span;
+        let has = |module: &str| self.gateway.modules.has(module).ok_or(Unknown::Environment);
+        let default = ["index.html".to_owned()];
+        let names = setting(areas, |settings| settings.indexes.as_deref());
+        let names = names.map(|names| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect::<Vec<_>>());
+        let found = names.as_deref().unwrap_or(&default).iter().any(|name| {
+            let path = if name.starts_with('/') { name.clone() } else { format!("{directory}{name}") };
+            look(&path) == Some(FileKind::File)
+        });
+        let status = if found && has("dir")? {
+            200
+        } else if !has("autoindex")? {
+            404
+        } else if setting(areas, |settings| settings.listing) == Some(true) {
+            200
+        } else {
+            403
+        };
+        Ok(self.answered(status, span, format!("{directory} is a directory")))
     }
 }
 

@@ -1,0 +1,64 @@
+//! The facts of the sockets that a site answers on.
+
+use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
+use crate::gateway::{Listen, Protocol, Site, Speaks, Target, Version};
+
+/// The facts of sockets.
+pub(super) const FACTS: &[Definition] = &[
+    fact(
+        "listen.http2_without_tls",
+        Subject::Site,
+        Type::Flag,
+        http2_without_tls,
+        "Whether a socket of the site speaks HTTP/2 without TLS and understands no HTTP/1.1 because of it.",
+    ),
+    fact(
+        "serves_http",
+        Subject::Site,
+        Type::Flag,
+        serves_http,
+        "Whether the site has a use for clients of HTTP/1.1: a route that leads to anything but gRPC.",
+    ),
+];
+
+/// Since this version a socket for HTTP/2 without TLS recognises HTTP/1.1.
+const RECOGNISES_HTTP_1: Version = Version::new(1, 25, 1);
+
+fn site(reader: &Reader<'_>, read: impl FnOnce(&Site) -> Reading) -> Reading {
+    match reader.item {
+        Item::Site(id) => read(reader.view.gateway.site(id)),
+        _ => Reading::absent(),
+    }
+}
+
+fn http2_without_tls(reader: &Reader<'_>, _: &str) -> Reading {
+    site(reader, |site| {
+        let gateway = reader.view.gateway;
+        let until = match gateway.version {
+            Some(version) if version >= RECOGNISES_HTTP_1 => return Reading::new(Value::Flag(false)),
+            Some(_) => None,
+            None => Some(RECOGNISES_HTTP_1),
+        };
+        let is_plain = |listen: &&Listen| {
+            listen.speaks == Speaks::Http2
+                && !listen.tls
+                && listen.port.is_some_and(|port| !reader.view.tls_sockets().contains(&(listen.address, port)))
+        };
+        match site.listens.iter().find(is_plain) {
+            Some(listen) => Reading { until, ..Reading::new(Value::Flag(true)).at(listen.span, "HTTP/2, and no TLS") },
+            None => Reading::new(Value::Flag(false)),
+        }
+    })
+}
+
+fn serves_http(reader: &Reader<'_>, _: &str) -> Reading {
+    site(reader, |site| {
+        let gateway = reader.view.gateway;
+        let routes = || site.route_ids().map(|id| gateway.route(id));
+        let is_grpc = |target: &Target| matches!(target, Target::Proxy(proxy) if proxy.protocol == Protocol::Grpc);
+        let answers_http = |target: &Target| matches!(target, Target::Proxy(proxy) if proxy.protocol != Protocol::Grpc);
+        let any_grpc = routes().any(|route| is_grpc(&route.target));
+        let any_http = routes().any(|route| answers_http(&route.target));
+        Reading::new(Value::Flag(any_http || !any_grpc && routes().next().is_some()))
+    })
+}

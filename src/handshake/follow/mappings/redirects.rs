@@ -1,0 +1,73 @@
+//! Where a client is sent, and what the server calls itself there.
+
+use super::{Course, paths};
+use crate::gateway::{Area, Covers, Known, Matcher, SymbolicId};
+use crate::handshake::evaluate::Environment;
+use crate::handshake::walk::Verdict;
+use crate::source::Span;
+
+impl<'a> Course<'a> {
+    /// Sends the client elsewhere, as a rewrite rule does.
+    pub(super) fn redirect(&mut self, status: u16, url: &str, query: Option<String>, verbatim: bool, span: Span) -> Verdict {
+        let start = url.find("://").map_or(0, |at| at + 3);
+        let path_at = url[start..].find('/').map_or(url.len(), |at| start + at);
+        let path = if verbatim { url[path_at..].to_owned() } else { paths::escaped_in_location(&url[path_at..]) };
+        let mut location = format!("{}{path}", &url[..path_at]);
+        if let Some(query) = query {
+            location.push('?');
+            // What the client sent is as it must be already (`hook_uri2file`).
+            let as_it_is = verbatim || self.request.query.as_ref() == Some(&query);
+            location.push_str(&if as_it_is { query } else { paths::escaped_in_location(&query) });
+        }
+        self.step(Some(span), format!("sends the client to {location}"), true);
+        Verdict::Answered { status, location: Some(location) }
+    }
+
+    /// Where a redirect of `matcher` to `target` sends the request: the rest of the path is appended, unless a pattern says all.
+    #[expect(clippy::option_option, reason = "whether it takes the path, and where to")]
+    pub(super) fn location(&self, matcher: Matcher, target: Option<SymbolicId>, span: Span) -> Known<Option<Option<String>>> {
+        let Some((captures, rest)) = self.taken(matcher, span)? else { return Ok(None) };
+        let Some(target) = target else { return Ok(Some(None)) };
+        let environment = Environment { captures: Some(&captures), ..self.environment() };
+        let target = environment.evaluate(target)?;
+        Ok(Some(Some(self.qualified(target + &paths::escaped_in_location(&rest)))))
+    }
+
+    /// Where a client is sent: at this very server where no other is named, and with the query that it asked with unless there is one
+    /// (`try_redirect`, `mod_alias.c`).
+    fn qualified(&self, target: String) -> String {
+        let mut location = if target.starts_with('/') { self.environment().own_url(&target) } else { target };
+        if let Some(query) = &self.request.query
+            && !location.contains('?')
+        {
+            location.push('?');
+            location.push_str(query);
+        }
+        location
+    }
+
+    pub(super) fn sent_to(&mut self, status: u16, location: Option<String>, span: Span) -> Verdict {
+        match &location {
+            Some(location) => self.step(Some(span), format!("sends the client to {location}"), true),
+            None => self.step(Some(span), format!("answers {status}"), true),
+        }
+        Verdict::Answered { status, location: location.filter(|_| (300..400).contains(&status)) }
+    }
+
+    /// Redirects in sections.
+    pub(super) fn redirected_in(&mut self, areas: &[&'a Area]) -> Known<Option<Verdict>> {
+        let inner = areas.iter().rev().filter(|area| !matches!(area.covers, Covers::Everything));
+        for redirect in inner.flat_map(|area| &area.redirects) {
+            let location = if let Some(matcher) = redirect.matcher {
+                self.location(matcher, redirect.target, redirect.span)?
+            } else {
+                let target = redirect.target.map(|target| self.environment().evaluate(target)).transpose()?;
+                Some(target.map(|target| self.qualified(target)))
+            };
+            if let Some(location) = location {
+                return Ok(Some(self.sent_to(redirect.status, location, redirect.span)));
+            }
+        }
+        Ok(None)
+    }
+}

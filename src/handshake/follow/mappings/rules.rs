@@ -1,0 +1,112 @@
+//! Rewrite rules of sections and of directories, which run when the request is mapped already.
+
+use super::areas::setting;
+use super::backend::Asked;
+use super::{Course, Mapped, Round};
+use crate::gateway::{Area, Covers, Known, Matcher, Rewrite, Unknown};
+use crate::handshake::evaluate::Environment;
+use crate::handshake::rewriting::{Rewritten, Subject, rewrite};
+
+impl<'a> Course<'a> {
+    /// Rules of sections: those of the last that has any, unless it takes the others' too (`hook_fixup`, `mod_rewrite.c`).
+    pub(super) fn rewrite_in_areas(
+        &mut self,
+        areas: &[&'a Area],
+        mapped: Mapped,
+        rewrites: bool,
+    ) -> Known<Result<Mapped, Round>> {
+        let mut rules: Vec<&Rewrite> = Vec::new();
+        let mut last: Option<&Area> = None;
+        let mut hands_down = None;
+        for area in areas {
+            let Some(rewriting) = &area.rewriting else { continue };
+            let own = rewriting.rules.iter();
+            match rewriting.inherits.or(if rewriting.ignores { None } else { hands_down }) {
+                Some(true) => rules.extend(own),
+                Some(false) => {
+                    let before = std::mem::take(&mut rules);
+                    rules = own.chain(before).collect();
+                }
+                None => rules = own.collect(),
+            }
+            hands_down = rewriting.hands_down;
+            last = Some(area);
+        }
+        let Some(area) = last.filter(|_| rewrites && !rules.is_empty()) else { return Ok(Ok(mapped)) };
+        let on = areas.iter().rev().find_map(|area| self.engine(area));
+        if on != Some(true) {
+            return Ok(Ok(mapped));
+        }
+        if setting(areas, |settings| settings.follow_links) == Some(false) {
+            return Ok(Err(Round::Done(self.answered(403, area.span, "rewriting here needs Options FollowSymLinks"))));
+        }
+        let path = match &mapped {
+            Mapped::Backend(asked) => format!("proxy:{}", asked.url),
+            Mapped::File(file) | Mapped::Nowhere(file) => file.clone(),
+        };
+        let directory = self.directory_of(area);
+        let mut notes = std::mem::take(&mut self.notes);
+        let environment = Environment { notes: None, ..self.environment() };
+        let subject = Subject { path: path.clone(), query: self.request.query.clone(), directory: Some(directory.clone()) };
+        let rewritten = rewrite(&environment, &rules, subject, &mut notes);
+        self.notes = notes;
+        match rewritten? {
+            Rewritten::Untouched => Ok(Ok(mapped)),
+            Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
+            Rewritten::Proxied { route, url, query, verbatim, span, .. } => {
+                if self.gateway.modules.has("proxy") == Some(false) {
+                    return Ok(Err(Round::Done(self.answered(403, span, "needs mod_proxy, which is not loaded"))));
+                }
+                self.step(Some(span), format!("rewrites to {url}"), false);
+                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
+            }
+            Rewritten::Redirected { status, url, query, verbatim, span } => {
+                Ok(Err(Round::Done(self.redirect(status, &url, query, verbatim, span))))
+            }
+            Rewritten::Answered(status, span) => Ok(Err(Round::Done(self.answered(status, span, format!("answers {status}"))))),
+            Rewritten::Path { path: new, .. } if new == path => Ok(Ok(mapped)),
+            Rewritten::Path { path: new, query, span, ends, .. } => {
+                self.step(Some(span), format!("rewrites to {new}"), false);
+                let base = area.rewriting.as_ref().and_then(|rewriting| rewriting.base);
+                let root = setting(areas, |settings| settings.document_root).and_then(Result::ok);
+                let base = base.map(|base| self.gateway.texts.show(base).into_owned());
+                let root = root.map(|root| self.gateway.texts.show(root).into_owned());
+                let again = match (base, root) {
+                    (Some(base), _) if let Some(rest) = new.strip_prefix(&directory) => {
+                        format!("{}/{rest}", base.trim_end_matches('/'))
+                    }
+                    (_, Some(root)) if let Some(rest) = new.strip_prefix(&root) => rest.to_owned(),
+                    _ => new,
+                };
+                Ok(Err(Round::Again(again, query, ends)))
+            }
+        }
+    }
+
+    /// Whether `RewriteEngine` is on or off in an area.
+    pub(super) fn engine(&self, area: &Area) -> Option<bool> {
+        use crate::gateway::{Assigned, Property};
+        let entries = self.gateway.scopes.own(area.scope).filter(|entry| entry.property == Property::RewriteEngine);
+        entries.last().and_then(|entry| match entry.assigned {
+            Assigned::Flag(on) => Some(on),
+            _ => None,
+        })
+    }
+
+    /// The directory that rules of an area take off the path: what the section names, with a slash behind.
+    pub(super) fn directory_of(&self, area: &Area) -> String {
+        let texts = &self.gateway.texts;
+        let text = match area.covers {
+            Covers::Path(matcher) | Covers::Directory(matcher) | Covers::File(matcher) | Covers::Proxied(matcher) => {
+                match matcher {
+                    Matcher::Segments(text) | Matcher::Exact(text) | Matcher::Prefix { text, .. } => {
+                        texts.show(text).into_owned()
+                    }
+                    _ => String::new(),
+                }
+            }
+            _ => String::new(),
+        };
+        if text.ends_with('/') { text } else { format!("{text}/") }
+    }
+}

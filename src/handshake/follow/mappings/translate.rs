@@ -1,0 +1,201 @@
+//! Where a request is mapped to: rules of the site, mappings, redirects, aliases, the document root.
+
+use super::areas::setting;
+use super::backend::Asked;
+use super::paths::UNKNOWN_ROOT;
+use super::{Course, Mapped};
+use crate::gateway::{Area, Covers, Handler, Known, Matcher, RouteId, Spelling, SymbolicId, Target, Unknown};
+use crate::handshake::evaluate::Environment;
+use crate::handshake::rewriting::Rewritten;
+use crate::handshake::select::{alias_match, mapped, matches, rewrite_in_site};
+use crate::handshake::walk::Verdict;
+use crate::source::Span;
+
+impl<'a> Course<'a> {
+    /// The rules of the site, then its mappings.
+    pub(super) fn translate(&mut self, early: &[&'a Area]) -> Known<Result<Mapped, Verdict>> {
+        let mut notes = std::mem::take(&mut self.notes);
+        let environment = Environment { notes: None, ..self.environment() };
+        // The rules read and set variables in turn.
+        let rewritten = rewrite_in_site(&environment, self.site, &mut notes);
+        self.notes = notes;
+        self.notes.file = None;
+        match rewritten? {
+            Rewritten::Untouched => self.map(early),
+            Rewritten::Path { path, query, span, maps_again, .. } => {
+                self.step(Some(span), format!("rewrites the path to {path}"), false);
+                self.request.query = query;
+                if !path.starts_with('/') {
+                    return Ok(Err(self.answered(400, span, "the new path is none that can be asked for")));
+                }
+                if maps_again {
+                    self.request.path = path;
+                    return self.map(early);
+                }
+                self.step(Some(span), "a rewritten path is mapped to a file, past all ProxyPass", true);
+                self.file_of(early, &path).map(Ok)
+            }
+            Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
+            Rewritten::Proxied { route, url, query, verbatim, span, redirect, .. } => {
+                if self.gateway.modules.has("proxy") == Some(false) {
+                    return Ok(Err(self.answered(403, span, "needs mod_proxy, which is not loaded")));
+                }
+                if redirect.is_some() {
+                    self.step(redirect, "would send the client elsewhere, but is not the last rule", true);
+                }
+                self.step(Some(span), format!("rewrites to {url}"), false);
+                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
+            }
+            Rewritten::Redirected { status, url, query, verbatim, span } => {
+                Ok(Err(self.redirect(status, &url, query, verbatim, span)))
+            }
+            Rewritten::Answered(status, span) => Ok(Err(self.answered(status, span, format!("answers {status}")))),
+        }
+    }
+
+    /// `ProxyPass` in areas and in the list, then redirects, aliases, the document root.
+    pub(super) fn map(&mut self, early: &[&'a Area]) -> Known<Result<Mapped, Verdict>> {
+        let gateway = self.gateway;
+        if self.notes.variable("no-proxy").is_none()
+            && let Some(id) = mapped(&self.environment(), self.site, &self.request.path)?
+        {
+            let route = gateway.route(id);
+            self.walk.route = Some(id);
+            match &route.target {
+                Target::Excluded(span) => {
+                    self.walk.route = None;
+                    self.step(Some(*span), "takes the path out of proxying", true);
+                }
+                Target::Unknown(why) => return Err(*why),
+                Target::Proxy(_) if self.declines(id, early) => self.walk.route = None,
+                _ => {
+                    let span = route.span;
+                    let asked = self.asked(id, span)?;
+                    self.step(Some(span), format!("passes the path on to {}", asked.url), false);
+                    return Ok(Ok(Mapped::Backend(asked)));
+                }
+            }
+        }
+        // The site's own come before those of the main server (`merge_alias_config`).
+        for area in early.iter().rev().filter(|area| matches!(area.covers, Covers::Everything)) {
+            for redirect in &area.redirects {
+                if let Some(matcher) = redirect.matcher
+                    && let Some(location) = self.location(matcher, redirect.target, redirect.span)?
+                {
+                    return Ok(Err(self.sent_to(redirect.status, location, redirect.span)));
+                }
+            }
+            for alias in &area.aliases {
+                if let Some(path) = self.aliased(alias.matcher, alias.target, alias.span)? {
+                    self.step(Some(alias.span), format!("stands for {path}"), false);
+                    return Ok(Ok(Mapped::File(path)));
+                }
+            }
+        }
+        let path = self.request.path.clone();
+        self.file_of(early, &path).map(Ok)
+    }
+
+    /// Whether `mod_proxy_wstunnel` leaves a request that asks for no upgrade to others (`proxy_wstunnel_check_trans`).
+    pub(super) fn declines(&self, id: RouteId, areas: &[&Area]) -> bool {
+        use crate::gateway::{Protocol, Version};
+        let modules = &self.gateway.modules;
+        let Target::Proxy(proxy) = &self.gateway.route(id).target else { return false };
+        let modern = self.gateway.version.is_none_or(|version| version >= Version::new(2, 4, 47));
+        let by_itself = setting(areas, |settings| settings.http_tunnels).is_some_and(|(on, _)| !on)
+            || modules.has("proxy_http") == Some(false);
+        let asks = self.request.header(b"upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
+        modern
+            && by_itself
+            && !asks
+            && modules.has("proxy_wstunnel") != Some(false)
+            && matches!(proxy.protocol, Protocol::Ws | Protocol::Wss)
+    }
+
+    /// What a mapping asks of its backend (`ap_proxy_trans_match`, `mod_proxy.c`).
+    fn asked(&self, route: RouteId, span: Span) -> Known<Asked> {
+        let spelling = match &self.gateway.route(route).target {
+            Target::Proxy(proxy) => proxy.spelling,
+            _ => Spelling::Read,
+        };
+        if spelling == Spelling::Written
+            && let Some(url) = self.url_as_written(route, span)?
+        {
+            return Ok(Asked { route, url, query: None, verbatim: true, span });
+        }
+        let query = self.request.query.clone().filter(|_| spelling != Spelling::WithoutQuery);
+        Ok(Asked { route, url: self.url_of(route, span, &self.request.path)?, query, verbatim: false, span })
+    }
+
+    /// The URL with path and query as the client has written them; `None` where the mapping takes another part of the path so.
+    fn url_as_written(&self, id: RouteId, span: Span) -> Known<Option<String>> {
+        let written = self.request.target.clone().unwrap_or_else(|| self.request.sent_target());
+        let takes = match self.gateway.route(id).matcher {
+            Matcher::Segments(text) => {
+                let text = self.gateway.texts.get(text);
+                alias_match(written.as_bytes(), text) == alias_match(self.request.path.as_bytes(), text)
+            }
+            matcher => matches(&self.environment(), matcher, span, &written)?,
+        };
+        if takes { self.url_of(id, span, &written).map(Some) } else { Ok(None) }
+    }
+
+    /// The URL that a route passes the request to: its own, with what its matcher left of the path.
+    pub(super) fn url_of(&self, id: RouteId, span: Span, path: &str) -> Known<String> {
+        let route = self.gateway.route(id);
+        let Target::Proxy(proxy) = &route.target else { return Err(Unknown::Unmodelled(span)) };
+        let environment = self.environment();
+        match route.matcher {
+            Matcher::Pattern { pattern, ignore_case } => {
+                let captures = environment.captures(pattern, ignore_case, path, span)?.unwrap_or_default();
+                Environment { captures: Some(&captures), ..environment }.evaluate(proxy.url)
+            }
+            Matcher::Segments(text) => {
+                let url = environment.evaluate(proxy.url)?;
+                let matched = alias_match(path.as_bytes(), self.gateway.texts.get(text)).unwrap_or(0);
+                let rest = path.get(matched..).unwrap_or_default();
+                // In a section a handler's URL stands for itself.
+                Ok(if self.gateway.site(route.site).areas.iter().any(|area| area.handler == Some(Handler::Proxy(id))) {
+                    url
+                } else {
+                    format!("{url}{rest}")
+                })
+            }
+            _ => environment.evaluate(proxy.url),
+        }
+    }
+
+    pub(super) fn file_of(&self, areas: &[&Area], path: &str) -> Known<Mapped> {
+        Ok(match setting(areas, |settings| settings.document_root) {
+            Some(root) => {
+                let root = self.gateway.texts.show(root?);
+                let slash = if root.starts_with('/') { "" } else { "/" };
+                let above = if root.starts_with('/') { "" } else { UNKNOWN_ROOT };
+                Mapped::File(format!("{above}{slash}{root}{path}"))
+            }
+            None => Mapped::Nowhere(format!("{UNKNOWN_ROOT}{path}")),
+        })
+    }
+
+    pub(super) fn aliased(&self, matcher: Matcher, target: SymbolicId, span: Span) -> Known<Option<String>> {
+        let Some((captures, rest)) = self.taken(matcher, span)? else { return Ok(None) };
+        let environment = Environment { captures: Some(&captures), ..self.environment() };
+        Ok(Some(format!("{}{rest}", environment.evaluate(target)?)))
+    }
+
+    /// What a matcher captures of the path, and what it leaves of it; `None`: it does not take it.
+    pub(super) fn taken(&self, matcher: Matcher, span: Span) -> Known<Option<(Vec<String>, String)>> {
+        let path = &self.request.path;
+        Ok(match matcher {
+            Matcher::Pattern { pattern, ignore_case } => {
+                let captures = self.environment().captures(pattern, ignore_case, path, span)?;
+                captures.map(|captures| (captures, String::new()))
+            }
+            Matcher::Segments(text) => {
+                let length = alias_match(path.as_bytes(), self.gateway.texts.get(text));
+                length.map(|length| (Vec::new(), path.get(length..).unwrap_or_default().to_owned()))
+            }
+            other => matches(&self.environment(), other, span, path)?.then(|| (Vec::new(), String::new())),
+        })
+    }
+}
