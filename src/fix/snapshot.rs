@@ -23,7 +23,8 @@ pub(super) struct Cell {
 }
 
 /// Facts that say how the program judges and not what the server does: they follow from the others.
-const JUDGEMENTS: [&str; 4] = ["intent", "plain.certainty", "handshake.upgraded_elsewhere", "upgrade.beside_access_control"];
+const JUDGEMENTS: [&str; 5] =
+    ["intent", "plain.certainty", "handshake.upgraded_elsewhere", "upgrade.beside_access_control", "forged_headers"];
 
 /// The facts of one root.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub(super) struct Snapshot {
     pub(super) cells: FxHashMap<Key, Vec<Cell>>,
     /// What rules say: the rule and of what, how often. Notes are left out.
     pub(super) findings: FxHashMap<(String, Key), usize>,
+    /// Those of them that are errors.
+    pub(super) errors: FxHashSet<(String, Key)>,
     /// The key of every item.
     pub(super) keys: FxHashMap<Item, Key>,
     /// How often the same is noted or refused.
@@ -96,6 +99,9 @@ impl Snapshot {
         for finding in judge(rules, view, options).iter().filter(|finding| finding.level > Level::Note) {
             for key in finding.subjects.iter().filter_map(|subject| keys.get(&subject.item)) {
                 *snapshot.findings.entry((finding.rule.clone(), *key)).or_default() += 1;
+                if finding.level == Level::Error {
+                    snapshot.errors.insert((finding.rule.clone(), *key));
+                }
             }
         }
         let mut named: Vec<(String, u32)> = names.into_iter().collect();
@@ -103,6 +109,11 @@ impl Snapshot {
         snapshot.keys = keys;
         snapshot.names = named.into_iter().map(|(name, _)| name).collect();
         snapshot
+    }
+
+    /// The value of one fact of an item.
+    pub(super) fn value(&self, key: Key, fact: &str) -> Option<u64> {
+        self.cells.get(&key)?.iter().find(|cell| self.name(cell) == fact)?.value
     }
 
     /// The name of the fact of a cell.
