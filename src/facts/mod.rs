@@ -3,6 +3,9 @@
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
 mod app;
+mod application;
+mod backend;
+mod capacity;
 mod directive;
 mod gateway;
 mod handshake;
@@ -14,6 +17,7 @@ mod rewriting;
 mod route;
 mod sent;
 mod site;
+mod stream;
 mod subrequest;
 mod target;
 mod upstream;
@@ -130,6 +134,10 @@ const FILES: &[&[Definition]] = &[
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,
+    application::FACTS,
+    backend::FACTS,
+    capacity::FACTS,
+    stream::FACTS,
 ];
 
 /// All facts. Those of a gateway can be read of every item.

@@ -3,8 +3,8 @@
 use super::evaluate::Environment;
 use super::expression::expression_holds;
 use crate::gateway::{
-    Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Property, Protocol, Proxy, Route, ScopeId, Server, SymbolicId,
-    TextId, Unknown, Version,
+    Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Part, Property, Protocol, Proxy, Route, ScopeId, Server, SymbolicId,
+    TextId, Unknown, Variable, Version,
 };
 use crate::source::Span;
 
@@ -178,6 +178,15 @@ fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, na
             let upgrade = forwarded_upgrade(environment, passing)?;
             let value = if upgrade.values.is_empty() { "close" } else { "Upgrade" };
             Ok(Sent { values: vec![value.to_owned()], ..upgrade })
+        }
+        "host" => {
+            let preserves = environment.gateway.scopes.scalar(route.scope, Property::PreserveHost)?;
+            if preserves.is_some_and(|setting| setting.value == Assigned::Flag(true)) {
+                return client_header(environment, &levels, name);
+            }
+            // Every backend of a group is asked by its own name.
+            let host = Part::Variable(Variable::UpstreamHost);
+            Ok(Sent { values: vec![environment.evaluate_part(host)?], ..Sent::default() })
         }
         name if HOP_BY_HOP.contains(&name) => Ok(Sent::default()),
         _ => client_header(environment, &levels, name),

@@ -265,6 +265,7 @@ impl Following<'_> {
         if self.flag(Property::Resolver)?.is_none() {
             let host = url.authority.rsplit_once(':').map_or(url.authority.as_str(), |(host, _)| host);
             self.blame(Some(proxy.span), format!("no resolver is set that could look `{host}` up, which a variable names"));
+            self.unresolved = Some(host.to_owned());
             return Ok(Err(self.bad_gateway(502)));
         }
         Ok(Ok(url))

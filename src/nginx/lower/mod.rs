@@ -2,6 +2,7 @@
 //!
 //! One walk over the directives with includes expanded in place. Blocks and included files being read stand on explicit stacks.
 
+mod capacity;
 pub(super) mod line;
 mod map;
 mod names;
