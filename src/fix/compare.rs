@@ -285,9 +285,8 @@ impl Targets {
             let name = fact.strip_prefix("handshake.request_header.").or_else(|| fact.strip_prefix("plain.request_header."));
             name.is_some_and(|name| before.lost.get(&key).is_some_and(|lost| lost.iter().any(|lost| lost == name)))
         };
-        let list = |table: &[(&str, &[&str])], wanted: &str| {
-            table.iter().any(|(from, what)| *from == wanted && what.contains(&fact))
-        };
+        let list =
+            |table: &[(&str, &[&str])], wanted: &str| table.iter().any(|(from, what)| *from == wanted && what.contains(&fact));
         let follows = |wanted: &str| wanted == fact || list(&FOLLOWS, wanted) || wanted == "lost_headers" && is_lost();
         let is_done = DONE.iter().any(|done| fact.starts_with(done));
         let kin = self.kin.get(&key).map_or(&[][..], Vec::as_slice);

@@ -32,8 +32,8 @@ impl Editor<'_> {
     }
 }
 
-fn plan(title: String, edits: Vec<Edit>) -> Result<Vec<Plan>, String> {
-    Ok(vec![Plan { title, edits }])
+fn plan(title: String, edits: Vec<Edit>) -> Vec<Plan> {
+    vec![Plan { title, edits }]
 }
 
 /// Plain seconds in the place of a duration whose unit is ignored.
@@ -43,15 +43,15 @@ fn in_seconds(line: Line<'_>, written: &str, meant: Millis) -> Result<Vec<Plan>,
         return Err(unknown.to_owned());
     }
     let seconds = (meant.0 / 1000).to_string();
-    let word = line.words().find_map(|word| {
+    let word = line.words().find(|word| {
         let value = word.parameter().map_or(word.text, |parameter| parameter.value.unwrap_or(parameter.name));
-        (value == written.as_bytes()).then(|| (word, value.len()))
+        value == written.as_bytes()
     });
-    let (word, _) = word.ok_or("the duration is written in another line")?;
+    let word = word.ok_or("the duration is written in another line")?;
     let at = memchr::memmem::rfind(word.text, written.as_bytes()).ok_or(unknown)?;
     let start = word.span.start + u32::try_from(at).unwrap_or(u32::MAX);
     let span = Span::new(word.span.source, start, start + u32::try_from(written.len()).unwrap_or(u32::MAX));
-    plan(format!("write `{seconds}`"), vec![Edit { span, text: seconds.into_bytes() }])
+    Ok(plan(format!("write `{seconds}`"), vec![Edit { span, text: seconds.into_bytes() }]))
 }
 
 /// `%{HTTP_UPGRADE}`: a header is named behind a colon.
@@ -71,18 +71,18 @@ fn name_header(line: Line<'_>, name: &str) -> Result<Vec<Plan>, String> {
     // The condition never held, so nobody knows whether its pattern does.
     let mut edits = vec![subject.replace(&format!("%{{HTTP:{header}}}"))];
     edits.extend(loosened(line, word)?);
-    plan(format!("write `%{{HTTP:{header}}}`"), edits)
+    Ok(plan(format!("write `%{{HTTP:{header}}}`"), edits))
 }
 
 /// A rule to `ws://` that is to pass requests on.
 fn pass_on(line: Line<'_>) -> Result<Vec<Plan>, String> {
-    let Some(word) = line.word(2) else { return plan("write `[P,L]`".to_owned(), vec![line.append(" [P,L]")?]) };
+    let Some(word) = line.word(2) else { return Ok(plan("write `[P,L]`".to_owned(), vec![line.append(" [P,L]")?])) };
     let value = word.value();
     let known = flags(&value).ok_or("its flags cannot be read")?;
     let is_redirect = |one: &crate::apache::values::Parameter<'_>| one.is(&["R", "redirect"]);
     if !known.iter().any(is_redirect) {
         let edit = with_flag(line, "P", true)?.ok_or("nothing is left to write for it")?;
-        return plan("write the flag `P`".to_owned(), vec![edit]);
+        return Ok(plan("write the flag `P`".to_owned(), vec![edit]));
     }
     let inside = String::from_utf8_lossy(&value[1..value.len() - 1]).into_owned();
     let kept = inside.split(',').map(str::trim).filter(|flag| {
@@ -90,7 +90,7 @@ fn pass_on(line: Line<'_>) -> Result<Vec<Plan>, String> {
         !name.eq_ignore_ascii_case("R") && !name.eq_ignore_ascii_case("redirect")
     });
     let flags = std::iter::once("P").chain(kept).collect::<Vec<_>>().join(",");
-    plan("write the flag `P`".to_owned(), vec![word.replace(&format!("[{flags}]"))])
+    Ok(plan("write the flag `P`".to_owned(), vec![word.replace(&format!("[{flags}]"))]))
 }
 
 /// Takes out a line that says again, word for word, what one before it says.
@@ -100,5 +100,5 @@ fn remove_copy(line: Line<'_>) -> Result<Vec<Plan>, String> {
     if line.is_section() || !before.any(|other| other.name() == line.name() && words(other) == words(line)) {
         return Err("which is to stay is for you to say".to_owned());
     }
-    plan("remove the second one".to_owned(), vec![line.remove()])
+    Ok(plan("remove the second one".to_owned(), vec![line.remove()]))
 }

@@ -1,6 +1,7 @@
 //! The edits that make the server able: modules loaded beside the others, TLS towards backends, and lines that are in the way taken out.
 
 use super::line::Line;
+use super::parameters::worker_section;
 use super::{Editor, Step};
 use crate::facts::Value;
 use crate::gateway::{Protocol, RouteId, Target};
@@ -15,7 +16,10 @@ impl Editor<'_> {
         let Ok(Value::List(names)) = names else { return Err("which modules are loaded cannot be known".to_owned()) };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let edits = self.load_all(&names)?;
-        Ok(Step::new(format!("load {}", names.iter().map(|name| format!("`{name}_module`")).collect::<Vec<_>>().join(", ")), edits))
+        Ok(Step::new(
+            format!("load {}", names.iter().map(|name| format!("`{name}_module`")).collect::<Vec<_>>().join(", ")),
+            edits,
+        ))
     }
 
     /// The edits that load those of the modules which are known not to be loaded.
@@ -108,12 +112,14 @@ impl Editor<'_> {
     /// The steps that make a section reachable whose pattern is no pattern to `mod_proxy`.
     pub(super) fn reach_section(&self, id: RouteId) -> Result<Vec<Step>, String> {
         let unknown = "what the section is to cover is for you to say";
-        let line = self.line_at(self.gateway().route(id).span).filter(|line| line.is_section() && !line.is_holed()).ok_or(unknown)?;
+        let line =
+            self.line_at(self.gateway().route(id).span).filter(|line| line.is_section() && !line.is_holed()).ok_or(unknown)?;
         let tilde = line.name() == b"location";
         let word = line.word(usize::from(tilde)).ok_or(unknown)?;
         let pattern = String::from_utf8_lossy(&word.value()).into_owned();
         let mut steps = Vec::new();
-        let literal = pattern.strip_prefix('^').filter(|rest| !rest.contains(['(', ')', '|', '^', '$', '+', '{', '}', '\\', '.']));
+        let literal =
+            pattern.strip_prefix('^').filter(|rest| !rest.contains(['(', ')', '|', '^', '$', '+', '{', '}', '\\', '.']));
         if let Some(path) = literal.filter(|path| path.starts_with('/')) {
             let mut edits = vec![word.replace(path)];
             if tilde {
@@ -142,7 +148,7 @@ impl Editor<'_> {
             .filter(|word| word.parameter().is_some_and(|one| one.value.is_some() && one.is(&["upgrade", "timeout"])))
             .map(|word| String::from_utf8_lossy(word.text).into_owned())
             .collect();
-        let step = self.worker_section(own, own.in_server(), &parameters).filter(|_| !parameters.is_empty());
+        let step = worker_section(own, own.in_server(), &parameters).filter(|_| !parameters.is_empty());
         Ok(vec![step.ok_or("which paths are meant is for you to say")?])
     }
 }

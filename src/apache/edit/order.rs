@@ -1,6 +1,7 @@
 //! Edits that change the order of mappings: of lines the first that fits counts, of sections the last (`proxy_trans`, `mod_proxy.c`).
 
 use super::line::Line;
+use super::parameters::worker_section;
 use super::{Editor, Step};
 use crate::gateway::{Matcher, RouteId};
 use crate::handshake::alias_match;
@@ -95,7 +96,7 @@ impl Editor<'_> {
             Err("the mapping that takes its requests stands in another file or section".to_owned())
         };
         let is_section = site.sections.contains(&id.0);
-        let last_section = site.sections.clone().map(RouteId).filter(|other| *other != id && covers(other)).last();
+        let last_section = site.sections.clone().map(RouteId).rfind(|other| *other != id && covers(other));
         if is_section {
             let last = line(last_section.filter(|other| *other > id).ok_or("what takes its requests cannot be moved past")?)?;
             beside(last)?;
@@ -111,36 +112,12 @@ impl Editor<'_> {
             return Ok(vec![Step { moved: Some(moved), ..Step::new("move the section behind the broader one", Vec::new()) }]);
         }
         if let Some(section) = last_section {
-            return self.into_section(own, line(section)?).map(|step| vec![step]);
+            return sectioned(own, line(section)?).map(|step| vec![step]);
         }
         let first = site.mappings.clone().map(RouteId).take_while(|other| *other < id).find(covers);
         let first = line(first.ok_or("what takes its requests stands in the main server, ahead of every virtual host")?)?;
         beside(first)?;
         Ok(vec![before(own, first)])
-    }
-
-    /// A mapping of the server put into a section of its own behind the section that takes its requests.
-    fn into_section(&self, own: Line<'_>, section: Line<'_>) -> Result<Step, String> {
-        let (Some(path), Some(url)) = (own.word(0), own.word(1)) else { return Err("no edit is known for it".to_owned()) };
-        if own.source != section.source || own.name() != b"proxypass" || section.is_among_holes() {
-            return Err("the section that takes its requests stands elsewhere".to_owned());
-        }
-        let same = |a: Option<Line<'_>>, b: Option<Line<'_>>| a.map(|line| line.id) == b.map(|line| line.id);
-        if !same(own.parent(), section.parent()) {
-            return Err("the section that takes its requests stands elsewhere".to_owned());
-        }
-        let (end, indent) = (own.line_end(), own.indent());
-        let name = section.cased("Location");
-        let quoted = String::from_utf8_lossy(path.text).into_owned();
-        let open = [indent, format!("<{name} {quoted}>").as_bytes(), end, indent, section.unit().as_bytes()].concat();
-        let close = [indent, format!("</{name}>").as_bytes(), end].concat();
-        let mut moved = Move::of(own, section.end());
-        let head = own.start()..url.span.start as usize;
-        // The comments above the line stay above it.
-        moved.from = own.start()..own.end();
-        moved.head = Some((head, format!("{} ", own.cased("ProxyPass")).into_bytes()));
-        moved.frame = (open, close);
-        Ok(Step { moved: Some(moved), ..Step::new("put the mapping into a section behind the broader one", Vec::new()) })
     }
 
     /// The steps that give a mapping a worker of its own, with its own parameters.
@@ -166,10 +143,10 @@ impl Editor<'_> {
         if ignored.is_empty() {
             return if steps.is_empty() { Err("its parameters cannot be read".to_owned()) } else { Ok(steps) };
         }
-        steps.extend(self.worker_section(own, other.in_server(), &ignored));
-        let missing = ignored.iter().map(|word| format!(" {word}")).collect::<String>();
-        if let Ok(edit) = other.append(&missing) {
-            steps.push(Step::new(format!("write `{}` at the mapping whose worker is used", missing.trim_start()), vec![edit]));
+        steps.extend(worker_section(own, other.in_server(), &ignored));
+        let missing = ignored.join(" ");
+        if let Ok(edit) = other.append(&format!(" {missing}")) {
+            steps.push(Step::new(format!("write `{missing}` at the mapping whose worker is used"), vec![edit]));
         }
         Ok(steps)
     }
@@ -179,4 +156,28 @@ impl Editor<'_> {
 fn before(own: Line<'_>, other: Line<'_>) -> Step {
     let moved = Move::of(own, other.start_with_comments());
     Step { moved: Some(moved), ..Step::new("move the mapping in front of the one that takes its requests", Vec::new()) }
+}
+
+/// A mapping of the server put into a section of its own behind the section that takes its requests.
+fn sectioned(own: Line<'_>, section: Line<'_>) -> Result<Step, String> {
+    let (Some(path), Some(url)) = (own.word(0), own.word(1)) else { return Err("no edit is known for it".to_owned()) };
+    if own.source != section.source || own.name() != b"proxypass" || section.is_among_holes() {
+        return Err("the section that takes its requests stands elsewhere".to_owned());
+    }
+    let same = |a: Option<Line<'_>>, b: Option<Line<'_>>| a.map(|line| line.id) == b.map(|line| line.id);
+    if !same(own.parent(), section.parent()) {
+        return Err("the section that takes its requests stands elsewhere".to_owned());
+    }
+    let (end, indent) = (own.line_end(), own.indent());
+    let name = section.cased("Location");
+    let quoted = String::from_utf8_lossy(path.text).into_owned();
+    let open = [indent, format!("<{name} {quoted}>").as_bytes(), end, indent, section.unit().as_bytes()].concat();
+    let close = [indent, format!("</{name}>").as_bytes(), end].concat();
+    let mut moved = Move::of(own, section.end());
+    let head = own.start()..url.span.start as usize;
+    // The comments above the line stay above it.
+    moved.from = own.start()..own.end();
+    moved.head = Some((head, format!("{} ", own.cased("ProxyPass")).into_bytes()));
+    moved.frame = (open, close);
+    Ok(Step { moved: Some(moved), ..Step::new("put the mapping into a section behind the broader one", Vec::new()) })
 }

@@ -56,7 +56,7 @@ impl Editor<'_> {
         }
         if let Some(worker) = worker.filter(|_| !is_own) {
             // One that only this URL finds changes no other route.
-            steps.extend(self.worker_section(own, worker.in_server(), &wanted.words()));
+            steps.extend(worker_section(own, worker.in_server(), &wanted.words()));
             let mut add = |line: Line<'_>| match set(line, wanted) {
                 Ok(edits) if edits.is_empty() => {}
                 Ok(edits) => steps.push(Step::new(title.clone(), edits)),
@@ -64,7 +64,7 @@ impl Editor<'_> {
             };
             add(worker);
         } else if !is_own {
-            steps.extend(self.worker_section(own, self.first_of_rule(id, own).in_server(), &wanted.words()));
+            steps.extend(worker_section(own, self.first_of_rule(id, own).in_server(), &wanted.words()));
         }
         if steps.is_empty() && !reason.is_empty() { Err(reason) } else { Ok(steps) }
     }
@@ -79,27 +79,27 @@ impl Editor<'_> {
         }
         Ok(vec![Step::new(format!("write `{}` at the members", wanted.words().join(" ")), edits)])
     }
+}
 
-    /// A section that makes the worker of a mapping's URL, with these parameters, in front of `anchor`.
-    pub(super) fn worker_section(&self, own: Line<'_>, anchor: Line<'_>, words: &[String]) -> Option<Step> {
-        let at = usize::from(own.in_server().id == own.id && own.name() != b"sethandler");
-        let url = own.words().map(|word| String::from_utf8_lossy(&word.value()).into_owned());
-        let url = url.skip(at).find(|url| url.contains("://"))?;
-        let url = url.strip_prefix("proxy:").unwrap_or(&url);
-        // Up to what a capture or a variable of the request stands for.
-        let bytes = url.as_bytes();
-        let is_reference = |&at: &usize| bytes[at] == b'%' || bytes[at] == b'$' && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
-        let url = &url[..(0..bytes.len()).find(is_reference).unwrap_or(bytes.len())];
-        proxy_url(url.as_bytes()).filter(|parts| !parts.authority.is_empty())?;
-        let name = anchor.cased("Proxy");
-        let lines = [
-            format!("<{name} \"{url}\">"),
-            format!("{}{} {}", anchor.unit(), anchor.cased("ProxySet"), words.join(" ")),
-            format!("</{name}>"),
-        ];
-        let edit = anchor.insert_before(&lines).ok()?;
-        Some(Step::new(format!("write `{}` for `{url}`", words.join(" ")), vec![edit]))
-    }
+/// A section that makes the worker of a mapping's URL, with these parameters, in front of `anchor`.
+pub(super) fn worker_section(own: Line<'_>, anchor: Line<'_>, words: &[String]) -> Option<Step> {
+    let at = usize::from(own.in_server().id == own.id && own.name() != b"sethandler");
+    let url = own.words().map(|word| String::from_utf8_lossy(&word.value()).into_owned());
+    let url = url.skip(at).find(|url| url.contains("://"))?;
+    let url = url.strip_prefix("proxy:").unwrap_or(&url);
+    // Up to what a capture or a variable of the request stands for.
+    let bytes = url.as_bytes();
+    let is_reference = |&at: &usize| bytes[at] == b'%' || bytes[at] == b'$' && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+    let url = &url[..(0..bytes.len()).find(is_reference).unwrap_or(bytes.len())];
+    proxy_url(url.as_bytes()).filter(|parts| !parts.authority.is_empty())?;
+    let name = anchor.cased("Proxy");
+    let lines = [
+        format!("<{name} \"{url}\">"),
+        format!("{}{} {}", anchor.unit(), anchor.cased("ProxySet"), words.join(" ")),
+        format!("</{name}>"),
+    ];
+    let edit = anchor.insert_before(&lines).ok()?;
+    Some(Step::new(format!("write `{}` for `{url}`", words.join(" ")), vec![edit]))
 }
 
 /// The edits that set parameters on the line of a mapping, a member or a worker.
@@ -113,7 +113,7 @@ fn set(line: Line<'_>, wanted: Wanted) -> Result<Vec<Edit>, String> {
         // Of several the last counts (`set_worker_param`, `mod_proxy.c`).
         let word = line.words().filter(|word| word.parameter().is_some_and(|one| one.value.is_some() && one.is(&[name]))).last();
         let Some(word) = word else {
-            missing.push_str(&format!(" {name}={value}"));
+            missing.extend([" ", name, "=", &value]);
             continue;
         };
         let parameter = word.parameter().ok_or("a variable decides the parameter")?;

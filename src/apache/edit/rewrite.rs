@@ -110,7 +110,7 @@ impl<'a> Editor<'a> {
             let Some(rule) = redirects().find(|rule| rule.span == span) else { continue };
             let line = self.line_at(span).ok_or("the redirect cannot be found")?;
             edits.extend(with_flag(line, "L", false)?);
-            let first = rule.conditions.iter().filter_map(|condition| self.line_at(condition.span)).next().unwrap_or(line);
+            let first = rule.conditions.iter().find_map(|condition| self.line_at(condition.span)).unwrap_or(line);
             let name = line.cased("RewriteCond");
             edits.push(first.insert_before(&[format!("{name} %{{HTTP:Upgrade}} !websocket [NC]")])?);
         }
@@ -143,7 +143,8 @@ impl<'a> Editor<'a> {
             return Err(plain.to_owned());
         }
         // By whole segments, as the mapping takes them.
-        let escaped: String = path.chars().flat_map(|c| ".+*?()[]{}|^$\\".contains(c).then_some('\\').into_iter().chain([c])).collect();
+        let escaped: String =
+            path.chars().flat_map(|c| ".+*?()[]{}|^$\\".contains(c).then_some('\\').into_iter().chain([c])).collect();
         let pattern = if path.ends_with('/') { format!("^{escaped}(.*)") } else { format!("^{escaped}(/.*)?$") };
         let anchor = own.in_server();
         let mut lines = Vec::new();
