@@ -9,7 +9,7 @@ use super::snapshot::{Key, Snapshot, digest};
 use crate::Project;
 use crate::facts::{Fact, Item, Reader, Value, View};
 use crate::gateway::{Gateway, Matcher, Target};
-use crate::rules::{Options, Want};
+use crate::rules::{Level, Options, Want};
 
 /// Why a trial does not hold.
 #[derive(Debug, Default)]
@@ -153,16 +153,17 @@ pub(super) fn compare(
         let mut new: Vec<&(String, Key)> = after
             .findings
             .iter()
-            .filter(|(finding, count)| before.findings.get(finding).copied().unwrap_or(0) < **count)
+            // What is mended is meant for WebSockets more surely than before, so that what was a note may be a warning.
+            .filter(|(finding, level)| **level > Level::Note && !before.findings.contains_key(finding))
             .map(|(finding, _)| finding)
             .collect();
-        new.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        new.sort_unstable();
         // A route that nothing came to, or that was broken, is judged further once it is mended.
         let was_broken = |key: &Key| {
             let is_concerned = targets.is_concerned(*key) || !before.cells.contains_key(key);
             is_concerned && before.value(*key, "handshake.verdict") != Some(digest("upgraded"))
         };
-        for (rule, key) in new.into_iter().filter(|new| after.errors.contains(*new) || !was_broken(&new.1)) {
+        for (rule, key) in new.into_iter().filter(|new| after.findings[*new] == Level::Error || !was_broken(&new.1)) {
             let place = place(project, &gateway, items.get(key));
             fault.blame(targets.of(*key), &format!("it would raise `{rule}`{place}"));
         }
