@@ -79,13 +79,31 @@ pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
     }
 }
 
-/// Where something leads to: hosts and ports, in lower case.
+/// Where something leads to: hosts and ports.
 #[derive(Debug, Default)]
 pub(super) struct Backend {
-    /// The names of a group and of its backends.
+    /// The names of a group and of its backends, in lower case.
     pub(super) hosts: Vec<String>,
-    /// Their ports.
-    pub(super) ports: Vec<u16>,
+    /// The words of these names, and each name's words together: `my-grafana`, `home-assistant`.
+    words: Vec<String>,
+    ports: Vec<u16>,
+}
+
+impl Backend {
+    /// Adds an address as it is written: `host`, `host:port`, or the URL of a balancer's member.
+    pub(super) fn add(&mut self, address: &str) {
+        let address = address.to_ascii_lowercase();
+        let address = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest);
+        let address = address.split('/').next().unwrap_or_default();
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+        let words = || host.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        self.words.extend(words().map(str::to_owned));
+        if words().count() > 1 {
+            self.words.push(words().collect());
+        }
+        self.ports.extend(port.parse::<u16>());
+        self.hosts.push(host.to_owned());
+    }
 }
 
 /// The weak hints at one application.
@@ -94,6 +112,13 @@ pub(super) struct Hints {
     pub(super) path: bool,
     pub(super) host: bool,
     pub(super) port: bool,
+}
+
+impl Hints {
+    /// What this or `other` hints at.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { path: self.path || other.path, host: self.host || other.host, port: self.port || other.port }
+    }
 }
 
 impl App {
@@ -109,7 +134,7 @@ impl App {
 
     /// What else hints at the application.
     pub(super) fn hints(&self, segments: &[String], backend: &Backend) -> Hints {
-        let host = self.hosts.iter().any(|name| backend.hosts.iter().any(|host| is_called(host, name)));
+        let host = self.hosts.iter().any(|name| backend.words.contains(name));
         let on = |ports: &[u16]| ports.iter().any(|port| backend.ports.contains(port));
         let path = self.weak.iter().any(|row| row.stands_in(segments));
         let port = on(&self.ports);
@@ -137,12 +162,6 @@ impl Row {
     }
 }
 
-/// Whether one word of `host`, or all of them together, is `name`: `my-grafana`, `home-assistant`.
-fn is_called(host: &str, name: &str) -> bool {
-    let is_break = |c: char| !c.is_ascii_alphanumeric();
-    host.split(is_break).any(|word| word == name) || host.split(is_break).flat_map(str::chars).eq(name.chars())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,7 +172,8 @@ mod tests {
 
     fn hints(name: &str, path: &str, host: &str, port: u16) -> (bool, bool, bool) {
         let app = known().iter().find(|app| app.name == name).unwrap();
-        let backend = Backend { hosts: vec![host.to_owned()], ports: vec![port] };
+        let mut backend = Backend::default();
+        backend.add(&format!("{host}:{port}"));
         let Hints { path, host, port } = app.hints(&segments(path), &backend);
         (path, host, port)
     }
