@@ -79,30 +79,36 @@ pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
     }
 }
 
-/// Where something leads to: hosts and ports.
+/// Where something leads to.
 #[derive(Debug, Default)]
 pub(super) struct Backend {
-    /// The names of a group and of its backends, in lower case.
-    pub(super) hosts: Vec<String>,
-    /// The words of these names, and each name's words together: `my-grafana`, `home-assistant`.
-    words: Vec<String>,
-    ports: Vec<u16>,
+    /// The names of a group and of its backends.
+    pub(super) hosts: Vec<Host>,
+    /// Their ports.
+    pub(super) ports: Vec<u16>,
 }
 
-impl Backend {
-    /// Adds an address as it is written: `host`, `host:port`, or the URL of a balancer's member.
-    pub(super) fn add(&mut self, address: &str) {
-        let address = address.to_ascii_lowercase();
-        let address = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest);
-        let address = address.split('/').next().unwrap_or_default();
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-        let words = || host.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-        self.words.extend(words().map(str::to_owned));
-        if words().count() > 1 {
-            self.words.push(words().collect());
-        }
-        self.ports.extend(port.parse::<u16>());
-        self.hosts.push(host.to_owned());
+/// The name of a host, in lower case.
+#[derive(Debug)]
+pub(super) struct Host {
+    /// The whole of it.
+    pub(super) name: String,
+    /// Its letters and digits.
+    joined: String,
+}
+
+impl Host {
+    /// The host of that name.
+    pub(super) fn new(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        let joined = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        Self { name, joined }
+    }
+
+    /// Whether one word of the name, or all of them together, is `called`: `my-grafana`, `home-assistant`.
+    fn is_called(&self, called: &str) -> bool {
+        self.joined.contains(called)
+            && (self.joined == called || self.name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == called))
     }
 }
 
@@ -115,7 +121,7 @@ pub(super) struct Hints {
 }
 
 impl Hints {
-    /// What this or `other` hints at.
+    /// What either of them says.
     pub(super) fn or(self, other: Self) -> Self {
         Self { path: self.path || other.path, host: self.host || other.host, port: self.port || other.port }
     }
@@ -134,7 +140,7 @@ impl App {
 
     /// What else hints at the application.
     pub(super) fn hints(&self, segments: &[String], backend: &Backend) -> Hints {
-        let host = self.hosts.iter().any(|name| backend.words.contains(name));
+        let host = self.hosts.iter().any(|name| backend.hosts.iter().any(|host| host.is_called(name)));
         let on = |ports: &[u16]| ports.iter().any(|port| backend.ports.contains(port));
         let path = self.weak.iter().any(|row| row.stands_in(segments));
         let port = on(&self.ports);
@@ -172,8 +178,7 @@ mod tests {
 
     fn hints(name: &str, path: &str, host: &str, port: u16) -> (bool, bool, bool) {
         let app = known().iter().find(|app| app.name == name).unwrap();
-        let mut backend = Backend::default();
-        backend.add(&format!("{host}:{port}"));
+        let backend = Backend { hosts: vec![Host::new(host)], ports: vec![port] };
         let Hints { path, host, port } = app.hints(&segments(path), &backend);
         (path, host, port)
     }

@@ -1,6 +1,6 @@
 //! How sure we are that a route is meant for WebSockets: from its settings, its path and what its author wrote.
 
-use super::app::{self, App, Backend, Hints};
+use super::app::{self, App, Backend, Hints, Host};
 use super::{Evidence, Item, Reader};
 use crate::gateway::{
     Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
@@ -32,7 +32,7 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     if fits(&declared.other_routes, &path) {
         return (Intent::None, Vec::new());
     }
-    let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, host));
+    let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, &host.name));
     if is_endpoint || fits(&declared.websocket_routes, &path) || !declared.websocket_upstreams.is_empty() && is_upstream() {
         return (Intent::Declared, Vec::new());
     }
@@ -100,7 +100,13 @@ fn backend(reader: &Reader<'_>, proxy: &Proxy) -> Backend {
     // The first tell what a group is; a large one may have thousands, and as many routes.
     let members = proxy.upstream.map(|upstream| gateway.upstream(upstream).members.as_slice()).unwrap_or_default();
     for authority in proxy.authority.into_iter().chain(members.iter().take(16).map(|member| member.address)) {
-        backend.add(&gateway.texts.show(authority));
+        let authority = gateway.texts.show(authority);
+        // The address of a balancer's member is a URL.
+        let authority = authority.split_once("://").map_or(&*authority, |(_, rest)| rest);
+        let authority = authority.split('/').next().unwrap_or_default();
+        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+        backend.hosts.push(Host::new(host));
+        backend.ports.extend(port.parse::<u16>());
     }
     backend
 }
