@@ -225,8 +225,11 @@ impl Lowerer<'_> {
         let balancer = (protocol == Protocol::Balancer).then_some(()).and(parts);
         let balancer =
             balancer.filter(|parts| is_literal(parts.authority)).map(|parts| self.gateway.texts.intern_lower(parts.authority));
-        let worker =
-            if unknown.is_none() && protocol != Protocol::Balancer && authority.is_some() { WorkerUrl::new(url) } else { None };
+        let worker = if unknown.is_none() && protocol != Protocol::Balancer && authority.is_some() {
+            WorkerUrl::of_rule(url)
+        } else {
+            None
+        };
         Destination { target: Target::Proxy(proxy), worker, balancer, method: None }
     }
 

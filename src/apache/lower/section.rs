@@ -165,8 +165,12 @@ impl Lowerer<'_> {
         };
         let covers = match name.strip_suffix(b"match").unwrap_or(name) {
             b"location" => {
+                // It takes the very text of a path with wildcards for a regular expression.
                 let matcher_of_proxy = match matcher {
                     Matcher::Pattern { .. } if !globbed => Matcher::Segments(id),
+                    Matcher::Pattern { ignore_case, .. } => {
+                        Matcher::Pattern { pattern: self.gateway.texts.intern(&text), ignore_case }
+                    }
                     other => other,
                 };
                 return Some((Covers::Path(matcher), Some(SectionPath { matcher: matcher_of_proxy, is_pattern: globbed })));

@@ -47,17 +47,26 @@ pub(super) struct WorkerUrl {
 }
 
 impl WorkerUrl {
-    /// The worker URL of a URL as written.
+    /// The worker URL of a URL as written, as far as no capture decides.
     pub(super) fn new(url: &[u8]) -> Option<Self> {
+        Self::until(url, |byte| byte == b'$')
+    }
+
+    /// The same of a rewrite rule's URL.
+    pub(super) fn of_rule(url: &[u8]) -> Option<Self> {
+        Self::until(url, |byte| matches!(byte, b'$' | b'%'))
+    }
+
+    fn until(url: &[u8], decides: impl Fn(u8) -> bool) -> Option<Self> {
         let url = proxy_url(url)?;
         let mut text = url.scheme.to_ascii_lowercase();
         text.extend_from_slice(b"://");
         text.extend(url.authority.to_ascii_lowercase());
-        if let Some(at) = memchr::memchr2(b'$', b'%', &text) {
+        if let Some(at) = text.iter().position(|&byte| decides(byte)) {
             text.truncate(at);
         }
         let authority_end = text.len();
-        let literal = url.path.iter().position(|&byte| byte == b'$' || byte == b'%').unwrap_or(url.path.len());
+        let literal = url.path.iter().position(|&byte| decides(byte)).unwrap_or(url.path.len());
         text.extend_from_slice(&url.path[..literal]);
         Some(Self { text, authority_end })
     }
@@ -88,6 +97,10 @@ impl Workers {
     }
 }
 
+fn quoted(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text)
+}
+
 /// What a worker's `key=value` sets, where it is a setting of the model (`set_worker_param`, `mod_proxy.c`).
 pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: Option<Unknown>) -> Option<Entry> {
     let parameter @ Parameter { value: Some(value), .. } = parameter(text) else { return None };
@@ -104,6 +117,8 @@ pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: O
     } else {
         return None;
     };
+    // Quotes around the protocol are none of it (`ap_find_token`).
+    let value = if property == Property::Upgrade { quoted(value) } else { value };
     let assigned = match (unknown, property) {
         (Some(why), _) => Assigned::Unknown(why),
         (None, Property::ReadTimeout) => Assigned::Duration(read_seconds(gateway, "timeout=", value, span).read),
