@@ -120,10 +120,11 @@ impl Lowerer<'_> {
         let main = self.servers[0].scope;
         let scope = self.gateway.scopes.open(Some(main), span);
         let mut server = Server::new(span, scope);
-        server.identity.port = self.servers[0].identity.port;
         for word in self.resolved.words(self.store, statement) {
             server.listens.push(self.socket(&word.value, word.unknown.is_some(), word.span));
         }
+        // Until a `ServerName` says otherwise (`ap_parse_vhost_addrs`).
+        server.identity.port = server.listens.first().and_then(|listen| listen.port).filter(|&port| port > 0);
         self.servers.push(server);
         self.server = super::ServerIndex(self.servers.len() - 1);
     }

@@ -52,6 +52,11 @@ impl WorkerUrl {
         Self::until(url, |byte| byte == b'$')
     }
 
+    /// The same of the URL of a pattern, captures and all.
+    pub(super) fn of_pattern(url: &[u8]) -> Option<Self> {
+        Self::until(url, |_| false)
+    }
+
     /// The same of a rewrite rule's URL.
     pub(super) fn of_rule(url: &[u8]) -> Option<Self> {
         Self::until(url, |byte| matches!(byte, b'$' | b'%'))
@@ -97,10 +102,6 @@ impl Workers {
     }
 }
 
-fn quoted(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text)
-}
-
 /// What a worker's `key=value` sets, where it is a setting of the model (`set_worker_param`, `mod_proxy.c`).
 pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: Option<Unknown>) -> Option<Entry> {
     let parameter @ Parameter { value: Some(value), .. } = parameter(text) else { return None };
@@ -110,20 +111,18 @@ pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: O
         Property::ConnectTimeout
     } else if parameter.is(&["upgrade"]) {
         Property::Upgrade
-    } else if parameter.is(&["disablereuse"]) {
+    } else if parameter.is(&["disablereuse", "enablereuse"]) {
         Property::Reuse
     } else if parameter.is(&["status"]) {
         Property::Disabled
     } else {
         return None;
     };
-    // Quotes around the protocol are none of it (`ap_find_token`).
-    let value = if property == Property::Upgrade { quoted(value) } else { value };
     let assigned = match (unknown, property) {
         (Some(why), _) => Assigned::Unknown(why),
         (None, Property::ReadTimeout) => Assigned::Duration(read_seconds(gateway, "timeout=", value, span).read),
         (None, Property::ConnectTimeout) => Assigned::Duration(suffixed_duration(value)?),
-        (None, Property::Reuse) => Assigned::Flag(!switch(value)?),
+        (None, Property::Reuse) => Assigned::Flag(switch(value)? == parameter.is(&["enablereuse"])),
         // `+D`, `D`: disabled; `+S`, `+E`: stopped, in error.
         (None, Property::Disabled) => {
             let upper = value.to_ascii_uppercase();

@@ -18,7 +18,7 @@ use crate::facts::View;
 use crate::gateway::{Area, Assumed, EncodedSlashes, Gateway, Handler, Known, SiteId, Target, Unknown};
 use crate::handshake::evaluate::{Environment, Notes};
 use crate::handshake::request::Request;
-use crate::handshake::send::change_early;
+use crate::handshake::send::{change_early, client_headers};
 use crate::handshake::walk::{Because, Verdict};
 use crate::handshake::{Chosen, Walk};
 use crate::source::Span;
@@ -42,6 +42,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         notes,
         walk,
         areas: Vec::new(),
+        changed: None,
         failed: None,
     };
     course.walk.verdict = match course.run() {
@@ -65,6 +66,8 @@ struct Course<'a> {
     walk: Walk,
     /// The areas that count by now.
     areas: Vec<&'a Area>,
+    /// Its headers after `RequestHeader`, where it has come so far.
+    changed: Option<Vec<(String, String)>>,
     /// What went wrong, where a page is looked for that says so.
     failed: Option<Verdict>,
 }
@@ -156,21 +159,30 @@ impl<'a> Course<'a> {
                     Some(Round::Done(verdict)) => return Ok(verdict),
                     Some(Round::Again(path, query, _)) => {
                         self.failed = Some(verdict);
-                        self.request.path = path;
-                        self.request.query = query;
-                        self.request.target = None;
+                        self.begin_anew(path, query);
                     }
                     None => return Ok(self.after_failure(verdict)),
                 },
                 Round::Again(path, query, without_rules) => {
-                    self.request.path = path;
-                    self.request.query = query;
-                    self.request.target = None;
+                    self.begin_anew(path, query);
                     rewrites &= !without_rules;
                 }
             }
         }
         Ok(self.answered(500, span, "the request was handled anew too often"))
+    }
+
+    /// The request is handled anew (`internal_internal_redirect`): its variables are told apart from those that are set then.
+    fn begin_anew(&mut self, path: String, query: Option<String>) {
+        self.request.path = path;
+        self.request.query = query;
+        self.request.target = None;
+        if let Some(headers) = self.changed.take() {
+            self.request.headers = headers;
+        }
+        for (name, _) in &mut self.notes.variables {
+            name.insert_str(0, "REDIRECT_");
+        }
     }
 
     /// Handles the request once.
@@ -224,6 +236,10 @@ impl<'a> Course<'a> {
             return Ok(Err(Round::Done(verdict)));
         }
         let rewritten = self.rewrite_in_areas(&areas, mapped, rewrites)?;
+        if own {
+            // Where the request is handled anew, this is what it has (`do_headers_fixup`).
+            self.changed = Some(client_headers(&self.environment(), &areas::levels(&areas))?);
+        }
         // Rules do not keep `mod_dir` from looking into a directory (`DirectoryCheckHandler Off`).
         if own
             && !matches!(rewritten, Err(Round::Done(_)))

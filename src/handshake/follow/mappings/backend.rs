@@ -423,9 +423,11 @@ fn sent(
         forwarded(&mut headers, gateway, site, from, find("host"));
     }
     let kept_alive = environment.notes.is_none_or(|notes| notes.variable("proxy-nokeepalive").is_none());
-    let reused = kept_alive
-        && scope.is_some_and(|scope| !matches!(flag(gateway, scope, Property::Reuse), Ok(Some(false))))
-        && !backend.worker.is_some_and(|worker| worker.is_pattern);
+    // What is behind a capture may be anything (`ap_proxy_define_worker_ex`).
+    let is_open = |worker: Worker| worker.is_pattern && gateway.texts.get(worker.url).contains(&b'$');
+    let by_default = !backend.worker.is_some_and(is_open);
+    let reused =
+        kept_alive && scope.is_some_and(|scope| flag(gateway, scope, Property::Reuse).ok().flatten().unwrap_or(by_default));
     match &upgrade {
         Some(upgrade) if speaker == Speaker::Tunnel => {
             headers.push(("Upgrade".to_owned(), upgrade.clone()));

@@ -42,6 +42,7 @@ impl<'a> Course<'a> {
                     return Ok(Err(self.answered(403, span, "needs mod_proxy, which is not loaded")));
                 }
                 self.step(Some(span), format!("rewrites to {url}"), false);
+                self.request.query.clone_from(&query);
                 Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
             }
             Rewritten::Redirected { status, url, query, verbatim, span } => {
@@ -123,7 +124,7 @@ impl<'a> Course<'a> {
         {
             return Ok(Asked { route, url, query: None, verbatim: true, span });
         }
-        let query = self.request.query.clone().filter(|_| spelling != Spelling::WithoutQuery);
+        let query = self.request.query.clone();
         Ok(Asked { route, url: self.url_of(route, span, &self.request.path)?, query, verbatim: false, span })
     }
 
