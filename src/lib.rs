@@ -6,6 +6,7 @@ pub mod apache;
 pub mod cli;
 pub mod config;
 pub mod facts;
+pub mod fix;
 pub mod gateway;
 pub mod handshake;
 pub mod nginx;
@@ -57,6 +58,8 @@ pub struct Checked {
     pub suppressed: usize,
     /// How many routes were looked at.
     pub routes: usize,
+    /// How each given path is judged.
+    pub options: Vec<Options>,
 }
 
 /// Reads what the paths of `request` hold and follows its includes.
@@ -80,22 +83,34 @@ pub fn check(request: &Request) -> Result<Checked, ConfigError> {
     let project = read(request)?;
     let options: Vec<Options> =
         project.settings.iter().map(|settings| request::options(settings, request.pedantic)).collect::<Result<_, _>>()?;
-    let judged = project.roots.par_iter().map(|reached| {
-        let gateway = project.lower(reached);
-        let settings = &project.settings[reached.given];
-        let view = View::new(&project.store.sources, &gateway, &settings.declared);
-        let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
-        findings.retain(|finding| settings.applies(&finding.rule));
-        (gateway.routes.len(), findings)
-    });
-    let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
-    let routes = judged.iter().map(|(routes, _)| routes).sum();
-    let mut findings = project.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect());
-    let shown = |finding: &Finding| request.pedantic || finding.intent != Some(Intent::Possible);
-    let suppressed = project.silence(&mut findings).into_iter().filter(shown).count();
-    let all = findings.len();
-    findings.retain(shown);
-    Ok(Checked { hidden: all - findings.len(), project, findings, suppressed, routes })
+    let mut checked = Checked { project, findings: Vec::new(), hidden: 0, suppressed: 0, routes: 0, options };
+    checked.judge(request);
+    Ok(checked)
+}
+
+impl Checked {
+    /// Judges the project as it stands.
+    fn judge(&mut self, request: &Request) {
+        let Self { project, options, .. } = self;
+        let judged = project.roots.par_iter().enumerate().map(|(root, reached)| {
+            let gateway = project.lower(reached);
+            let view = project.view(reached, &gateway);
+            let settings = &project.settings[reached.given];
+            let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
+            findings.retain(|finding| settings.applies(&finding.rule));
+            findings.iter_mut().flat_map(|finding| &mut finding.subjects).for_each(|subject| subject.root = root);
+            (gateway.routes.len(), findings)
+        });
+        let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
+        self.routes = judged.iter().map(|(routes, _)| routes).sum();
+        let mut findings = project.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect());
+        let shown = |finding: &Finding| request.pedantic || finding.intent != Some(Intent::Possible);
+        self.suppressed = project.silence(&mut findings).into_iter().filter(shown).count();
+        let all = findings.len();
+        findings.retain(shown);
+        self.hidden = all - findings.len();
+        self.findings = findings;
+    }
 }
 
 impl Project {
@@ -103,6 +118,12 @@ impl Project {
     #[must_use]
     pub fn lower(&self, reached: &Reached) -> Gateway {
         reached.resolved.lower(&self.store, &reached.root, reached.version)
+    }
+
+    /// The gateway of a root as facts are read of it.
+    #[must_use]
+    pub fn view<'a>(&'a self, reached: &Reached, gateway: &'a Gateway) -> View<'a> {
+        View::new(&self.store.sources, gateway, &self.settings[reached.given].declared)
     }
 
     /// Takes out of `findings` what comments silence, and returns it; puts in what is to be said of comments that silence nothing.
@@ -139,7 +160,7 @@ impl Project {
         by_path.iter().enumerate().for_each(|(place, (_, id))| rank[id.index()] = place);
         let place = |finding: &Finding| (rank[finding.span.source.index()], finding.span.start, finding.span.end);
         findings.sort_by(|a, b| (place(a), &a.rule, &a.message).cmp(&(place(b), &b.rule, &b.message)));
-        findings.dedup_by(|a, b| (a.span, &a.rule, &a.message) == (b.span, &b.rule, &b.message));
+        rules::merge(&mut findings);
         findings
     }
 }

@@ -283,6 +283,8 @@ mod tests {
                 label: String::new(),
                 labels: Vec::new(),
                 help: None,
+                subjects: Vec::new(),
+                fix: None,
             }
         };
         let mut findings: Vec<Finding> = found.iter().map(finding).collect();

@@ -33,6 +33,28 @@ fn examples_raise_what_their_pages_say() {
 }
 
 #[test]
+fn bad_examples_are_mended_as_their_pages_say() {
+    let mut wrong = String::new();
+    for rule in builtin().iter().filter(|rule| rule.has_wants()) {
+        for example in rule.examples().iter().filter(|example| !example.good) {
+            let place = format!("rules/{}.md:{}", rule.name(), example.line);
+            let (mended, left) = lint::mend(rule.name(), example);
+            if let Some(fixed) = &example.fixed
+                && mended != *fixed
+            {
+                for ((path, text), (_, wanted)) in mended.iter().zip(fixed).filter(|(one, other)| one != other) {
+                    writeln!(wrong, "{place}: {path} is to be\n{wanted}and is\n{text}").unwrap();
+                }
+            }
+            if left.is_empty() == example.manual {
+                writeln!(wrong, "{place}: the fix leaves {left:?} in\n{}", mended[0].1).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
 fn findings_are_in_lower_case_and_say_what_to_write() {
     for rule in builtin() {
         for example in rule.examples() {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::facts::App;
+
 /// A value with its place in the file.
 pub(super) type Value<T> = toml::Spanned<T>;
 
@@ -45,6 +47,12 @@ pub(super) struct PathPair {
 pub(super) struct Websocket {
     /// Path patterns of routes that are meant for WebSockets.
     pub(super) routes: Vec<String>,
+    /// Path patterns of routes that are not.
+    pub(super) not_routes: Vec<String>,
+    /// Names of upstreams, or hosts of backends, to which all routes are.
+    pub(super) upstreams: Vec<String>,
+    /// Applications beside those that are known.
+    pub(super) app: Vec<App>,
     /// How often the application sends a ping.
     pub(super) heartbeat: Option<Value<String>>,
 }

@@ -142,6 +142,9 @@ impl Settings {
         self.apache_version = version(&file.apache.version)?.or(self.apache_version);
         self.path_map.extend(file.paths.into_iter().map(|pair| (pair.from, directory.join(pair.to))));
         self.declared.websocket_routes.extend(file.websocket.routes);
+        self.declared.other_routes.extend(file.websocket.not_routes);
+        self.declared.websocket_upstreams.extend(file.websocket.upstreams);
+        self.declared.apps.extend(file.websocket.app);
         if !file.exclude.is_empty() {
             let mut patterns = GitignoreBuilder::new(std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf()));
             for pattern in &file.exclude {
@@ -257,6 +260,11 @@ mod tests {
             to = "deploy/nginx"
             [websocket]
             routes = ["/live/*"]
+            not_routes = ["/ws/docs"]
+            upstreams = ["chat"]
+            [[websocket.app]]
+            name = "ours"
+            strong = ["feed"]
             [rules]
             ignore = ["syntax"]
             read-timeout-short = { min = "10m" }
@@ -267,6 +275,9 @@ mod tests {
         assert_eq!(settings.version(Server::Apache), Some(Version::new(2, 4, 52)));
         assert!(settings.path_map[0].1.ends_with("deploy/nginx"));
         assert_eq!(settings.declared.websocket_routes, ["/live/*"]);
+        assert_eq!(settings.declared.other_routes, ["/ws/docs"]);
+        assert_eq!(settings.declared.websocket_upstreams, ["chat"]);
+        assert_eq!(settings.declared.apps[0].name, "ours");
         assert!(settings.applies("read-timeout-short") && !settings.applies("syntax"));
         assert_eq!(settings.parameters["read-timeout-short"]["min"].as_str(), Some("10m"));
         assert_eq!(settings.exclude.len(), 1);

@@ -11,7 +11,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Directive,
         Type::Text,
         noted,
-        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `value-invalid` or `incomplete`.",
+        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `comment-continued`, `trailing-comment`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `value-invalid` or `incomplete`.",
     ),
     fact(
         "refused.message",
@@ -19,6 +19,13 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Text,
         refusal_message,
         "Why the server refuses to start with this, in its own words.",
+    ),
+    fact(
+        "misread",
+        Subject::Directive,
+        Type::Text,
+        misread,
+        "What of a directive the server takes otherwise than it was meant: a variable that is always empty, a URL, a section, a comment.",
     ),
     fact("include.path", Subject::Directive, Type::Text, include_path, "What a failed include names, as written."),
     fact(
@@ -66,6 +73,7 @@ fn noted(reader: &Reader<'_>, _: &str) -> Reading {
             RemarkKind::UndefinedVariable { .. } => "undefined-variable",
             RemarkKind::UnitIgnored { .. } => "unit-ignored",
             RemarkKind::UnusedSuppression { .. } => "unused-suppression",
+            RemarkKind::Misread { how, .. } => how.name(),
         };
         Some(Value::Text(name.to_owned()))
     })
@@ -76,6 +84,13 @@ fn refusal_message(reader: &Reader<'_>, _: &str) -> Reading {
         Some(refusal) => shown(Value::Text(refusal.message.clone()), refusal.span, &refusal.labels),
         None => Reading::absent(),
     }
+}
+
+fn misread(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::Misread { text, .. } => Some(Value::Text(text.clone())),
+        _ => None,
+    })
 }
 
 fn include_path(reader: &Reader<'_>, _: &str) -> Reading {

@@ -1,7 +1,7 @@
 //! The facts of the handshake that is followed to a route's own path: what comes of it, and which lines decide.
 
-use super::intent::WithoutSlash;
-use super::{Definition, Reader, Reading, Subject, Type, Value, fact, intent};
+use super::app::{WithoutSlash, asked_without_slash};
+use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{RouteId, Target};
 use crate::handshake::{Probe, Verdict, Walk};
 
@@ -34,6 +34,13 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Text,
         verdict,
         "What becomes of that handshake: `upgraded`, `forwarded-plain`, `answered`, `bad-gateway`. Its places are the lines that decide.",
+    ),
+    fact(
+        "handshake.gets_through",
+        Subject::Route,
+        Type::Flag,
+        gets_through,
+        "Whether that handshake is known to be upgraded in the end, by this route or another; false where it is not, or cannot be known.",
     ),
     fact(
         "handshake.status",
@@ -113,6 +120,10 @@ fn verdict(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
+fn gets_through(reader: &Reader<'_>, _: &str) -> Reading {
+    followed(reader, |_, walk| decided(walk, Value::Flag(matches!(walk.verdict, Verdict::Upgraded { .. }))))
+}
+
 fn status(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match walk.verdict {
         Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
@@ -155,9 +166,13 @@ fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
             let kind = if to_tls(reader, walk) { "https" } else { "elsewhere" };
             return decided(walk, Value::Text(kind.to_owned()));
         }
+        // Where the user says at which path the WebSocket is, no client asks for another.
+        if reader.view.endpoints().contains_key(&id) {
+            return Reading::absent();
+        }
         match reader.walk_without_slash() {
             Some((path, walk)) if walk.route == Some(id) && is_redirect(&walk.verdict) => {
-                let kind = match intent::asked_without_slash(&path) {
+                let kind = match asked_without_slash(&path) {
                     WithoutSlash::Likely => "slash",
                     WithoutSlash::Possible => "slash-possible",
                     WithoutSlash::Unlikely => "slash-unlikely",

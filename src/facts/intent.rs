@@ -1,7 +1,6 @@
 //! How sure we are that a route is meant for WebSockets: from its settings, its path and what its author wrote.
 
-use std::sync::LazyLock;
-
+use super::app::{self, App, Backend};
 use super::{Evidence, Item, Reader};
 use crate::gateway::{
     Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
@@ -9,33 +8,6 @@ use crate::gateway::{
 use crate::handshake::{Probe, sets_handshake_header, wildcard_match};
 use crate::rules::Intent;
 use crate::source::Span;
-
-/// The hints of `rules/intent.toml`.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Hints {
-    strong: Vec<Row>,
-    weak: Vec<Row>,
-    upstreams: Vec<String>,
-    ports: Vec<u16>,
-    without_slash: Vec<String>,
-    perhaps_without_slash: Vec<String>,
-}
-
-/// Segments of a path that stand in a row.
-#[derive(serde::Deserialize)]
-#[serde(from = "String")]
-struct Row(Vec<String>);
-
-impl From<String> for Row {
-    fn from(path: String) -> Self {
-        Self(path.split('/').map(str::to_owned).collect())
-    }
-}
-
-#[expect(clippy::expect_used, reason = "the file is part of the program and a test reads it")]
-static HINTS: LazyLock<Hints> =
-    LazyLock::new(|| toml::from_str(include_str!("../../rules/intent.toml")).expect("rules/intent.toml is read by a test"));
 
 /// The read timeout, in milliseconds, from which a route looks as if it were meant for long-lived connections: one hour.
 const LONG: u64 = 3_600_000;
@@ -54,9 +26,14 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     }
     let path = reader.route_path(route);
     let is_endpoint = matches!(reader.item, Item::Route(id) if reader.view.endpoints().contains_key(&id));
-    if is_endpoint
-        || reader.view.declared.websocket_routes.iter().any(|pattern| wildcard_match(pattern.as_bytes(), path.as_bytes()))
-    {
+    let declared = reader.view.declared;
+    let fits =
+        |patterns: &[String], text: &str| patterns.iter().any(|pattern| wildcard_match(pattern.as_bytes(), text.as_bytes()));
+    if fits(&declared.other_routes, &path) {
+        return (Intent::None, Vec::new());
+    }
+    let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, host));
+    if is_endpoint || fits(&declared.websocket_routes, &path) || !declared.websocket_upstreams.is_empty() && is_upstream() {
         return (Intent::Declared, Vec::new());
     }
     if let Ok(Some(Setting { origin: Origin::Here(line), .. })) =
@@ -68,7 +45,7 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
         return (Intent::None, vec![Evidence { span: line, note: "Upgrade is withheld on purpose here".into() }]);
     }
     let segments = segments(reader, route, &path);
-    if is_strong(&segments) {
+    if is_strong(reader, &segments) {
         return (
             Intent::Inferred,
             vec![Evidence { span: route.span, note: "a path that applications use for WebSockets".into() }],
@@ -88,32 +65,50 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
 
 /// Whether the path of `route` is one that applications use for WebSockets.
 pub(super) fn is_for_websockets(reader: &Reader<'_>, route: &Route) -> bool {
-    is_strong(&segments(reader, route, &reader.route_path(route)))
+    is_strong(reader, &segments(reader, route, &reader.route_path(route)))
 }
 
-fn is_strong(segments: &[String]) -> bool {
-    HINTS.strong.iter().any(|hint| contains(segments, hint))
+fn is_strong(reader: &Reader<'_>, segments: &[String]) -> bool {
+    apps(reader).any(|app| app.is_strong(segments))
 }
 
-/// How likely it is that clients ask for `path`, which has no slash behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WithoutSlash {
-    /// They are known to.
-    Likely,
-    /// They may.
-    Possible,
-    /// None is known to.
-    Unlikely,
+/// The applications of the table, and those that the user adds to it.
+fn apps<'a>(reader: &Reader<'a>) -> impl Iterator<Item = &'a App> + use<'a> {
+    app::known().iter().chain(&reader.view.declared.apps)
 }
 
-/// Whether clients ask for `path`, which has no slash behind it.
-pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
-    let last = path.rsplit('/').next().unwrap_or_default();
-    match (HINTS.without_slash.iter().any(|name| name == last), HINTS.perhaps_without_slash.iter().any(|name| name == last)) {
-        (true, _) => WithoutSlash::Likely,
-        (false, true) => WithoutSlash::Possible,
-        (false, false) => WithoutSlash::Unlikely,
+/// The applications that a route shows and whose endpoints are known, each with the path that it lies below.
+pub(super) fn applications<'a>(reader: &Reader<'a>, route: &Route, proxy: &Proxy) -> Vec<(String, &'a App)> {
+    let path = reader.route_path(route);
+    let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
+    let backend = backend(reader, proxy);
+    let mut found = Vec::new();
+    for app in apps(reader).filter(|app| !app.endpoints.is_empty()) {
+        if let Some(place) = app.begins_at(&segments) {
+            found.push((segments[..place].iter().fold(String::new(), |base, segment| base + "/" + segment), app));
+        } else if segments.is_empty() && app.hints(&segments, &backend).host {
+            found.push((String::new(), app));
+        }
     }
+    found
+}
+
+/// Where `proxy` leads to.
+fn backend(reader: &Reader<'_>, proxy: &Proxy) -> Backend {
+    let gateway = reader.view.gateway;
+    let mut backend = Backend::default();
+    // The first tell what a group is; a large one may have thousands, and as many routes.
+    let members = proxy.upstream.map(|upstream| gateway.upstream(upstream).members.as_slice()).unwrap_or_default();
+    for authority in proxy.authority.into_iter().chain(members.iter().take(16).map(|member| member.address)) {
+        let authority = gateway.texts.show(authority).to_ascii_lowercase();
+        // The address of a balancer's member is a URL.
+        let authority = authority.split_once("://").map_or(authority.as_str(), |(_, rest)| rest);
+        let authority = authority.split('/').next().unwrap_or_default();
+        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+        backend.hosts.push(host.to_owned());
+        backend.ports.extend(port.parse::<u16>());
+    }
+    backend
 }
 
 /// Settings that only WebSockets need.
@@ -192,17 +187,18 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
     let gateway = reader.view.gateway;
     let mut hints = Vec::new();
     let mut hint = |span, note: &'static str| hints.push(Evidence { span, note: note.into() });
-    if HINTS.weak.iter().any(|weak| contains(segments, weak)) {
+    let backend = backend(reader, proxy);
+    let all = || apps(reader).map(|app| app.hints(segments, &backend));
+    if all().any(|found| found.path) {
         hint(route.span, "a path that may be for WebSockets");
     }
-    if let Some(authority) = proxy.authority {
-        let authority = gateway.texts.show(authority).to_ascii_lowercase();
-        let (host, port) = authority.rsplit_once(':').unwrap_or((&authority, ""));
-        let words = || host.split(|c: char| !c.is_ascii_alphanumeric());
-        if words().any(|word| HINTS.upstreams.iter().any(|name| name == word)) {
+    // Where the site has a route for the application's WebSockets, broken or not, its other routes are for its pages.
+    let is_served = || reader.site_has_websocket_path(route.site) || reader.site_sends_upgrade(route.site);
+    if all().any(|found| found.host || found.port) && !is_served() {
+        if all().any(|found| found.host) {
             hint(proxy.span, "named like an application that uses WebSockets");
         }
-        if port.parse().is_ok_and(|port: u16| HINTS.ports.contains(&port)) {
+        if all().any(|found| found.port) {
             hint(proxy.span, "the port of an application that uses WebSockets");
         }
     }
@@ -240,36 +236,4 @@ fn segments(reader: &Reader<'_>, route: &Route, path: &str) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .map(str::to_ascii_lowercase)
         .collect()
-}
-
-/// Whether the segments of `hint` stand in a row among `segments`.
-fn contains(segments: &[String], Row(hint): &Row) -> bool {
-    segments
-        .windows(hint.len())
-        .any(|row| row.iter().zip(hint).all(|(own, want)| wildcard_match(want.as_bytes(), own.as_bytes())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(path: &str) -> Vec<String> {
-        path.split('/').filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn the_hints_can_be_read() {
-        assert!(HINTS.strong.len() > 20);
-    }
-
-    #[test]
-    fn strong_paths_are_whole_segments() {
-        let strong = |path: &str| HINTS.strong.iter().any(|hint| contains(&words(path), hint));
-        for path in ["/ws", "/app/ws/", "/socket.io/", "/api/kernels/x/channels", "/cool/1/ws", "/ws-chat"] {
-            assert!(strong(path), "{path}");
-        }
-        for path in ["/", "/wsdl", "/news", "/api/", "/static/cables"] {
-            assert!(!strong(path), "{path}");
-        }
-    }
 }

@@ -2,21 +2,29 @@
 //!
 //! Rules judge facts and know nothing else. Where a check cannot be said in facts, a fact is missing here.
 
+mod app;
+mod application;
+mod backend;
+mod capacity;
 mod directive;
+mod endpoint;
 mod gateway;
 mod handshake;
 mod intent;
 mod listener;
 mod mapping;
 mod reader;
+mod rewriting;
 mod route;
 mod sent;
 mod site;
+mod stream;
 mod subrequest;
 mod target;
 mod upstream;
 mod value;
 
+pub use app::App;
 pub use reader::{Reader, View};
 pub use value::{Evidence, Reading, Value};
 
@@ -91,6 +99,12 @@ pub enum Item {
 pub struct Declared {
     /// Path patterns (`/live/*`) of routes that are meant for WebSockets.
     pub websocket_routes: Vec<String>,
+    /// Path patterns of routes that are not, whatever hints at it.
+    pub other_routes: Vec<String>,
+    /// Patterns of the names of upstreams, or hosts of backends, to which all routes are meant for WebSockets.
+    pub websocket_upstreams: Vec<String>,
+    /// Applications beside those of `rules/intent.toml`.
+    pub apps: Vec<App>,
 }
 
 /// A fact's definition; the table of them is what `proxylint facts` prints.
@@ -112,14 +126,20 @@ const FILES: &[&[Definition]] = &[
     gateway::FACTS,
     route::FACTS,
     handshake::FACTS,
+    endpoint::FACTS,
     sent::FACTS,
     target::FACTS,
     subrequest::FACTS,
     listener::FACTS,
     mapping::FACTS,
+    rewriting::FACTS,
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,
+    application::FACTS,
+    backend::FACTS,
+    capacity::FACTS,
+    stream::FACTS,
 ];
 
 /// All facts. Those of a gateway can be read of every item.
@@ -175,6 +195,15 @@ impl Fact {
             let near = facts().min_by_key(distance).filter(|near| distance(near) <= 1 + name.len() / 4);
             UnknownFact { name: name.to_owned(), suggestion: near.map(|near| near.name) }
         })
+    }
+
+    /// The name, as rules write it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.definition.name.strip_suffix("<name>") {
+            Some(prefix) => format!("{prefix}{}", self.parameter),
+            None => self.definition.name.to_owned(),
+        }
     }
 
     /// Reads the fact of the reader's item.

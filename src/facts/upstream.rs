@@ -31,14 +31,35 @@ fn upstream(reader: &Reader<'_>, read: impl FnOnce(&Upstream) -> Reading) -> Rea
 }
 
 fn upstream_servers(reader: &Reader<'_>, _: &str) -> Reading {
-    upstream(reader, |upstream| {
-        let asked = upstream.members.iter().filter(|member| !member.backup);
-        let reading = match upstream.partial {
-            Some(why) => Reading { value: Err(why), ..Reading::absent() },
-            None => Reading::new(Value::Number(i64::try_from(asked.clone().count()).unwrap_or(i64::MAX))),
-        };
-        asked.fold(reading.at(upstream.span, "the group"), |reading, member| reading.at(member.span, "a backend"))
-    })
+    upstream(reader, servers)
+}
+
+fn upstream_affinity(reader: &Reader<'_>, _: &str) -> Reading {
+    upstream(reader, affinity)
+}
+
+fn upstream_keepalive(reader: &Reader<'_>, _: &str) -> Reading {
+    upstream(reader, keepalive)
+}
+
+/// The number of backends that are asked in turn.
+pub(super) fn servers(upstream: &Upstream) -> Reading {
+    let asked = upstream.members.iter().filter(|member| !member.backup);
+    let reading = match upstream.partial {
+        Some(why) => Reading { value: Err(why), ..Reading::absent() },
+        None => Reading::new(Value::Number(i64::try_from(asked.clone().count()).unwrap_or(i64::MAX))),
+    };
+    asked.fold(reading.at(upstream.span, "the group"), |reading, member| reading.at(member.span, "a backend"))
+}
+
+/// Whether a client is kept with one backend.
+pub(super) fn affinity(upstream: &Upstream) -> Reading {
+    flag(upstream, upstream.affinity)
+}
+
+/// Whether idle connections to the backends are kept open.
+pub(super) fn keepalive(upstream: &Upstream) -> Reading {
+    flag(upstream, upstream.keepalive)
 }
 
 fn flag(upstream: &Upstream, set: Option<Span>) -> Reading {
@@ -47,12 +68,4 @@ fn flag(upstream: &Upstream, set: Option<Span>) -> Reading {
         (None, Some(why)) => Reading { value: Err(why), ..Reading::absent() },
         (None, None) => Reading::new(Value::Flag(false)).at(upstream.span, "the group"),
     }
-}
-
-fn upstream_affinity(reader: &Reader<'_>, _: &str) -> Reading {
-    upstream(reader, |upstream| flag(upstream, upstream.affinity))
-}
-
-fn upstream_keepalive(reader: &Reader<'_>, _: &str) -> Reading {
-    upstream(reader, |upstream| flag(upstream, upstream.keepalive))
 }

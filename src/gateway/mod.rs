@@ -3,6 +3,7 @@
 //! `nginx` and `apache` lower their trees into it; `handshake` follows requests through it; `facts` read it. It knows neither syntax.
 
 mod area;
+mod capacity;
 mod expression;
 mod program;
 mod refusal;
@@ -23,10 +24,11 @@ pub use area::{
     Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Merging, Needed,
     OverrideClass, Overrides, Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
 };
+pub use capacity::{Capacity, Limit};
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step, Then, TryFiles};
 pub use refusal::{Fault, Refusal};
-pub use remark::{Remark, RemarkKind};
+pub use remark::{Misreading, Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Spelling, Target};
 pub use scope::{
@@ -87,6 +89,8 @@ pub struct Gateway {
     pub default_headers: Vec<DefaultHeader>,
     /// The modules that are loaded, as far as can be seen.
     pub modules: Modules,
+    /// What bounds the connections of the whole server.
+    pub capacity: Capacity,
     /// What reading the configuration brought to light.
     pub remarks: Vec<Remark>,
     /// What the server refuses when it starts, in the order in which it meets it: it reports the first.
@@ -130,6 +134,7 @@ impl Gateway {
             programs: Programs::default(),
             default_headers: Vec::new(),
             modules: Modules::default(),
+            capacity: Capacity::default(),
             remarks: Vec::new(),
             refusals: Vec::new(),
             doubt: None,

@@ -45,6 +45,13 @@ pub enum RemarkKind {
         /// What was meant.
         meant: Millis,
     },
+    /// The server takes the line, and reads it otherwise than it was meant.
+    Misread {
+        /// How.
+        how: Misreading,
+        /// What of it, as written.
+        text: String,
+    },
     /// A comment was to silence a rule, or to say something else to proxylint, and does nothing.
     UnusedSuppression {
         /// Why it does nothing.
@@ -52,4 +59,39 @@ pub enum RemarkKind {
         /// What to do.
         help: String,
     },
+}
+
+/// How a server reads a line otherwise than it was meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misreading {
+    /// A variable of the server that is always empty: `%{HTTP_UPGRADE}`.
+    EmptyVariable,
+    /// A rewrite rule to `ws://` that sends the client there instead of passing the request on.
+    WebSocketNotProxied,
+    /// A backend's address that the server takes and that no request comes to: `ProxyPass "/" "http://b"`, a group without members.
+    AddressUnusable,
+    /// A section for a module that is named so that it is never there.
+    SectionNeverTrue,
+    /// A section for a module that is not there, with a mapping for WebSockets in it.
+    SectionLeftOut,
+    /// A comment that goes on over the next line, which is a directive.
+    CommentContinued,
+    /// A comment behind a directive, which is an argument of it.
+    TrailingComment,
+}
+
+impl Misreading {
+    /// The name of the kind, as the fact `noted` gives it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EmptyVariable => "empty-variable",
+            Self::WebSocketNotProxied => "websocket-not-proxied",
+            Self::AddressUnusable => "address-unusable",
+            Self::SectionNeverTrue => "section-never-true",
+            Self::SectionLeftOut => "section-left-out",
+            Self::CommentContinued => "comment-continued",
+            Self::TrailingComment => "trailing-comment",
+        }
+    }
 }

@@ -111,6 +111,40 @@ pub enum Property {
     CommandTypes,
     /// Whether clients need a certificate: `ssl_verify_client on`.
     VerifyClient,
+    /// A header that is added to answers: `add_header`, `Header set`. A list.
+    ResponseHeader,
+    /// Whether the upstream is told the name that is asked for when TLS begins: `proxy_ssl_server_name`.
+    SendServerName,
+    /// How many connections at a time one client may have: `limit_conn`. A list.
+    ConnectionLimit,
+    /// How long an idle connection of a client is kept: `keepalive_timeout`.
+    KeepaliveTimeout,
+    /// How long to wait for the client between two writes: `send_timeout`.
+    ClientSendTimeout,
+    /// How long to wait for the client between two reads of a body: `client_body_timeout`.
+    ClientBodyTimeout,
+    /// How long to wait for the head of a request: `client_header_timeout`.
+    ClientHeadTimeout,
+    /// Whether answers are collected before they are passed on: `proxy_buffering`; httpd's `flushpackets=`, as its opposite.
+    Buffering,
+    /// [`Property::Buffering`] of answers of upstreams of another protocol than HTTP: `uwsgi_buffering` and its like.
+    BufferingOf(Protocol),
+    /// The zone in which answers are kept: `proxy_cache`; `off` for none.
+    Cache,
+    /// [`Property::Cache`] for upstreams of another protocol than HTTP: `uwsgi_cache` and its like.
+    CacheOf(Protocol),
+    /// Whether answers are compressed: `gzip`.
+    Compress,
+    /// The types of the answers that are compressed: `gzip_types`. A list.
+    CompressedTypes,
+    /// The certificate that the server shows: `ssl_certificate`, `SSLCertificateFile`. A list.
+    Certificate,
+    /// Its key: `ssl_certificate_key`.
+    CertificateKey,
+    /// Whether every TLS handshake is refused: `ssl_reject_handshake`.
+    RejectTls,
+    /// The versions of TLS that clients may speak, as one comma-separated text: `ssl_protocols`, `SSLProtocol`.
+    TlsProtocols,
 }
 
 impl Property {
@@ -118,6 +152,18 @@ impl Property {
     #[must_use]
     pub fn read_timeout(protocol: Protocol) -> Self {
         if protocol.has_own_settings() { Self::ReadTimeoutOf(protocol) } else { Self::ReadTimeout }
+    }
+
+    /// Whether answers of upstreams of `protocol` are collected.
+    #[must_use]
+    pub fn buffering(protocol: Protocol) -> Self {
+        if protocol.has_own_settings() { Self::BufferingOf(protocol) } else { Self::Buffering }
+    }
+
+    /// The zone for answers of upstreams of `protocol`.
+    #[must_use]
+    pub fn cache(protocol: Protocol) -> Self {
+        if protocol.has_own_settings() { Self::CacheOf(protocol) } else { Self::Cache }
     }
 
     /// The send timeout towards upstreams of `protocol`.

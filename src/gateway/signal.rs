@@ -20,6 +20,8 @@ pub enum SignalKind {
     Denied,
     /// A comment speaks of WebSockets, or names a library that uses them.
     Comment,
+    /// A comment speaks of server-sent events.
+    Events,
 }
 
 /// What speaks of WebSockets wherever it stands; each begins with one of [`INITIALS`].
@@ -27,6 +29,9 @@ const PHRASES: [&[u8]; 9] =
     [b"websocket", b"web socket", b"web-socket", b"socket.io", b"sockjs", b"signalr", b"ws://", b"wss://", b"hot reload"];
 
 const INITIALS: [u8; 3] = [b'w', b's', b'h'];
+
+/// What speaks of server-sent events.
+const EVENTS: [&[u8]; 5] = [b"sse", b"server-sent", b"server sent events", b"event-stream", b"eventsource"];
 
 impl Signal {
     /// What `comment`, from its `#` on, hints at. `is_code` says whether a text is a directive that was taken out: it hints at nothing.
@@ -40,8 +45,14 @@ impl Signal {
             };
         }
         let start = comment.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b'#').count();
-        let speaks = holds_any(comment, &PHRASES) || holds_word(comment, b"hmr");
-        (speaks && !is_code(comment[start..].trim_ascii())).then_some(Self { kind: SignalKind::Comment, span })
+        let kind = if holds_any(comment, &PHRASES) || holds_word(comment, b"hmr") {
+            SignalKind::Comment
+        } else if EVENTS.iter().any(|word| holds_word(comment, word)) {
+            SignalKind::Events
+        } else {
+            return None;
+        };
+        (!is_code(comment[start..].trim_ascii())).then_some(Self { kind, span })
     }
 }
 
@@ -83,6 +94,16 @@ mod tests {
             assert_eq!(kind(comment), Some(SignalKind::Comment), "{comment}");
         }
         for comment in ["# windows sockets", "# shmring", "# proxy_pass http://websocket;", "#", ""] {
+            assert_eq!(kind(comment), None, "{comment}");
+        }
+    }
+
+    #[test]
+    fn comments_that_speak_of_events() {
+        for comment in ["# SSE", "# Server-Sent Events need this", "# text/event-stream", "# for EventSource"] {
+            assert_eq!(kind(comment), Some(SignalKind::Events), "{comment}");
+        }
+        for comment in ["# asset cache", "# events", "# assess", "# gzip_types text/event-stream;"] {
             assert_eq!(kind(comment), None, "{comment}");
         }
     }

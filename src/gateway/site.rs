@@ -1,6 +1,6 @@
 //! A site: what answers for a set of names on a set of sockets.
 
-use super::{Area, Rewrite, RouteId, ScopeId, TextId};
+use super::{Area, Condition, Rewrite, RouteId, ScopeId, TextId};
 use crate::source::Span;
 
 /// Names a [`Site`].
@@ -24,6 +24,8 @@ pub struct Site {
     pub scope: ScopeId,
     /// Its rewrite rules, in the order in which they run before a route is chosen.
     pub rewrites: Vec<Rewrite>,
+    /// httpd: conditions behind the last rule, which belong to none.
+    pub dangling: Vec<Condition>,
     /// Its routes, as a range of ids. In httpd: first `sections`, then `mappings`, then the targets of its rewrite rules.
     pub routes: std::ops::Range<u32>,
     /// httpd: those routes that `<Location>` sections make, in file order. They are tried before `mappings`, and of those that match the last

@@ -180,7 +180,7 @@ impl Environment<'_> {
     fn part(&self, part: Part, depth: u8) -> Known<String> {
         match part {
             Part::Text(id) => Ok(self.gateway.texts.show(id).into_owned()),
-            Part::Variable(variable) => self.variable(variable, depth),
+            Part::Variable(variable) => self.variable_at(variable, depth),
             Part::Unknown(why) => Err(why),
         }
     }
@@ -205,7 +205,7 @@ impl Environment<'_> {
         self.gateway.symbolics.get(value).iter().map(|&part| Ok((part, self.part(part, DEPTH)?))).collect()
     }
 
-    fn variable(&self, variable: Variable, depth: u8) -> Known<String> {
+    fn variable_at(&self, variable: Variable, depth: u8) -> Known<String> {
         let request = self.request;
         let texts = &self.gateway.texts;
         Ok(match variable {

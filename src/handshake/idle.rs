@@ -53,8 +53,11 @@ pub fn nginx_read_timeout(gateway: &Gateway, scope: ScopeId, proxy: &Proxy) -> K
     timeout(gateway, scope, Property::read_timeout(proxy.protocol))
 }
 
-/// The worker's `timeout=`, else `ProxyTimeout`, else `Timeout` (`ap_proxy_connection_create`, `proxy_util.c`).
-fn backend_timeout(gateway: &Gateway, route: &Route, proxy: &Proxy, client: Setting<Millis>) -> Known<Setting<Millis>> {
+/// The worker's `timeout=`, else `ProxyTimeout`, else `Timeout`, which is `client` (`ap_proxy_connection_create`, `proxy_util.c`).
+///
+/// # Errors
+/// Where a level on the way may set it unseen.
+pub fn backend_timeout(gateway: &Gateway, route: &Route, proxy: &Proxy, client: Setting<Millis>) -> Known<Setting<Millis>> {
     if let Some(worker) = proxy.worker
         && let Some(own) = duration(gateway, worker, Property::ReadTimeout)?
     {

@@ -35,6 +35,8 @@ pub(super) enum Rewritten {
         span: Span,
         /// Whether the new path is no URL, which makes it one at this very server.
         itself: bool,
+        /// The rule before it that sends the client elsewhere, and is not the last: its URL is the path that this one was tried with.
+        redirect: Option<Span>,
     },
     /// The client is sent elsewhere.
     Redirected { status: u16, url: String, query: Option<String>, verbatim: bool, span: Span },
@@ -83,6 +85,7 @@ pub(super) fn rewrite(
     let is_proxied = path.starts_with("proxy:");
     let mut changed: Option<&Rewrite> = None;
     let mut status = None;
+    let mut redirect = None;
     let mut maps_again = false;
     let mut ends = false;
     let mut rounds = 0;
@@ -146,6 +149,7 @@ pub(super) fn rewrite(
                         verbatim: rule.flags.verbatim,
                         span: rule.span,
                         itself: itself_asked,
+                        redirect,
                     });
                 }
                 Action::Redirect(code) => {
@@ -153,6 +157,7 @@ pub(super) fn rewrite(
                         path = itself(&Environment { request: &request, notes: Some(notes), ..*environment }, &path);
                     }
                     status = Some(code);
+                    redirect = Some(rule.span);
                 }
                 Action::Continue | Action::Answer(_) => {}
             }

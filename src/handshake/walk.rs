@@ -14,6 +14,8 @@ pub struct Walk {
     pub upstream_request: Option<UpstreamRequest>,
     /// What came of it.
     pub verdict: Verdict,
+    /// The upstream's host, where variables name it and nothing says how to look it up.
+    pub unresolved: Option<String>,
     /// The steps on the way, in order; the last ones decide.
     pub because: Vec<Because>,
 }

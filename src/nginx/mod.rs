@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod directives;
+mod edit;
 mod glob;
 mod lex;
 mod lower;
@@ -12,6 +13,7 @@ mod resolve;
 pub mod values;
 pub mod words;
 
+pub use edit::Editor;
 use lower::line;
 pub use lower::lower;
 pub use parse::parse;

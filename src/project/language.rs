@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::{Root, Store};
+use crate::facts::View;
+use crate::fix::Planner;
 use crate::gateway::{Fault, Gateway, Refusal, Server, Version};
 use crate::source::{SourceId, Span};
 use crate::tree::{Tree, is_template};
@@ -45,6 +47,18 @@ impl Resolved {
             Self::Nginx(resolved) => &resolved.sources,
             Self::Apache(resolved) => &resolved.sources,
             Self::SyntaxOnly(source) => source,
+        }
+    }
+
+    /// What finds the edits that make wanted facts of this configuration true.
+    #[must_use]
+    pub fn planner<'a>(&'a self, store: &'a Store, view: &'a View<'a>) -> Planner<'a> {
+        match self {
+            Self::Nginx(resolved) => {
+                let editor = nginx::Editor::new(store, resolved, view);
+                Box::new(move |job| editor.plan(job))
+            }
+            Self::Apache(_) | Self::SyntaxOnly(_) => Box::new(|_| Err("no edit is known for it".to_owned())),
         }
     }
 

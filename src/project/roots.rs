@@ -26,6 +26,17 @@ pub struct Reached {
     pub given: usize,
 }
 
+impl Reached {
+    /// Follows the includes again, after sources were replaced; returns what they led to before.
+    pub fn resolve_again(&mut self, store: &mut Store) -> Resolved {
+        let resolved = match self.resolved {
+            Resolved::SyntaxOnly(source) => Resolved::SyntaxOnly(source),
+            _ => resolve(store, &self.root, self.version),
+        };
+        std::mem::replace(&mut self.resolved, resolved)
+    }
+}
+
 /// The roots among `candidates`, for the versions that the user declares for each of the given paths: first the main files, then the fragments, each in the order of their paths.
 pub fn roots(store: &mut Store, candidates: &[Candidate], declared: &dyn Fn(usize, Server) -> Option<Version>) -> Vec<Reached> {
     let (mains, rest): (Vec<Candidate>, Vec<Candidate>) = candidates.par_iter().partition_map(|&candidate| {

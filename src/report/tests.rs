@@ -15,7 +15,7 @@ fn checked(files: &[(&str, &[u8])], findings: Vec<Finding>) -> Checked {
         store.add((*path).into(), bytes.to_vec(), Server::Nginx);
     }
     let project = Project { store, roots: Vec::new(), settings: Vec::new(), problems: Vec::new() };
-    Checked { project, findings, hidden: 0, suppressed: 0, routes: 1 }
+    Checked { project, findings, hidden: 0, suppressed: 0, routes: 1, options: Vec::new() }
 }
 
 fn at(file: u32, text: &[u8], part: &str) -> Span {
@@ -33,6 +33,8 @@ fn finding(span: Span) -> Finding {
         label: "this drops all inherited headers".to_owned(),
         labels: Vec::new(),
         help: Some("repeat `proxy_set_header Upgrade $http_upgrade;` here".to_owned()),
+        subjects: Vec::new(),
+        fix: None,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::compile::Compiled;
 use super::condition::{Slot, Truth};
-use super::finding::{Finding, Intent, Level};
-use crate::facts::{Evidence, Reading, Value};
+use super::finding::{Finding, Intent, Level, Subject};
+use crate::facts::{Evidence, Item, Reading, Value};
 use crate::gateway::{Server, Version};
 use crate::source::Span;
 
@@ -15,6 +15,7 @@ pub(super) struct Case<'a> {
     pub(super) parameters: &'a [Value],
     pub(super) server: Server,
     pub(super) pedantic: bool,
+    pub(super) item: Item,
     /// The item's intent and what it was read off, where the rule is gated by it.
     pub(super) intent: Option<(Intent, &'a Reading)>,
 }
@@ -56,6 +57,8 @@ impl Case<'_> {
             label: rule.label.as_ref().map_or(note, |label| label.fill(read, parameters)),
             labels,
             help: rule.help.on(self.server).map(|help| help.fill(read, parameters)),
+            subjects: vec![Subject { root: 0, item: self.item }],
+            fix: None,
         })
     }
 
@@ -164,6 +167,7 @@ mod tests {
             parameters: &parameters,
             server: Server::Nginx,
             pedantic: false,
+            item: Item::Gateway,
             intent: Some((intent, &hint)),
         };
         case.judge(&|slot: Slot| &readings[slot.0], || span(0))

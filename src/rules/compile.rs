@@ -37,6 +37,8 @@ pub(super) struct Compiled {
     pub(super) labels: Vec<(Slot, Option<Template>)>,
     pub(super) help: Help,
     pub(super) safety: Option<Safety>,
+    /// The facts that the fix makes true, with their values.
+    pub(super) wants: Vec<(Slot, Operand)>,
     pub(super) parameters: Vec<Parameter>,
     /// The names of the facts used.
     pub(super) facts: Vec<String>,
@@ -93,6 +95,8 @@ pub(super) fn compile(form: &Form, kind: &Kinds<'_>) -> Result<Compiled, Fault> 
         labels.push((Slot(slot), shown));
     }
     let help = compiler.help(form.help.as_ref(), form.message.span())?;
+    let wants = form.fix.iter().flat_map(|fix| &fix.want).map(|(name, value)| compiler.want(name, value));
+    let wants = wants.collect::<Result<_, _>>()?;
     let parameters = compiler.finish_parameters()?;
     Ok(Compiled {
         subject: form.subject,
@@ -109,6 +113,7 @@ pub(super) fn compile(form: &Form, kind: &Kinds<'_>) -> Result<Compiled, Fault> 
         labels,
         help,
         safety: form.fix.as_ref().map(|fix| fix.safety),
+        wants,
         parameters,
         facts: compiler.facts,
     })
@@ -217,6 +222,20 @@ impl Compiler<'_> {
         })
     }
 
+    /// A fact that a fix makes true, with the value it is to have.
+    fn want(&mut self, name: &Text, value: &Text) -> Result<(Slot, Operand), Fault> {
+        let (slot, kind) = self.slot(name.get_ref(), name.span())?;
+        let text = value.get_ref();
+        if text == ABSENT {
+            return Ok((Slot(slot), Operand::Value(Value::Absent)));
+        }
+        if let Some(name) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+            return Ok((Slot(slot), Operand::Parameter(self.parameter(name, kind, value.span())?)));
+        }
+        let wrong = || Fault::at(value.span(), Problem::WrongValue { value: text.clone(), kind });
+        Ok((Slot(slot), Operand::Value(value::parse(text, kind).ok_or_else(wrong)?)))
+    }
+
     /// The parameter `name`, which a value of type `kind` is wanted of.
     fn parameter(&mut self, name: &str, kind: Type, span: Range<usize>) -> Result<usize, Fault> {
         let Some(index) = self.parameters.iter().position(|(known, ..)| known.get_ref() == name) else {
@@ -270,6 +289,9 @@ impl Compiler<'_> {
         self.parameters.iter().map(finish).collect()
     }
 }
+
+/// What is written for a fact that is to have no value.
+const ABSENT: &str = "absent";
 
 /// The types of which a value is one thing.
 const SINGLE: [Type; 5] = [Type::Text, Type::Duration, Type::Number, Type::Flag, Type::Version];

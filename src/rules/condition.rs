@@ -129,7 +129,7 @@ impl Comparison {
 }
 
 impl Operand {
-    fn value<'a>(&'a self, parameters: &'a [Value]) -> &'a Value {
+    pub(super) fn value<'a>(&'a self, parameters: &'a [Value]) -> &'a Value {
         match self {
             Self::Value(value) => value,
             Self::Parameter(index) => &parameters[*index],

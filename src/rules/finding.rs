@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::fix::Fix;
+use crate::facts::Item;
 use crate::source::Span;
 
 /// How bad a finding is, worst last.
@@ -98,4 +100,17 @@ pub struct Finding {
     pub labels: Vec<(Span, String)>,
     /// What to write.
     pub help: Option<String>,
+    /// What it is said of: many routes may share the place to blame.
+    pub subjects: Vec<Subject>,
+    /// How it can be mended, where that was looked for.
+    pub fix: Option<Fix>,
+}
+
+/// One thing that a finding is said of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject {
+    /// The index of the root among those of the project.
+    pub root: usize,
+    /// The item of its gateway.
+    pub item: Item,
 }

@@ -104,15 +104,18 @@ pub(super) enum HelpForm {
     ByServer(BTreeMap<Server, String>),
 }
 
-/// A fix; the edits themselves come from the facts wanted.
+/// A fix; the edits follow from the facts wanted.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FixForm {
     pub(super) safety: Safety,
+    /// The facts that the fix makes true, by name; `absent` as a value: there is to be none.
+    #[serde(default)]
+    pub(super) want: BTreeMap<Text, Text>,
 }
 
 /// How far a fix can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Safety {
     /// It changes nothing but what is broken.
@@ -140,6 +143,7 @@ const KEYS: &[&str] = &[
     "help",
     "fix",
     "safety",
+    "want",
     "parameters",
     "all",
     "any",

@@ -37,7 +37,18 @@ pub fn judge<'a>(rules: impl IntoIterator<Item = &'a Rule>, view: &View<'_>, opt
 /// Puts findings in order, and says once, at the worst level, what many sites that include one snippet have in common.
 fn settle(findings: &mut Vec<Finding>) {
     findings.sort_unstable_by(order);
-    findings.dedup_by(|one, other| (one.span, &one.rule, &one.message) == (other.span, &other.rule, &other.message));
+    merge(findings);
+}
+
+/// Makes one of each row of sorted findings that say the same of the same place.
+pub(crate) fn merge(findings: &mut Vec<Finding>) {
+    findings.dedup_by(|one, other| {
+        let same = (one.span, &one.rule, &one.message) == (other.span, &other.rule, &other.message);
+        if same {
+            other.subjects.append(&mut one.subjects);
+        }
+        same
+    });
 }
 
 /// The order of findings. It is total, so that it does not depend on who found what first.
@@ -46,6 +57,7 @@ fn order(one: &Finding, other: &Finding) -> Ordering {
         .cmp(&(other.span, &other.rule, &other.message))
         .then_with(|| other.level.cmp(&one.level))
         .then_with(|| (&one.labels, &one.label, &one.help).cmp(&(&other.labels, &other.label, &other.help)))
+        .then_with(|| one.subjects.cmp(&other.subjects))
 }
 
 /// The rules about one subject, with every fact that any of them uses named once.
@@ -120,6 +132,7 @@ impl<'a> Bench<'a> {
                     parameters,
                     server: self.view.gateway.server,
                     pedantic: self.pedantic || intent == Intent::Possible && gated,
+                    item,
                     intent: hint.as_ref().filter(|_| gated).map(|hint| (intent, hint)),
                 };
                 let read = |slot: Slot| {
@@ -169,7 +182,8 @@ fn place_of(view: &View<'_>, item: Item) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::Level;
+    use crate::gateway::SiteId;
+    use crate::rules::{Level, Subject};
     use crate::source::SourceId;
 
     fn finding(start: u32, rule: &str, level: Level, message: &str) -> Finding {
@@ -182,6 +196,8 @@ mod tests {
             label: String::new(),
             labels: Vec::new(),
             help: None,
+            subjects: vec![Subject { root: 0, item: Item::Site(SiteId(start)) }],
+            fix: None,
         }
     }
 
@@ -194,7 +210,8 @@ mod tests {
             finding(3, "b", Level::Note, "other"),
             finding(3, "a", Level::Note, "m"),
         ];
-        let wanted = [&findings[4], &findings[2], &findings[3], &findings[0]].map(Clone::clone);
+        let mut wanted = [&findings[4], &findings[2], &findings[3], &findings[0]].map(Clone::clone);
+        wanted[1].subjects = vec![wanted[1].subjects[0]; 2];
         settle(&mut findings);
         assert_eq!(findings, wanted);
     }

@@ -19,6 +19,10 @@ pub struct Example {
     pub level: Option<Level>,
     /// Its files by path, the main one first.
     pub files: Vec<(String, String)>,
+    /// Whether only a person can mend it, though the rule has a fix.
+    pub manual: bool,
+    /// Its files as the rule's fix leaves them, where the next fence shows that.
+    pub fixed: Option<Vec<(String, String)>>,
     /// The line of the page on which the fence opens, from 1.
     pub line: usize,
 }
@@ -58,7 +62,11 @@ impl Page {
         let summary = first_sentence(prose);
         let mut examples = Vec::new();
         for fence in &fences {
-            examples.extend(example(text, fence)?);
+            match (fixed(text, fence), examples.last_mut()) {
+                (None, _) => examples.extend(example(text, fence)?),
+                (Some(files), Some(Example { good: false, fixed, .. })) => *fixed = Some(files),
+                (Some(_), _) => return Err(Fault::at(fence.info.clone(), Problem::BadFence { word: "fixed".to_owned() })),
+            }
         }
         Ok(Self { title, block, summary, examples })
     }
@@ -99,6 +107,16 @@ fn first_sentence<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     text
 }
 
+/// The files of a fence that shows the example before it mended: ```` ```nginx fixed ````.
+fn fixed(text: &str, fence: &Fence) -> Option<Vec<(String, String)>> {
+    let main = match text[fence.info.clone()].split_ascii_whitespace().collect::<Vec<_>>()[..] {
+        ["nginx", "fixed"] => "nginx.conf",
+        ["apache", "fixed"] => "httpd.conf",
+        _ => return None,
+    };
+    Some(files(&text[fence.body.clone()], main))
+}
+
 /// The example that a fence holds: its info begins with a server and `good` or `bad`; any other fence is prose.
 fn example(text: &str, fence: &Fence) -> Result<Option<Example>, Fault> {
     let mut words = text[fence.info.clone()].split_ascii_whitespace();
@@ -113,11 +131,15 @@ fn example(text: &str, fence: &Fence) -> Result<Option<Example>, Fault> {
         _ => return Ok(None),
     };
     let files = files(&text[fence.body.clone()], main);
-    let mut example = Example { server, good, version: None, level: None, files, line: fence.line };
+    let mut example = Example { server, good, version: None, level: None, files, manual: false, fixed: None, line: fence.line };
     for word in words {
         let understood = match word.split_once('=') {
             Some(("version", version)) => version.parse().map(|version| example.version = Some(version)).is_ok(),
             Some(("level", level)) => Level::named(level).map(|level| example.level = Some(level)).is_some(),
+            None if word == "manual" && !good => {
+                example.manual = true;
+                true
+            }
             _ => false,
         };
         if !understood {

@@ -67,7 +67,9 @@ pub enum Problem {
     #[error("this fence is not closed")]
     OpenFence,
     /// A word behind a fence's `good` or `bad` means nothing.
-    #[error("`{word}` means nothing here: write `version=1.22` or `level=warning`")]
+    #[error(
+        "`{word}` means nothing here: write `version=1.22`, `level=warning` or `manual`; `fixed` stands behind a bad example"
+    )]
     BadFence {
         /// The word.
         word: String,

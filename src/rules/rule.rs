@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 
 use super::compile::{Compiled, compile};
+use super::condition::{Operand, Slot};
 use super::finding::Level;
+use super::fix::Want;
 use super::form::{Form, Safety};
+use super::options::Options;
 use super::page::{Example, Page};
 use super::problem::{Fault, Problem, RuleError};
 use crate::facts::{Fact, Subject};
@@ -107,6 +110,23 @@ impl Rule {
     #[must_use]
     pub fn safety(&self) -> Option<Safety> {
         self.compiled.safety
+    }
+
+    /// Whether its fix says which facts it makes true, so that edits can be found.
+    #[must_use]
+    pub fn has_wants(&self) -> bool {
+        !self.compiled.wants.is_empty()
+    }
+
+    /// The facts that its fix makes true, with the values that the parameters have under `options`; none: only a person can mend it.
+    #[must_use]
+    pub fn wants(&self, options: &Options) -> Vec<Want> {
+        let parameters = options.parameters(self);
+        let want = |(slot, operand): &(Slot, Operand)| Want {
+            fact: self.facts[slot.0].clone(),
+            value: operand.value(&parameters).clone(),
+        };
+        self.compiled.wants.iter().map(want).collect()
     }
 
     /// The examples of its page.

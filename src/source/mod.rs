@@ -2,6 +2,7 @@
 //!
 //! Bytes stay bytes: configuration comes in any encoding, and a file that is not UTF-8 must come back as it was.
 
+mod edit;
 mod line_index;
 mod mark;
 mod span;
@@ -9,6 +10,7 @@ mod span;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+pub use edit::{Edit, apply, overlap};
 pub use line_index::{LineIndex, Position};
 pub use mark::Mark;
 pub use span::{SourceId, Span};
@@ -74,6 +76,13 @@ impl Sources {
     #[must_use]
     pub fn get(&self, id: SourceId) -> &Source {
         &self.sources[id.index()]
+    }
+
+    /// Puts other bytes in the place of a source's own, and returns those.
+    pub fn replace(&mut self, id: SourceId, bytes: Vec<u8>) -> Vec<u8> {
+        let source = &mut self.sources[id.index()];
+        source.lines = OnceLock::new();
+        std::mem::replace(&mut source.bytes, bytes)
     }
 
     /// The bytes that `span` covers.

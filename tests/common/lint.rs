@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use proxylint::facts::{Declared, View};
 use proxylint::gateway::{Server, Version};
 use proxylint::project::{Root, Store};
-use proxylint::rules::{Finding, Options, Rule, builtin, judge};
+use proxylint::rules::{Example, Finding, Options, Rule, Safety, builtin, judge};
 use proxylint::suppression::Suppressions;
-use proxylint::{apache, nginx};
+use proxylint::{Request, apache, fix, nginx};
 
 /// What is found in a configuration of these files (path and text), the main one first, with the place of each finding in words.
 pub(crate) fn lint(files: &[(String, String)], server: Server, version: Option<Version>) -> Vec<(String, Finding)> {
@@ -47,4 +47,35 @@ pub(crate) fn lint(files: &[(String, String)], server: Server, version: Option<V
     suppressions.silence(&mut findings);
     findings.extend(suppressions.unused(&store, builtin(), |_, _| true, |_| true));
     findings.into_iter().map(|finding| (place(&finding), finding)).collect()
+}
+
+/// What the fixes of one rule, those that are not safe included, make of an example: its files, and what is left to be found.
+#[allow(dead_code, reason = "not every test mends")]
+pub(crate) fn mend(rule: &str, example: &Example) -> (Vec<(String, String)>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in &example.files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let (nginx_version, apache_version) = match example.server {
+        Server::Nginx => (example.version, None),
+        Server::Apache => (None, example.version),
+    };
+    let paths = vec![folder.path().to_path_buf()];
+    let mut request = Request { paths, isolated: true, nginx_version, apache_version, ..Request::default() };
+    request.select = vec![rule.to_owned()];
+    let mut checked = proxylint::check(&request).unwrap();
+    let fixed = fix::mend(&mut checked, &request, Safety::Unsafe);
+    assert!(fix::write(&checked, &fixed).is_empty());
+    let read = |(path, _): &(String, String)| (path.clone(), fs::read_to_string(folder.path().join(path)).unwrap());
+    let files = example.files.iter().map(read).collect();
+    request.select.clear();
+    let mut left = proxylint::check(&request).unwrap();
+    fix::plan(&mut left, &request);
+    let named = |finding: Finding| match finding.fix.map(|fix| fix.plan) {
+        Some(Err(reason)) if finding.rule == rule => format!("withheld: {reason}"),
+        _ => format!("{}: {}", finding.rule, finding.message),
+    };
+    (files, left.findings.into_iter().map(named).collect())
 }

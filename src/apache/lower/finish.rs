@@ -93,7 +93,7 @@ impl Lowerer<'_> {
         let area_rules = std::mem::take(&mut server.area_rules);
         let mut mappings = std::mem::take(&mut server.mappings);
         mappings.append(&mut server.behind);
-        let Rewriting { rules: mut own, .. } = std::mem::take(&mut server.rewriting);
+        let Rewriting { rules: mut own, conditions: dangling, .. } = std::mem::take(&mut server.rewriting);
         match inherits {
             Some(true) => own.splice(0..0, inherited.iter().cloned()).for_each(drop),
             Some(false) => own.extend(inherited.iter().cloned()),
@@ -136,6 +136,7 @@ impl Lowerer<'_> {
             listens: std::mem::take(&mut server.listens),
             scope: server.scope,
             rewrites,
+            dangling,
             routes: start..end,
             sections: start..sections_end,
             mappings: sections_end..mappings_end,

@@ -9,8 +9,8 @@ use crate::apache::statement::Statement;
 use crate::apache::values::{Parameter, flags};
 use crate::apache::words::rewrite_arguments;
 use crate::gateway::{
-    Action, Comparison, Condition, Covers, FileTest, Flags, Known, Matcher, Order, QueryRule, Rewrite, RouteId, SymbolicId, Test,
-    TextId, Unknown,
+    Action, Comparison, Condition, Covers, FileTest, Flags, Known, Matcher, Misreading, Order, QueryRule, RemarkKind, Rewrite,
+    RouteId, SymbolicId, Test, TextId, Unknown,
 };
 use crate::source::Span;
 
@@ -35,6 +35,9 @@ impl Lowerer<'_> {
             Some(why) => unknown(&mut self.gateway, why),
             None => rewrite_string(&mut self.gateway, arguments.subject, span),
         };
+        if unseen.is_none() {
+            self.note_empty_variable(arguments.subject, span);
+        }
         let signals = self.signals_above(statement);
         self.condition_signals.extend(signals);
         let condition = Condition { span, subject, test, negated, or_next };
@@ -42,6 +45,16 @@ impl Lowerer<'_> {
         match self.area_mut() {
             Some(area) => area.conditions.push(condition),
             None => self.servers[self.server.0].rewriting.conditions.push(condition),
+        }
+    }
+
+    /// Headers of a handshake that are asked for as `%{HTTP_UPGRADE}`: of headers only a few have such a variable (`lookup_variable`).
+    fn note_empty_variable(&mut self, subject: &[u8], span: Span) {
+        let upper = subject.to_ascii_uppercase();
+        let wanted = ["HTTP_UPGRADE", "HTTP_CONNECTION", "HTTP_SEC_WEBSOCKET_KEY", "HTTP_SEC_WEBSOCKET_VERSION"];
+        let found = wanted.iter().find(|name| memchr::memmem::find(&upper, format!("%{{{name}}}").as_bytes()).is_some());
+        if let Some(name) = found {
+            self.gateway.remark(span, RemarkKind::Misread { how: Misreading::EmptyVariable, text: (*name).to_owned() });
         }
     }
 
@@ -113,6 +126,13 @@ impl Lowerer<'_> {
                 None => (self.servers[at.0].scope, Matcher::Rewrite(u32::try_from(index).unwrap_or(u32::MAX))),
             };
             mapping = Some(Mapping::to(destination, at.site(), matcher, span, scope, signals));
+        }
+        // Without `P` a URL is one to send the client to, and no browser follows a redirect to `ws://`.
+        let is_answered = matches!(effect.action, Action::Answer(_) | Action::Proxy(_));
+        let scheme = arguments.object.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
+        if unseen.is_none() && !is_answered && matches!(scheme.as_slice(), b"ws" | b"wss") {
+            let text = String::from_utf8_lossy(arguments.object).into_owned();
+            self.gateway.remark(span, RemarkKind::Misread { how: Misreading::WebSocketNotProxied, text });
         }
         let variables = self.assigned_by(&flags, span);
         let rule = Rewrite {

@@ -24,6 +24,7 @@ impl Lowerer<'_> {
                 self.flag(statement, Property::RewriteEngine)
             }
             b"requestheader" => self.request_header(statement),
+            b"header" => self.response_header(statement),
             _ => return self.area_setting(name, statement),
         };
         let Some(entry) = entry else { return };
@@ -107,6 +108,24 @@ impl Lowerer<'_> {
         let id = HeaderEditId(u32::try_from(self.gateway.header_edits.len()).unwrap_or(u32::MAX));
         self.gateway.header_edits.push(HeaderEdit { name, lower, change, value, when, early });
         entry(Assigned::HeaderEdit(id))
+    }
+
+    /// `Header [onsuccess|always] action name value …`: what sets a header of the answer.
+    fn response_header(&mut self, statement: &Statement) -> Option<Entry> {
+        let span = statement.span(self.store);
+        let words = self.resolved.words(self.store, statement);
+        let condition = |word: &&Word<'_>| matches!(word.value.to_ascii_lowercase().as_slice(), b"always" | b"onsuccess");
+        let skipped = usize::from(words.first().as_ref().is_some_and(condition));
+        let [action, name, value, ..] = words.get(skipped..)? else { return None };
+        if !matches!(action.value.to_ascii_lowercase().as_slice(), b"set" | b"setifempty" | b"add" | b"append" | b"merge") {
+            return None;
+        }
+        let (lower, name) = (self.gateway.texts.intern_lower(&name.value), self.gateway.texts.intern(&name.value));
+        let value = match value.unknown {
+            Some(why) => unknown(&mut self.gateway, why),
+            None => header_value(&mut self.gateway, &value.value, false),
+        };
+        Some(Entry { property: Property::ResponseHeader, assigned: Assigned::Header { name, lower, value }, span })
     }
 
     /// `ServerName [scheme://]name[:port]` (`set_server_name`): each line forgets what the one before said of the port.

@@ -111,6 +111,8 @@ pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: O
         Property::ConnectTimeout
     } else if parameter.is(&["upgrade"]) {
         Property::Upgrade
+    } else if parameter.is(&["flushpackets"]) {
+        Property::Buffering
     } else if parameter.is(&["disablereuse", "enablereuse"]) {
         Property::Reuse
     } else if parameter.is(&["status"]) {
@@ -122,6 +124,8 @@ pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: O
         (Some(why), _) => Assigned::Unknown(why),
         (None, Property::ReadTimeout) => Assigned::Duration(read_seconds(gateway, "timeout=", value, span).read),
         (None, Property::ConnectTimeout) => Assigned::Duration(suffixed_duration(value)?),
+        // `on`, `off`, and `auto`, which waits a moment for more.
+        (None, Property::Buffering) => Assigned::Flag(value.eq_ignore_ascii_case(b"off")),
         (None, Property::Reuse) => Assigned::Flag(switch(value)? == parameter.is(&["enablereuse"])),
         // `+D`, `D`: disabled; `+S`, `+E`: stopped, in error.
         (None, Property::Disabled) => {

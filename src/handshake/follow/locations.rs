@@ -70,6 +70,7 @@ fn walk<'a>(
         sent: None,
         subrequest: false,
         location: None,
+        unresolved: None,
         because: std::mem::take(&mut walk.because),
     };
     let outcome = begin(&mut following, chosen).and_then(|next| following.process(next));
@@ -86,7 +87,8 @@ fn walk<'a>(
     {
         last.culprit = true;
     }
-    Walk { site: walk.site, route: following.route, upstream_request, verdict, because: following.because }
+    let Following { route, unresolved, because, .. } = following;
+    Walk { site: walk.site, route, upstream_request, verdict, unresolved, because }
 }
 
 /// A request on its way through one site.
@@ -130,6 +132,8 @@ pub(super) struct Following<'a> {
     pub(super) subrequest: bool,
     /// Where the client is sent.
     pub(super) location: Option<String>,
+    /// The upstream's host, where variables name it and nothing says how to look it up.
+    pub(super) unresolved: Option<String>,
     pub(super) because: Vec<Because>,
 }
 
@@ -523,6 +527,7 @@ impl Following<'_> {
             sent: None,
             subrequest: true,
             location: None,
+            unresolved: None,
             because: Vec::new(),
             ..*self
         };

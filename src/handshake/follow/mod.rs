@@ -92,7 +92,7 @@ impl Walk {
     #[must_use]
     pub fn unknown(why: Unknown) -> Self {
         let because = vec![Because { span: why.span(), message: why.reason().to_owned(), culprit: true }];
-        Self { site: None, route: None, upstream_request: None, verdict: Verdict::Unknown(why), because }
+        Self { site: None, route: None, upstream_request: None, verdict: Verdict::Unknown(why), unresolved: None, because }
     }
 
     /// A walk that ends before it begins: the server does not start.
@@ -100,7 +100,7 @@ impl Walk {
         let message = format!("the server refuses to start: {}", refusal.message);
         let because = vec![Because { span: Some(refusal.span), message, culprit: true }];
         let verdict = Verdict::RefusesToStart { message: refusal.message.clone() };
-        Self { site: None, route: None, upstream_request: None, verdict, because }
+        Self { site: None, route: None, upstream_request: None, verdict, unresolved: None, because }
     }
 
     /// A walk that has come to the site `chosen`.
@@ -121,6 +121,7 @@ impl Walk {
             route: None,
             upstream_request: None,
             verdict: Verdict::Unknown(Unknown::Runtime),
+            unresolved: None,
             because,
         }
     }

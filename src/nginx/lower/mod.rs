@@ -2,6 +2,7 @@
 //!
 //! One walk over the directives with includes expanded in place. Blocks and included files being read stand on explicit stacks.
 
+mod capacity;
 pub(super) mod line;
 mod map;
 mod names;
@@ -272,6 +273,7 @@ impl Lowerer<'_> {
             listens: Vec::new(),
             scope,
             rewrites: Vec::new(),
+            dangling: Vec::new(),
             routes: routes..routes,
             sections: 0..0,
             mappings: 0..0,

@@ -22,6 +22,7 @@ impl<'a> Lowerer<'a> {
             b"error_page" => self.error_page(line, entries),
             b"index" => self.texts(line, Property::Index, entries),
             b"mirror" => self.texts(line, Property::Mirror, entries),
+            b"gzip_types" => self.texts(line, Property::CompressedTypes, entries),
             b"ssi_types" => self.texts(line, Property::CommandTypes, entries),
             name if decides_access(name) => {
                 let assigned = Assigned::Unknown(Unknown::Code(line.span()));
@@ -73,6 +74,22 @@ impl<'a> Lowerer<'a> {
             }
             b"limit_rate" => (Property::Rate, Self::size),
             b"ssi" => (Property::Commands, |_, line| Self::flag(line)),
+            b"add_header" => (Property::ResponseHeader, Self::header),
+            b"proxy_ssl_server_name" => (Property::SendServerName, |_, line| Self::flag(line)),
+            b"limit_conn" => (Property::ConnectionLimit, |_, line| {
+                line.word(1).and_then(|word| values::size(&word.value())).map(Assigned::Number)
+            }),
+            b"keepalive_timeout" => (Property::KeepaliveTimeout, |_, line| Self::timeout(line)),
+            b"send_timeout" => (Property::ClientSendTimeout, |_, line| Self::timeout(line)),
+            b"client_body_timeout" => (Property::ClientBodyTimeout, |_, line| Self::timeout(line)),
+            b"client_header_timeout" => (Property::ClientHeadTimeout, |_, line| Self::timeout(line)),
+            b"proxy_buffering" => (Property::Buffering, |_, line| Self::flag(line)),
+            b"proxy_cache" => (Property::Cache, Self::text),
+            b"gzip" => (Property::Compress, |_, line| Self::flag(line)),
+            b"ssl_certificate" => (Property::Certificate, Self::text),
+            b"ssl_certificate_key" => (Property::CertificateKey, Self::text),
+            b"ssl_reject_handshake" => (Property::RejectTls, |_, line| Self::flag(line)),
+            b"ssl_protocols" => (Property::TlsProtocols, |lowerer, line| Some(lowerer.words_as_one(line))),
             b"ssl_verify_client" => {
                 (Property::VerifyClient, |_, line| line.word(0).map(|word| Assigned::Flag(word.value().as_ref() == b"on")))
             }
@@ -89,6 +106,8 @@ impl<'a> Lowerer<'a> {
                     b"read_timeout" => (Property::ReadTimeoutOf(protocol), |_, line| Self::timeout(line)),
                     b"send_timeout" => (Property::SendTimeoutOf(protocol), |_, line| Self::timeout(line)),
                     b"connect_timeout" => (Property::ConnectTimeoutOf(protocol), |_, line| Self::timeout(line)),
+                    b"buffering" => (Property::BufferingOf(protocol), |_, line| Self::flag(line)),
+                    b"cache" => (Property::CacheOf(protocol), Self::text),
                     b"pass_request_headers" => (Property::PassRequestHeadersOf(protocol), |_, line| Self::flag(line)),
                     _ => return None,
                 }
@@ -179,6 +198,12 @@ impl<'a> Lowerer<'a> {
     fn flag(line: Line<'_>) -> Option<Assigned> {
         let value = line.word(0)?.value();
         Some(values::flag(&value).map_or(REFUSED, Assigned::Flag))
+    }
+
+    /// All words as one text, with commas between them.
+    fn words_as_one(&mut self, line: Line<'_>) -> Assigned {
+        let words: Vec<_> = line.words().map(|word| word.value().into_owned()).collect();
+        Assigned::Text(self.literal(&words.join(&b","[..])))
     }
 
     fn text(&mut self, line: Line<'_>) -> Option<Assigned> {

@@ -173,6 +173,12 @@ impl<'a> Lowerer<'a> {
                 self.open_scope_level(Context::Http, line.span());
                 self.push_block(line);
             }
+            (b"events", Shape::Block) => {
+                for id in line.tree.children(Some(line.id)) {
+                    self.capacity(Line { id, ..line });
+                }
+            }
+            (b"worker_rlimit_nofile" | b"worker_shutdown_timeout", _) => self.capacity(line),
             (b"load_module", _) => {
                 if let Some(file) = line.word(0) {
                     let path = file.value();

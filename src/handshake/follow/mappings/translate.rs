@@ -37,9 +37,12 @@ impl<'a> Course<'a> {
                 self.file_of(early, &path).map(Ok)
             }
             Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
-            Rewritten::Proxied { route, url, query, verbatim, span, .. } => {
+            Rewritten::Proxied { route, url, query, verbatim, span, redirect, .. } => {
                 if self.gateway.modules.has("proxy") == Some(false) {
                     return Ok(Err(self.answered(403, span, "needs mod_proxy, which is not loaded")));
+                }
+                if redirect.is_some() {
+                    self.step(redirect, "would send the client elsewhere, but is not the last rule", true);
                 }
                 self.step(Some(span), format!("rewrites to {url}"), false);
                 self.request.query.clone_from(&query);

@@ -1,0 +1,204 @@
+//! The applications that use WebSockets, by what is known of their paths, names and ports: `rules/intent.toml`, and what users add.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::handshake::wildcard_match;
+
+/// An application. What each list means is written at the top of `rules/intent.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct App {
+    /// What it is called.
+    pub name: String,
+    strong: Vec<Row>,
+    weak: Vec<Row>,
+    hosts: Vec<String>,
+    ports: Vec<u16>,
+    beside: Beside,
+    /// Paths at which its clients are known to open a WebSocket.
+    pub endpoints: Vec<String>,
+}
+
+/// What an application has in common with many others.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Beside {
+    weak: Vec<Row>,
+    ports: Vec<u16>,
+}
+
+/// Segments of a path that stand in a row.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "String")]
+struct Row(Vec<String>);
+
+impl From<String> for Row {
+    fn from(path: String) -> Self {
+        Self(path.split('/').filter(|segment| !segment.is_empty()).map(str::to_lowercase).collect())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    app: Vec<App>,
+    without_slash: Vec<String>,
+    perhaps_without_slash: Vec<String>,
+}
+
+#[expect(clippy::expect_used, reason = "the file is part of the program and a test reads it")]
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| toml::from_str(include_str!("../../rules/intent.toml")).expect("rules/intent.toml is read by a test"));
+
+/// The applications that are known to everyone.
+pub(super) fn known() -> &'static [App] {
+    &TABLE.app
+}
+
+/// How likely it is that clients ask for `path`, which has no slash behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WithoutSlash {
+    /// They are known to.
+    Likely,
+    /// They may.
+    Possible,
+    /// None is known to.
+    Unlikely,
+}
+
+/// Whether clients ask for `path`, which has no slash behind it.
+pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let is_one_of = |names: &[String]| names.iter().any(|name| name == last);
+    match (is_one_of(&TABLE.without_slash), is_one_of(&TABLE.perhaps_without_slash)) {
+        (true, _) => WithoutSlash::Likely,
+        (false, true) => WithoutSlash::Possible,
+        (false, false) => WithoutSlash::Unlikely,
+    }
+}
+
+/// Where something leads to: hosts and ports, in lower case.
+#[derive(Debug, Default)]
+pub(super) struct Backend {
+    /// The names of a group and of its backends.
+    pub(super) hosts: Vec<String>,
+    /// Their ports.
+    pub(super) ports: Vec<u16>,
+}
+
+/// The weak hints at one application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hints {
+    pub(super) path: bool,
+    pub(super) host: bool,
+    pub(super) port: bool,
+}
+
+impl App {
+    /// Whether a path with these segments suffices by itself.
+    pub(super) fn is_strong(&self, segments: &[String]) -> bool {
+        self.strong.iter().any(|row| row.stands_in(segments))
+    }
+
+    /// Where a row of `segments` that suffices by itself begins: what stands before it is the path that the application lies below.
+    pub(super) fn begins_at(&self, segments: &[String]) -> Option<usize> {
+        self.strong.iter().find_map(|row| row.place_in(segments))
+    }
+
+    /// What else hints at the application.
+    pub(super) fn hints(&self, segments: &[String], backend: &Backend) -> Hints {
+        let host = self.hosts.iter().any(|name| backend.hosts.iter().any(|host| is_called(host, name)));
+        let on = |ports: &[u16]| ports.iter().any(|port| backend.ports.contains(port));
+        let path = self.weak.iter().any(|row| row.stands_in(segments));
+        let port = on(&self.ports);
+        let (common_path, common_port) = (self.beside.weak.iter().any(|row| row.stands_in(segments)), on(&self.beside.ports));
+        Hints {
+            path: path || common_path && (host || port || common_port),
+            host,
+            port: port || common_port && (host || path || common_path),
+        }
+    }
+}
+
+impl Row {
+    /// Whether the row stands among `segments`.
+    fn stands_in(&self, segments: &[String]) -> bool {
+        self.place_in(segments).is_some()
+    }
+
+    /// Where the row begins among `segments`.
+    fn place_in(&self, segments: &[String]) -> Option<usize> {
+        let Self(row) = self;
+        let fits = |(own, want): (&String, &String)| wildcard_match(want.as_bytes(), own.as_bytes());
+        let mut windows = segments.windows(row.len().max(1)).enumerate();
+        windows.find(|(_, window)| !row.is_empty() && window.iter().zip(row).all(fits)).map(|(place, _)| place)
+    }
+}
+
+/// Whether one word of `host`, or all of them together, is `name`: `my-grafana`, `home-assistant`.
+fn is_called(host: &str, name: &str) -> bool {
+    let is_break = |c: char| !c.is_ascii_alphanumeric();
+    host.split(is_break).any(|word| word == name) || host.split(is_break).flat_map(str::chars).eq(name.chars())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segments(path: &str) -> Vec<String> {
+        path.split('/').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn hints(name: &str, path: &str, host: &str, port: u16) -> (bool, bool, bool) {
+        let app = known().iter().find(|app| app.name == name).unwrap();
+        let backend = Backend { hosts: vec![host.to_owned()], ports: vec![port] };
+        let Hints { path, host, port } = app.hints(&segments(path), &backend);
+        (path, host, port)
+    }
+
+    #[test]
+    fn strong_paths_are_whole_segments() {
+        let strong = |path: &str| known().iter().any(|app| app.is_strong(&segments(path)));
+        for path in ["/ws", "/app/ws/", "/socket.io/", "/api/kernels/x/channels", "/cool/1/ws", "/ws-chat", "/plugins/calls/ws"] {
+            assert!(strong(path), "{path}");
+        }
+        for path in ["/", "/wsdl", "/news", "/api/", "/static/cables", "/plugins"] {
+            assert!(!strong(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_and_ports_hint() {
+        assert_eq!(hints("Grafana", "/", "grafana", 8080), (false, true, false));
+        assert_eq!(hints("Home Assistant", "/", "10.0.0.1", 8123), (false, false, true));
+        assert_eq!(hints("Node-RED", "/comms", "my-nodered-1", 1880), (true, true, true));
+        assert_eq!(hints("Home Assistant", "/", "home-assistant", 80), (false, true, false));
+        assert_eq!(hints("ttyd", "/", "nottyd", 80), (false, false, false));
+    }
+
+    #[test]
+    fn what_is_common_hints_only_beside_another() {
+        assert_eq!(hints("Grafana", "/", "10.0.0.1", 3000), (false, false, false));
+        assert_eq!(hints("Grafana", "/", "grafana", 3000), (false, true, true));
+        assert_eq!(hints("Pusher, soketi, Laravel Reverb", "/app", "app", 80), (false, false, false));
+        assert_eq!(hints("Pusher, soketi, Laravel Reverb", "/app", "app", 8080), (true, false, true));
+        assert_eq!(hints("SignalR, Blazor", "/hubs/chat", "10.0.0.1", 5000), (true, false, true));
+    }
+
+    #[test]
+    fn the_table_is_as_it_says() {
+        for app in known() {
+            assert!(!app.name.is_empty());
+            let says = !app.strong.is_empty() || !app.weak.is_empty() || !app.hosts.is_empty() || !app.ports.is_empty();
+            assert!(says, "{}: nothing hints at it", app.name);
+            for endpoint in &app.endpoints {
+                assert!(endpoint.starts_with('/') && !endpoint.contains('*'), "{}: {endpoint} is no path", app.name);
+            }
+            for name in &app.hosts {
+                assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{}: {name}", app.name);
+            }
+        }
+    }
+}

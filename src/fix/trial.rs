@@ -1,0 +1,271 @@
+//! Tries proposals together, in memory; where they do not all hold, finds those that do.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::compare::{Fault, compare};
+use super::plan::{Proposal, propose};
+use super::snapshot::Snapshot;
+use crate::facts::Item;
+use crate::project::Resolved;
+use crate::rules::{Finding, Fix, Options, Plan};
+use crate::source::{Edit, SourceId, apply, overlap};
+use crate::{Project, Request};
+
+/// How often the project may be read again for one set of findings. Where that is not enough, what was not tried is withheld.
+const TRIALS: usize = 200;
+
+/// Where proposals are tried.
+pub(super) struct Bench<'a> {
+    project: &'a mut Project,
+    options: &'a [Options],
+    /// Which sources lie inside the given paths, so that they may be written.
+    given: Vec<bool>,
+    /// The roots that read each source.
+    readers: Vec<Vec<usize>>,
+    /// The roots as they were, read when first needed.
+    before: FxHashMap<usize, Snapshot>,
+    trials: usize,
+}
+
+/// What a source and the roots that read it were before a trial.
+struct Undo {
+    sources: Vec<(SourceId, Vec<u8>)>,
+    roots: Vec<(usize, Resolved)>,
+}
+
+impl<'a> Bench<'a> {
+    /// A bench for the project as it stands.
+    pub(super) fn new(project: &'a mut Project, options: &'a [Options], request: &Request) -> Self {
+        let mut readers = vec![Vec::new(); project.store.sources.len()];
+        for (root, reached) in project.roots.iter().enumerate() {
+            for source in reached.resolved.sources() {
+                readers[source.index()].push(root);
+            }
+        }
+        let paths: Vec<_> = request.paths.iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+        let is_given = |path: &std::path::Path| {
+            std::fs::canonicalize(path).is_ok_and(|real| paths.iter().any(|given| real.starts_with(given)))
+        };
+        let given = project.store.sources.iter().map(|(_, source)| is_given(source.path())).collect();
+        Self { project, options, given, readers, before: FxHashMap::default(), trials: 0 }
+    }
+
+    /// How each of `findings` can be mended; `None` where only a person can. The project stays as it is.
+    pub(super) fn try_each(&mut self, findings: &[Finding]) -> Vec<Option<Fix>> {
+        let mut fixes: Vec<Option<Fix>> = vec![None; findings.len()];
+        let mut proposals = propose(self.project, self.options, findings);
+        loop {
+            let (accepted, waiting) = self.sift(proposals, &mut fixes);
+            for proposal in accepted.into_iter().flatten() {
+                fixes[proposal.finding] = fix_of(&proposal);
+            }
+            if waiting.is_empty() {
+                return fixes;
+            }
+            proposals = waiting;
+        }
+    }
+
+    /// Makes the edits that mend `findings`, as many as go together; returns how many were mended. The bytes that files had before are added to `files`.
+    pub(super) fn keep(&mut self, findings: &[Finding], files: &mut Vec<(SourceId, Vec<u8>)>) -> usize {
+        let mut fixes = vec![None; findings.len()];
+        let mut proposals = propose(self.project, self.options, findings);
+        loop {
+            let (mut accepted, waiting) = self.sift(proposals, &mut fixes);
+            let all: Vec<Proposal> = accepted.iter_mut().flat_map(std::mem::take).collect();
+            if !all.is_empty() {
+                // Groups that hold each by themselves most often hold together; else the first does, which is the largest part that was tried.
+                let first: Vec<&Proposal> = all.iter().take(1).collect();
+                let together: Vec<&Proposal> = all.iter().collect();
+                for group in [together, first] {
+                    if let Ok(undo) = self.make(&group) {
+                        for (source, bytes) in undo.sources {
+                            if !files.iter().any(|(id, _)| *id == source) {
+                                files.push((source, bytes));
+                            }
+                        }
+                        return group.len();
+                    }
+                }
+            }
+            if waiting.is_empty() {
+                return 0;
+            }
+            proposals = waiting;
+        }
+    }
+
+    /// Tries the proposals that go together. Returns the groups that hold, and those that are still to be tried: what overlaps, and what has
+    /// another plan. What is withheld is noted in `fixes`.
+    fn sift(&mut self, proposals: Vec<Proposal>, fixes: &mut [Option<Fix>]) -> (Vec<Vec<Proposal>>, Vec<Proposal>) {
+        let mut withhold = |proposal: Proposal| {
+            let plan = Err(proposal.reason);
+            fixes[proposal.finding] = Some(Fix { safety: proposal.safety, plan });
+        };
+        let (batch, mut waiting) = self.compose(proposals, &mut withhold);
+        let mut accepted = Vec::new();
+        let mut groups = if batch.is_empty() { Vec::new() } else { vec![batch] };
+        while let Some(mut group) = groups.pop() {
+            let members: Vec<&Proposal> = group.iter().collect();
+            let failed = match self.attempt(&members) {
+                Ok(()) => {
+                    accepted.push(group);
+                    continue;
+                }
+                Err(failed) => failed,
+            };
+            let blamed = |index: usize| failed.culprits.get(&index);
+            if failed.culprits.is_empty() && group.len() > 1 {
+                let rest = group.split_off(group.len() / 2);
+                groups.extend([group, rest]);
+                continue;
+            }
+            let mut rest = Vec::new();
+            for (index, mut proposal) in group.into_iter().enumerate() {
+                match blamed(index) {
+                    None if !failed.culprits.is_empty() => rest.push(proposal),
+                    reason => {
+                        proposal.reason.clone_from(reason.unwrap_or(&failed.reason));
+                        proposal.plans.pop();
+                        if proposal.plans.is_empty() { withhold(proposal) } else { waiting.push(proposal) }
+                    }
+                }
+            }
+            if !rest.is_empty() {
+                groups.push(rest);
+            }
+        }
+        waiting.sort_unstable_by_key(|proposal| proposal.finding);
+        (accepted, waiting)
+    }
+
+    /// Those proposals that do not overlap, in their order; and those that must wait for them.
+    fn compose(&self, proposals: Vec<Proposal>, withhold: &mut impl FnMut(Proposal)) -> (Vec<Proposal>, Vec<Proposal>) {
+        let (mut batch, mut waiting) = (Vec::new(), Vec::new());
+        let mut taken: FxHashMap<SourceId, Vec<Edit>> = FxHashMap::default();
+        // What keeps the server from starting comes first: it hides what the rest is about.
+        let is_about_directives = |proposal: &Proposal| {
+            proposal.subjects.iter().any(|subject| matches!(subject.item, Item::Directive(_) | Item::Refused(_)))
+        };
+        let (first, rest): (Vec<Proposal>, Vec<Proposal>) = proposals.into_iter().partition(is_about_directives);
+        let proposals = if first.iter().any(|proposal| !proposal.plans.is_empty()) {
+            waiting = rest;
+            first
+        } else {
+            first.into_iter().chain(rest).collect()
+        };
+        for mut proposal in proposals {
+            let may_write = |edit: &Edit| self.given[edit.span.source.index()];
+            while let Some(plan) = proposal.plans.last()
+                && let Some(edit) = plan.edits.iter().find(|edit| !may_write(edit))
+            {
+                let path = self.project.store.sources.get(edit.span.source).path().display();
+                proposal.reason = format!("the edit belongs in `{path}`, which is not among the given paths");
+                proposal.plans.pop();
+            }
+            let Some(plan) = proposal.plans.last() else {
+                withhold(proposal);
+                continue;
+            };
+            let collides = |edit: &Edit| {
+                let others = taken.get(&edit.span.source);
+                others.is_some_and(|others| near(others, edit).iter().any(|other| other != edit && overlap(other, edit)))
+            };
+            if plan.edits.iter().any(collides) {
+                waiting.push(proposal);
+                continue;
+            }
+            for edit in &plan.edits {
+                let others = taken.entry(edit.span.source).or_default();
+                if let Err(place) = others.binary_search(edit) {
+                    others.insert(place, edit.clone());
+                }
+            }
+            batch.push(proposal);
+        }
+        (batch, waiting)
+    }
+
+    /// Tries proposals together and leaves the project as it was.
+    fn attempt(&mut self, proposals: &[&Proposal]) -> Result<(), Fault> {
+        let undo = self.make(proposals)?;
+        self.undo(undo);
+        Ok(())
+    }
+
+    /// Makes the edits of proposals. Where they do not hold, the project is as it was.
+    fn make(&mut self, proposals: &[&Proposal]) -> Result<Undo, Fault> {
+        self.trials += 1;
+        if self.trials > TRIALS {
+            return Err(Fault::of_all("too many fixes of this project do not hold, so that not all could be tried"));
+        }
+        let mut edits: Vec<&Edit> =
+            proposals.iter().filter_map(|proposal| proposal.plans.last()).flat_map(|plan| &plan.edits).collect();
+        edits.sort_unstable();
+        edits.dedup();
+        let files: Vec<&[&Edit]> = edits.chunk_by(|a, b| a.span.source == b.span.source).collect();
+        let mut roots: Vec<usize> = files.iter().flat_map(|edits| &self.readers[edits[0].span.source.index()]).copied().collect();
+        roots.sort_unstable();
+        roots.dedup();
+        self.remember(&roots);
+        let undo = self.replace(&files, &roots);
+        let (project, options, before) = (&*self.project, self.options, &self.before);
+        let compare = |&root: &usize| compare(project, root, &options[project.roots[root].given], &before[&root], proposals);
+        let faults: Vec<Fault> = roots.par_iter().filter_map(|root| compare(root).err()).collect();
+        match faults.into_iter().reduce(Fault::and) {
+            None => Ok(undo),
+            Some(fault) => {
+                self.undo(undo);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Reads the facts of roots as they are before anything is tried.
+    fn remember(&mut self, roots: &[usize]) {
+        let (project, options) = (&*self.project, self.options);
+        let new = roots.par_iter().filter(|root| !self.before.contains_key(root));
+        let take = |&root: &usize| {
+            let reached = &project.roots[root];
+            let gateway = project.lower(reached);
+            let rules = project.settings[reached.given].rules();
+            (root, Snapshot::take(&project.view(reached, &gateway), rules, &options[reached.given]))
+        };
+        let taken: Vec<(usize, Snapshot)> = new.map(take).collect();
+        self.before.extend(taken);
+    }
+
+    fn replace(&mut self, files: &[&[&Edit]], roots: &[usize]) -> Undo {
+        let mut sources = Vec::with_capacity(files.len());
+        for edits in files {
+            let id = edits[0].span.source;
+            let bytes = apply(self.project.store.sources.get(id).bytes(), edits.iter().copied());
+            sources.push((id, self.project.store.replace(id, bytes)));
+        }
+        let Project { store, roots: all, .. } = &mut *self.project;
+        let again = |&root: &usize| (root, all[root].resolve_again(store));
+        Undo { sources, roots: roots.iter().map(again).collect() }
+    }
+
+    fn undo(&mut self, undo: Undo) {
+        for (id, bytes) in undo.sources {
+            self.project.store.replace(id, bytes);
+        }
+        for (root, resolved) in undo.roots {
+            self.project.roots[root].resolved = resolved;
+        }
+    }
+}
+
+/// Those of sorted edits, which do not overlap, that may touch `edit`.
+fn near<'a>(edits: &'a [Edit], edit: &Edit) -> &'a [Edit] {
+    let first = edits.partition_point(|other| other.span.end < edit.span.start);
+    let count = edits[first..].partition_point(|other| other.span.start <= edit.span.end);
+    &edits[first..first + count]
+}
+
+fn fix_of(proposal: &Proposal) -> Option<Fix> {
+    let plan: Plan = proposal.plans.last()?.clone();
+    Some(Fix { safety: proposal.safety, plan: Ok(plan) })
+}

@@ -1,0 +1,100 @@
+//! The map that turns the client's `Upgrade` into the `Connection` for the upstream: one that is there, or a new one in `http`.
+
+use super::Editor;
+use crate::gateway::{Definition, Map, MapKey, Part, ScopeId, Variable};
+use crate::nginx::line::Line;
+use crate::source::Edit;
+use crate::tree::Shape;
+
+/// What requests that ask for no upgrade are sent as `Connection`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plain {
+    /// `close`: nginx's own way before 1.29.7.
+    Close,
+    /// Nothing: the connection to the upstream is kept.
+    Nothing,
+}
+
+impl Plain {
+    fn value(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Nothing => "",
+        }
+    }
+}
+
+/// The name that everybody gives the variable.
+pub(super) const USUAL: &str = "connection_upgrade";
+
+impl Editor<'_> {
+    /// The variable to send as `Connection` (with its `$`), and the edit that defines it where nothing does.
+    pub(super) fn connection_variable(&self, plain: Plain, scope: ScopeId) -> Result<(String, Option<Edit>), String> {
+        let gateway = self.gateway();
+        let mut fitting: Vec<(u32, u32, String)> = Vec::new();
+        #[expect(clippy::iter_over_hash_type, reason = "the first in the files is taken")]
+        for (name, definition) in &gateway.variables {
+            if let Definition::Map(map) = definition
+                && self.maps_upgrade(map, plain)
+            {
+                fitting.push((map.span.source.0, map.span.start, gateway.texts.show(*name).into_owned()));
+            }
+        }
+        if let Some((.., name)) = fitting.into_iter().min() {
+            return Ok((format!("${name}"), None));
+        }
+        let is_free = |name: &&str| gateway.texts.find(name.as_bytes()).is_none_or(|id| !gateway.variables.contains_key(&id));
+        let names = [USUAL, "connection_upgrade_keepalive", "websocket_connection", "proxylint_connection"];
+        let name = names.into_iter().find(is_free).ok_or("every usual name for the map is taken")?;
+        Ok((format!("${name}"), Some(self.new_map(name, plain, scope)?)))
+    }
+
+    /// Whether a map yields `upgrade` for a handshake and `plain` for other requests.
+    fn maps_upgrade(&self, map: &Map, plain: Plain) -> bool {
+        let gateway = self.gateway();
+        let is_upgrade =
+            |part: &Part| matches!(part, Part::Variable(Variable::RequestHeader(name)) if gateway.texts.get(*name) == b"upgrade");
+        let [subject] = gateway.symbolics.get(map.subject) else { return false };
+        let value = |asked: &[u8]| {
+            let row = map.entries.iter().find(|row| matches!(row.key, MapKey::Text(text) if gateway.texts.get(text) == asked));
+            gateway.symbolics.literal(row.map_or(map.default, |row| row.value), &gateway.texts)
+        };
+        is_upgrade(subject)
+            && map.partial.is_none()
+            && map.entries.iter().all(|row| matches!(row.key, MapKey::Text(_)))
+            && value(b"websocket").is_some_and(|value| value.eq_ignore_ascii_case(b"upgrade"))
+            && value(b"").is_some_and(|value| value.eq_ignore_ascii_case(plain.value().as_bytes()))
+    }
+
+    /// The edit that defines the map in `http`, as seen from the level `scope`.
+    pub(super) fn new_map(&self, name: &str, plain: Plain, scope: ScopeId) -> Result<Edit, String> {
+        let gateway = self.gateway();
+        let http = gateway.scopes.chain(scope).last().map(|outermost| gateway.scopes.get(outermost).span);
+        let block = http.and_then(|span| self.block(span)).ok_or("nothing here is the `http` that the `map` belongs in")?;
+        let is_http = |line: Line<'_>| matches!(line.name(), b"server" | b"upstream" | b"map") && line.shape() == Shape::Block;
+        if block.of.is_none() && !block.lines().any(is_http) {
+            return Err("the `map` belongs in `http`, which is not among these files".to_owned());
+        }
+        let lines = [
+            format!("map $http_upgrade ${name} {{"),
+            format!("{}default upgrade;", unit(block.bytes)),
+            format!("{}''      {};", unit(block.bytes), if plain == Plain::Close { "close" } else { "''" }),
+            "}".to_owned(),
+        ];
+        let server = block.lines().find(|&line| line.name() == b"server" && line.shape() == Shape::Block);
+        Ok(match server.filter(|_| block.of.is_some() && !block.is_templated()) {
+            Some(server) => block.insert_before(server, &lines),
+            None => block.insert(None, &lines),
+        })
+    }
+}
+
+/// What the file indents by.
+fn unit(bytes: &[u8]) -> &'static str {
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    match lines.find(|line| matches!(line, [b' ' | b'\t', ..]) && !line.trim_ascii().is_empty()) {
+        Some([b'\t', ..]) => "\t",
+        Some([b' ', b' ', byte, ..]) if *byte != b' ' => "  ",
+        _ => "    ",
+    }
+}

@@ -1,0 +1,72 @@
+//! From wanted facts to edits of nginx configuration: the smallest that make them true where the request is proxied.
+//!
+//! Whether an edit changes anything else is not judged here: it is tried, and the facts of all routes are compared.
+
+mod directive;
+mod map;
+mod place;
+mod route;
+
+use std::cell::OnceCell;
+
+use rustc_hash::FxHashMap;
+
+use super::Resolved;
+use crate::facts::{Item, View};
+use crate::fix::Job;
+use crate::gateway::{Gateway, Property, RouteId, ScopeId, Target};
+use crate::project::Store;
+use crate::rules::Plan;
+
+/// Finds edits in the files of one root.
+#[derive(Debug)]
+pub struct Editor<'a> {
+    store: &'a Store,
+    resolved: &'a Resolved,
+    view: &'a View<'a>,
+    /// The routes that send the headers of each level; worked out when first asked for.
+    users: OnceCell<FxHashMap<u32, Vec<RouteId>>>,
+}
+
+impl<'a> Editor<'a> {
+    /// An editor of the files of a root, which `view` shows.
+    #[must_use]
+    pub fn new(store: &'a Store, resolved: &'a Resolved, view: &'a View<'a>) -> Self {
+        Self { store, resolved, view, users: OnceCell::new() }
+    }
+
+    /// The edits for a job: several plans, the best first.
+    ///
+    /// # Errors
+    /// The reason where none is known.
+    pub fn plan(&self, job: Job<'_>) -> Result<Vec<Plan>, String> {
+        match job.item {
+            Item::Route(id) => self.route(id, job),
+            Item::Directive(index) => self.remark(&self.gateway().remarks[index]),
+            Item::Refused(index) => self.refusal(&self.gateway().refusals[index]),
+            Item::Upstream(_) | Item::Site(_) | Item::Gateway => Err("no edit is known for it".to_owned()),
+        }
+    }
+
+    fn gateway(&self) -> &'a Gateway {
+        self.view.gateway
+    }
+
+    /// The routes that proxy requests with the headers of a level.
+    fn users(&self, level: ScopeId) -> &[RouteId] {
+        let users = self.users.get_or_init(|| {
+            let gateway = self.gateway();
+            let mut users: FxHashMap<u32, Vec<RouteId>> = FxHashMap::default();
+            for id in gateway.route_ids() {
+                let route = gateway.route(id);
+                if let (Some(level), _) = gateway.scopes.list(route.scope, Property::RequestHeader)
+                    && matches!(route.target, Target::Proxy(_))
+                {
+                    users.entry(level.0).or_default().push(id);
+                }
+            }
+            users
+        });
+        users.get(&level.0).map_or(&[], Vec::as_slice)
+    }
+}

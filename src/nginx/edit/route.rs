@@ -1,0 +1,268 @@
+//! The edits for a route: what its requests to the upstream carry, and how long they may be silent.
+
+use super::Editor;
+use super::map::Plain;
+use super::place::{Block, Spacing, replace_word};
+use crate::facts::{Fact, Item, Reader, Value};
+use crate::fix::Job;
+use crate::gateway::{Assigned, Entry, Matcher, Millis, Property, Protocol, RouteId, ScopeId, Target};
+use crate::handshake::lost_headers;
+use crate::nginx::line::{Line, Word};
+use crate::rules::{Plan, Want};
+use crate::source::{Edit, Span};
+
+/// What is to be written for a route.
+#[derive(Debug, Default)]
+struct Task {
+    /// Headers to be sent: name and value.
+    headers: Vec<(&'static str, String)>,
+    /// Directives with one value.
+    scalars: Vec<(&'static str, Property, String)>,
+    /// Whether the headers that are set around the level are to be sent as well.
+    keep_lost: bool,
+    /// Edits elsewhere.
+    edits: Vec<Edit>,
+}
+
+impl<'a> Editor<'a> {
+    /// The edits for a route: on the level around it that its headers come from, where all who use that want the same; else on its own.
+    pub(super) fn route(&self, id: RouteId, job: Job<'_>) -> Result<Vec<Plan>, String> {
+        let gateway = self.gateway();
+        let task = self.task(id, job.wants)?;
+        let own = self.level_of(id);
+        let (in_force, _) = gateway.scopes.list(gateway.route(id).scope, Property::RequestHeader);
+        let mut levels = Vec::new();
+        if let Some(level) = in_force.filter(|&level| level != own) {
+            let all_alike = self.users(level).iter().all(|user| job.alike.contains(&Item::Route(*user)));
+            // What is lost is lost on the level that drops it.
+            if all_alike || task.keep_lost {
+                levels.push(level);
+            }
+        }
+        levels.push(own);
+        let mut plans = Vec::new();
+        let mut reason = String::new();
+        for level in levels {
+            match self.write(level, &task) {
+                Ok(plan) => plans.push(plan),
+                Err(why) => reason = why,
+            }
+        }
+        if plans.is_empty() { Err(reason) } else { Ok(plans) }
+    }
+
+    /// The level on which a route's settings are written: an `if` takes none.
+    fn level_of(&self, id: RouteId) -> ScopeId {
+        let gateway = self.gateway();
+        let mut route = gateway.route(id);
+        while matches!(route.matcher, Matcher::Conditional)
+            && let Some(parent) = route.parent
+        {
+            route = gateway.route(parent);
+        }
+        route.scope
+    }
+
+    fn task(&self, id: RouteId, wants: &[Want]) -> Result<Task, String> {
+        let reader = Reader::new(self.view, Item::Route(id));
+        let route = self.gateway().route(id);
+        let mut task = Task::default();
+        for want in wants.iter().filter(|want| !want.holds(&want.fact.read(&reader))) {
+            match (want.name().as_str(), &want.value) {
+                ("handshake.request_header.upgrade", _) => task.headers.push(("Upgrade", "$http_upgrade".to_owned())),
+                ("handshake.request_header.connection", _) => {
+                    let (variable, edit) = self.connection_variable(self.plain(id), route.scope)?;
+                    task.edits.extend(edit);
+                    task.headers.push(("Connection", variable));
+                }
+                ("http_version", Value::Version(version)) => {
+                    task.scalars.push((
+                        "proxy_http_version",
+                        Property::HttpVersion,
+                        format!("{}.{}", version.major, version.minor),
+                    ));
+                }
+                ("lost_headers", Value::Absent) => task.keep_lost = true,
+                ("timeout.idle", Value::Duration(time)) => {
+                    let protocol = match &route.target {
+                        Target::Proxy(proxy) => proxy.protocol,
+                        _ => return Err("nothing is proxied here".to_owned()),
+                    };
+                    task.scalars.push((read_timeout(protocol)?, Property::read_timeout(protocol), written(*time)));
+                }
+                (name, _) => return Err(format!("no edit is known for `{name}`")),
+            }
+        }
+        // As everybody writes them.
+        task.headers.sort_by_key(|(name, _)| *name != "Upgrade");
+        Ok(task)
+    }
+
+    /// What requests that ask for no upgrade are to be sent as `Connection`: what they are sent now, unless that is wrong beside a kept connection.
+    fn plain(&self, id: RouteId) -> Plain {
+        let reader = Reader::new(self.view, Item::Route(id));
+        let sent = Fact::named("plain.request_header.connection").ok().map(|fact| fact.read(&reader).value);
+        let kept = match &self.gateway().route(id).target {
+            Target::Proxy(proxy) => proxy.upstream.is_some_and(|id| self.gateway().upstream(id).keepalive.is_some()),
+            _ => false,
+        };
+        match sent {
+            _ if kept => Plain::Nothing,
+            Some(Ok(Value::List(tokens))) if tokens.iter().any(|token| token == "keep-alive") => Plain::Nothing,
+            Some(Ok(Value::Absent)) => Plain::Nothing,
+            _ => Plain::Close,
+        }
+    }
+
+    /// The edits that carry out a task on a level.
+    fn write(&self, level: ScopeId, task: &Task) -> Result<Plan, String> {
+        let gateway = self.gateway();
+        let block = self.block(gateway.scopes.get(level).span).ok_or("the block cannot be found")?;
+        let mut edits = task.edits.clone();
+        let mut lines: Vec<String> = Vec::new();
+        for (name, property, value) in &task.scalars {
+            match gateway.scopes.own(level).filter(|entry| entry.property == *property).last() {
+                Some(entry) => edits.push(self.reword(entry.span, 0, value)?),
+                None => lines.push(format!("{name} {value};")),
+            }
+        }
+        let anchor = self.anchor(block, level);
+        let own: Vec<&Entry> = headers(self, level).collect();
+        // As their neighbours, or as those that they are copied from.
+        let (around, _) = gateway.scopes.list(level, Property::RequestHeader);
+        let copied = around.and_then(|around| self.line_at(headers(self, around).last()?.span));
+        let model = anchor.filter(|line| line.name() == b"proxy_set_header").or(copied);
+        let spacing = model.map(Spacing::of).unwrap_or_default();
+        if !task.headers.is_empty() && own.is_empty() {
+            self.copy_inherited(level, task, &mut lines)?;
+        }
+        for (name, value) in &task.headers {
+            let mut same = own.iter().filter(|entry| self.is_header(entry, name));
+            match same.next() {
+                Some(first) => {
+                    edits.push(self.reword(first.span, 1, value)?);
+                    for other in same {
+                        edits.push(self.take_out(other.span)?);
+                    }
+                }
+                None => lines.push(spacing.line("proxy_set_header", name, value)),
+            }
+        }
+        if task.keep_lost {
+            self.copy_lost(level, &mut lines)?;
+        }
+        if !lines.is_empty() {
+            if block.is_templated() {
+                return Err("a template decides what stands in this block".to_owned());
+            }
+            edits.push(block.insert(anchor, &lines));
+        }
+        if edits.is_empty() {
+            return Err("nothing is left to write for it".to_owned());
+        }
+        edits.sort_unstable();
+        Ok(Plan { title: title(task), edits })
+    }
+
+    /// The line behind which others of its kind are put.
+    fn anchor(&self, block: Block<'a>, level: ScopeId) -> Option<Line<'a>> {
+        let last = |wanted: &dyn Fn(Line<'a>) -> bool| block.lines().filter(|&line| wanted(line)).last();
+        // A file that brings the headers stands for them.
+        let source = headers(self, level).map(|entry| entry.span.source).find(|&source| source != block.source);
+        let brings = |line: Line<'a>| {
+            let is_include = line.name() == b"include";
+            is_include
+                && source.is_some_and(|source| self.resolved.include(line.source, line.id, line.span()).files.contains(&source))
+        };
+        last(&|line| line.name() == b"proxy_set_header")
+            .or_else(|| last(&brings))
+            .or_else(|| last(&|line| line.name() == b"proxy_http_version"))
+            .or_else(|| {
+                last(&|line| matches!(line.name(), b"proxy_pass" | b"uwsgi_pass" | b"fastcgi_pass" | b"scgi_pass" | b"grpc_pass"))
+            })
+    }
+
+    /// The lines of the level around `level` that its first own header would drop.
+    fn copy_inherited(&self, level: ScopeId, task: &Task, lines: &mut Vec<String>) -> Result<(), String> {
+        let gateway = self.gateway();
+        let Some(outer) = gateway.scopes.get(level).parent else { return Ok(()) };
+        let (Some(in_force), _) = gateway.scopes.list(outer, Property::RequestHeader) else { return Ok(()) };
+        for entry in headers(self, in_force) {
+            if !task.headers.iter().any(|(name, _)| self.is_header(entry, name)) {
+                lines.push(self.copy(entry.span)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The lines that are dropped because `level` has others.
+    fn copy_lost(&self, level: ScopeId, lines: &mut Vec<String>) -> Result<(), String> {
+        let user = self.users(level).first().ok_or("nothing is proxied with these headers")?;
+        let lost = lost_headers(self.gateway(), self.gateway().route(*user)).map_err(|why| why.reason().to_owned())?;
+        for (_, span, _) in lost {
+            lines.push(self.copy(span)?);
+        }
+        Ok(())
+    }
+
+    /// A directive as it is written elsewhere.
+    fn copy(&self, span: Span) -> Result<String, String> {
+        let line = self.line_at(span).ok_or("the line to copy cannot be found")?;
+        if line.words().any(Word::is_holed) {
+            return Err("a template decides a line that would have to be copied".to_owned());
+        }
+        let text = std::str::from_utf8(self.store.sources.slice(span));
+        Ok(format!("{};", text.map_err(|_| "a line that would have to be copied is not UTF-8")?))
+    }
+
+    fn reword(&self, span: Span, n: usize, value: &str) -> Result<Edit, String> {
+        let edit = self.line_at(span).and_then(|line| replace_word(line, n, value));
+        edit.ok_or_else(|| "a template decides the line that would have to be changed".to_owned())
+    }
+
+    fn take_out(&self, span: Span) -> Result<Edit, String> {
+        let line = self.line_at(span).ok_or("the line cannot be found")?;
+        Ok(Block { source: line.source, tree: line.tree, bytes: line.bytes, of: None }.remove(line))
+    }
+
+    fn is_header(&self, entry: &Entry, name: &str) -> bool {
+        matches!(entry.assigned, Assigned::Header { lower, .. } if self.gateway().texts.get(lower).eq_ignore_ascii_case(name.as_bytes()))
+    }
+}
+
+/// The request headers that are written on a level.
+fn headers<'a>(editor: &Editor<'a>, level: ScopeId) -> impl Iterator<Item = &'a Entry> {
+    editor.gateway().scopes.own(level).filter(|entry| entry.property == Property::RequestHeader)
+}
+
+fn read_timeout(protocol: Protocol) -> Result<&'static str, String> {
+    Ok(match protocol {
+        Protocol::Http | Protocol::Https => "proxy_read_timeout",
+        Protocol::Uwsgi => "uwsgi_read_timeout",
+        Protocol::FastCgi => "fastcgi_read_timeout",
+        Protocol::Scgi => "scgi_read_timeout",
+        Protocol::Grpc => "grpc_read_timeout",
+        _ => return Err("no timeout is known for this protocol".to_owned()),
+    })
+}
+
+/// A duration as nginx reads it.
+pub(super) fn written(time: Millis) -> String {
+    let unit = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    match unit.into_iter().find(|(size, _)| time.0 > 0 && time.0.is_multiple_of(*size)) {
+        Some((size, name)) => format!("{}{name}", time.0 / size),
+        None => format!("{}ms", time.0),
+    }
+}
+
+/// What a plan does, for a list to choose from.
+fn title(task: &Task) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(task.scalars.iter().map(|(name, _, value)| format!("`{name} {value};`")));
+    parts.extend(task.headers.iter().map(|(name, value)| format!("`proxy_set_header {name} {value};`")));
+    if parts.is_empty() {
+        "repeat the dropped `proxy_set_header` lines".to_owned()
+    } else {
+        format!("write {}", parts.join(", "))
+    }
+}
