@@ -12,6 +12,7 @@ mod select;
 mod send;
 mod shadow;
 mod site;
+mod table;
 mod walk;
 
 pub use evaluate::{Environment, Followed, Notes};
