@@ -188,9 +188,8 @@ fn open_forward_proxy(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((true, span)) = site.areas.first().and_then(|area| area.settings.forward_proxy) else { return Reading::absent() };
     let bounds = |area: &Area| {
         let everywhere = match area.covers {
-            Covers::Everything | Covers::Proxied(_) => true,
+            Covers::Everything | Covers::Proxied(_) | Covers::Path(Matcher::Pattern { .. }) => true,
             Covers::Path(Matcher::Segments(text)) => gateway.texts.get(text) == b"/",
-            Covers::Path(Matcher::Pattern { .. }) => true,
             _ => false,
         };
         let asks = area.access.as_ref().is_some_and(|access| {
