@@ -94,9 +94,12 @@ fn sections_come_first_and_the_last_proxypass_in_one_counts() {
     let gateway =
         gateway("ProxyPass / http://c/\n<Location /ws>\nProxyPass ws://a/\nProxyPass http://b/ws upgrade=ANY\n</Location>\n");
     let site = &gateway.sites[0];
-    assert_eq!((site.sections.clone(), site.mappings.clone()), (0..1, 1..2));
-    assert_eq!(proxy(&gateway.routes[0]).protocol, Protocol::Http);
-    assert_eq!(upgrade(&gateway, proxy(&gateway.routes[0])).as_deref(), Some("ANY"));
+    // The first one is a route that nothing comes to.
+    assert_eq!((site.sections.clone(), site.mappings.clone()), (0..2, 2..3));
+    assert_eq!(proxy(&gateway.routes[0]).protocol, Protocol::Ws);
+    let last = site.areas[1].proxy.unwrap();
+    assert_eq!(proxy(gateway.route(last)).protocol, Protocol::Http);
+    assert_eq!(upgrade(&gateway, proxy(gateway.route(last))).as_deref(), Some("ANY"));
 }
 
 #[test]
