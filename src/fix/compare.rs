@@ -43,12 +43,15 @@ impl Fault {
 }
 
 /// What follows from a wanted fact on the same item, besides the verdict on the handshake.
-const FOLLOWS: [(&str, &str); 7] = [
+const FOLLOWS: [(&str, &str); 10] = [
     ("handshake.request_header.upgrade", "lost_headers"),
     ("handshake.request_header.connection", "lost_headers"),
     // What plain requests carry there concerns one connection only.
     ("handshake.request_header.connection", "plain.request_header.connection"),
     ("handshake.request_header.upgrade", "plain.request_header.connection"),
+    ("handshake.request_header.upgrade", "plain.request_header.upgrade"),
+    ("plain.forced", "plain.request_header.upgrade"),
+    ("plain.forced", "plain.request_header.connection"),
     ("timeout.idle", "timeout.read"),
     ("shadowed_by", "handshake.taken"),
     ("handshake.request_header.upgrade", "handshake.request_header.connection"),
