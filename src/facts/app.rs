@@ -102,6 +102,11 @@ impl App {
         self.strong.iter().any(|row| row.stands_in(segments))
     }
 
+    /// Where a row of `segments` that suffices by itself begins: what stands before it is the path that the application lies below.
+    pub(super) fn begins_at(&self, segments: &[String]) -> Option<usize> {
+        self.strong.iter().find_map(|row| row.place_in(segments))
+    }
+
     /// What else hints at the application.
     pub(super) fn hints(&self, segments: &[String], backend: &Backend) -> Hints {
         let host = self.hosts.iter().any(|name| backend.hosts.iter().any(|host| is_called(host, name)));
@@ -120,9 +125,15 @@ impl App {
 impl Row {
     /// Whether the row stands among `segments`.
     fn stands_in(&self, segments: &[String]) -> bool {
+        self.place_in(segments).is_some()
+    }
+
+    /// Where the row begins among `segments`.
+    fn place_in(&self, segments: &[String]) -> Option<usize> {
         let Self(row) = self;
         let fits = |(own, want): (&String, &String)| wildcard_match(want.as_bytes(), own.as_bytes());
-        !row.is_empty() && segments.windows(row.len()).any(|window| window.iter().zip(row).all(fits))
+        let mut windows = segments.windows(row.len().max(1)).enumerate();
+        windows.find(|(_, window)| !row.is_empty() && window.iter().zip(row).all(fits)).map(|(place, _)| place)
     }
 }
 

@@ -166,6 +166,10 @@ fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
             let kind = if to_tls(reader, walk) { "https" } else { "elsewhere" };
             return decided(walk, Value::Text(kind.to_owned()));
         }
+        // Where the user says at which path the WebSocket is, no client asks for another.
+        if reader.view.endpoints().contains_key(&id) {
+            return Reading::absent();
+        }
         match reader.walk_without_slash() {
             Some((path, walk)) if walk.route == Some(id) && is_redirect(&walk.verdict) => {
                 let kind = match asked_without_slash(&path) {

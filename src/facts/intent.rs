@@ -77,6 +77,22 @@ fn apps<'a>(reader: &Reader<'a>) -> impl Iterator<Item = &'a App> + use<'a> {
     app::known().iter().chain(&reader.view.declared.apps)
 }
 
+/// The applications that a route shows and whose endpoints are known, each with the path that it lies below.
+pub(super) fn applications<'a>(reader: &Reader<'a>, route: &Route, proxy: &Proxy) -> Vec<(String, &'a App)> {
+    let path = reader.route_path(route);
+    let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
+    let backend = backend(reader, proxy);
+    let mut found = Vec::new();
+    for app in apps(reader).filter(|app| !app.endpoints.is_empty()) {
+        if let Some(place) = app.begins_at(&segments) {
+            found.push((segments[..place].iter().fold(String::new(), |base, segment| base + "/" + segment), app));
+        } else if segments.is_empty() && app.hints(&segments, &backend).host {
+            found.push((String::new(), app));
+        }
+    }
+    found
+}
+
 /// Where `proxy` leads to.
 fn backend(reader: &Reader<'_>, proxy: &Proxy) -> Backend {
     let gateway = reader.view.gateway;

@@ -7,6 +7,7 @@ mod application;
 mod backend;
 mod capacity;
 mod directive;
+mod endpoint;
 mod gateway;
 mod handshake;
 mod intent;
@@ -125,6 +126,7 @@ const FILES: &[&[Definition]] = &[
     gateway::FACTS,
     route::FACTS,
     handshake::FACTS,
+    endpoint::FACTS,
     sent::FACTS,
     target::FACTS,
     subrequest::FACTS,

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::endpoint::{Unserved, all_unserved};
 use super::intent::is_for_websockets;
 use super::target::controls;
 use super::{Declared, Item, Subject};
@@ -40,6 +41,8 @@ pub struct View<'a> {
     endpoints: OnceLock<FxHashMap<RouteId, String>>,
     /// By site and upstream, the first route that keeps clients out, with the line; worked out when first asked for.
     guarded: OnceLock<Guarded>,
+    /// Paths with a WebSocket that come to a route that passes none on, by that route; worked out when first asked for.
+    unserved: OnceLock<FxHashMap<RouteId, Unserved>>,
     /// The sockets at which TLS ends; worked out when first asked for.
     tls_sockets: OnceLock<FxHashSet<(TextId, u16)>>,
 }
@@ -61,6 +64,7 @@ impl<'a> View<'a> {
             websocket_sites: OnceLock::new(),
             endpoints: OnceLock::new(),
             guarded: OnceLock::new(),
+            unserved: OnceLock::new(),
             tls_sockets: OnceLock::new(),
         }
     }
@@ -81,6 +85,11 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Paths with a WebSocket that come to a route that passes none on, by that route.
+    pub(super) fn unserved(&self) -> &FxHashMap<RouteId, Unserved> {
+        self.unserved.get_or_init(|| all_unserved(self))
+    }
+
     /// The sockets at which TLS ends: the options of a socket count for all sites on it.
     pub(super) fn tls_sockets(&self) -> &FxHashSet<(TextId, u16)> {
         self.tls_sockets.get_or_init(|| {
@@ -95,7 +104,7 @@ impl<'a> View<'a> {
             let literal = |path: &&String| !path.contains('*');
             let mut endpoints = FxHashMap::default();
             for path in self.declared.websocket_routes.iter().filter(literal) {
-                for site in (0..u32::try_from(self.gateway.sites.len()).unwrap_or(u32::MAX)).map(SiteId) {
+                for site in self.sites_with(path) {
                     if let Some(route) = self.walk(site, self.handshake(self.gateway.site(site), path)).route {
                         endpoints.entry(route).or_insert_with(|| path.clone());
                     }
@@ -105,13 +114,29 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The sites that have a route of exactly this path; all, where none has: the user knows what is behind the others.
+    fn sites_with(&self, path: &str) -> Vec<SiteId> {
+        let text = self.gateway.texts.find(path.as_bytes());
+        let names = |matcher| match matcher {
+            Matcher::Exact(own) | Matcher::Prefix { text: own, .. } | Matcher::Segments(own) => Some(own) == text,
+            _ => false,
+        };
+        let mut sites: Vec<SiteId> =
+            self.gateway.routes.iter().filter(|route| text.is_some() && names(route.matcher)).map(|route| route.site).collect();
+        sites.dedup();
+        if sites.is_empty() {
+            sites = (0..u32::try_from(self.gateway.sites.len()).unwrap_or(u32::MAX)).map(SiteId).collect();
+        }
+        sites
+    }
+
     /// What becomes of a handshake to `path` of `site`, as a browser makes it.
     pub(super) fn handshake_in(&self, site: SiteId, path: &str) -> Walk {
         self.walk(site, self.handshake(self.gateway.site(site), path))
     }
 
     /// What becomes of a handshake to `path` of `site`.
-    fn walk(&self, site: SiteId, request: Request) -> Walk {
+    pub(super) fn walk(&self, site: SiteId, request: Request) -> Walk {
         let listen = self.gateway.site(site).listens.first();
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let socket = Socket { address: here, port: listen.and_then(|listen| listen.port).unwrap_or(request.port) };
@@ -120,7 +145,7 @@ impl<'a> View<'a> {
     }
 
     /// A handshake to `path` of `site`.
-    fn handshake(&self, site: &Site, path: &str) -> Request {
+    pub(super) fn handshake(&self, site: &Site, path: &str) -> Request {
         // Engine.IO tells its transport in the query, and rewrite rules for it ask there.
         let is_engine_io = path.contains("/socket.io") || path.contains("/engine.io");
         let query = is_engine_io.then(|| "EIO=4&transport=websocket".to_owned());

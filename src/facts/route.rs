@@ -272,9 +272,7 @@ fn sent_header(reader: &Reader<'_>, probe: Probe, name: &str) -> Reading {
             let value = if values.is_empty() {
                 Value::Absent
             } else {
-                // What follows a line's end is another header.
-                let lines = values.iter().filter_map(|value| value.lines().next());
-                let tokens = lines.flat_map(|value| value.split(','));
+                let tokens = values.iter().flat_map(|value| value.split(','));
                 Value::List(tokens.map(|token| token.trim().to_ascii_lowercase()).filter(|token| !token.is_empty()).collect())
             };
             let mut reading = Reading { until, ..Reading::new(value) };

@@ -59,7 +59,7 @@ pub fn nginx_header_lines(environment: &Environment<'_>, scope: ScopeId, wanted:
     for entry in in_force.into_iter().flat_map(|level| gateway.scopes.own(level)) {
         match entry.assigned {
             Assigned::Header { name, lower, value }
-                if entry.property == Property::RequestHeader && is_wanted(gateway.texts.get(lower)) =>
+                if entry.property == Property::RequestHeader && is_wanted(as_read(gateway.texts.get(lower))) =>
             {
                 let value = environment.evaluate(value);
                 let name = gateway.texts.show(name).into_owned();
@@ -107,6 +107,11 @@ pub fn nginx_header_lines(environment: &Environment<'_>, scope: ScopeId, wanted:
     Ok(lines)
 }
 
+/// The name that an upstream reads: it ends at the first colon, and nginx writes one behind whatever was written.
+fn as_read(name: &[u8]) -> &[u8] {
+    name.split(|&byte| byte == b':').next().unwrap_or(name)
+}
+
 /// A lower-case name as the server writes it: `Keep-Alive`, `TE`.
 fn capitalised(name: &[u8]) -> String {
     if name == b"te" {
@@ -121,9 +126,29 @@ fn capitalised(name: &[u8]) -> String {
     name.iter().map(capital).collect()
 }
 
+/// The lines as the upstream reads them: nginx writes names and values as they are, with whatever line ends and colons they hold.
+pub(super) fn as_received(lines: Vec<HeaderLine>) -> Vec<HeaderLine> {
+    let mut received = Vec::with_capacity(lines.len());
+    for line in lines {
+        let plain = !line.name.contains([':', '\r', '\n']);
+        match &line.value {
+            Ok(value) if !value.is_empty() && (!plain || value.trim() != value || value.contains('\n')) => {
+                for text in format!("{}: {value}", line.name).lines() {
+                    let (name, value) = text.split_once(':').unwrap_or((text, ""));
+                    let value = Ok(value.trim().to_owned());
+                    received.push(HeaderLine { name: name.trim().to_owned(), value, ..line.clone() });
+                }
+            }
+            _ => received.push(line),
+        }
+    }
+    received
+}
+
 fn sent_by_nginx(environment: &Environment<'_>, route: &Route, name: &str) -> Known<Sent> {
     let mut sent = Sent::default();
-    for line in nginx_header_lines(environment, route.scope, Some(name))? {
+    let lines = as_received(nginx_header_lines(environment, route.scope, Some(name))?);
+    for line in lines.into_iter().filter(|line| line.name.eq_ignore_ascii_case(name)) {
         sent.spans.extend(line.span);
         sent.until = sent.until.or(line.until);
         sent.values.extend(Some(line.value?).filter(|value| !value.is_empty()));

@@ -15,6 +15,7 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/duplicate-directive.md", include_str!("../../rules/duplicate-directive.md")),
     ("rules/duplicate-location.md", include_str!("../../rules/duplicate-location.md")),
     ("rules/duration-invalid.md", include_str!("../../rules/duration-invalid.md")),
+    ("rules/endpoint-served-elsewhere.md", include_str!("../../rules/endpoint-served-elsewhere.md")),
     ("rules/event-stream-buffered.md", include_str!("../../rules/event-stream-buffered.md")),
     ("rules/forwarded-proto-missing.md", include_str!("../../rules/forwarded-proto-missing.md")),
     ("rules/gateway-protocol-unsuitable.md", include_str!("../../rules/gateway-protocol-unsuitable.md")),

@@ -4,7 +4,7 @@ use super::locations::{Following, Next, Outcome};
 use super::uri;
 use crate::gateway::{Assigned, Known, Matcher, Millis, Origin, Property, Protocol, Proxy, Setting, Target, Unknown, Version};
 use crate::handshake::idle::nginx_read_timeout;
-use crate::handshake::send::{HeaderLine, nginx_header_lines};
+use crate::handshake::send::{HeaderLine, as_received, nginx_header_lines};
 use crate::handshake::{UpstreamRequest, Verdict};
 use crate::source::Span;
 
@@ -342,25 +342,6 @@ fn with_request(next: Next, request: UpstreamRequest) -> Next {
         Next::End(outcome) => Next::End(Outcome { upstream_request: Some(request), ..outcome }),
         other => other,
     }
-}
-
-/// The lines as the upstream reads them: nginx writes names and values as they are, with whatever line ends and colons they hold.
-fn as_received(lines: Vec<HeaderLine>) -> Vec<HeaderLine> {
-    let mut received = Vec::with_capacity(lines.len());
-    for line in lines {
-        let plain = !line.name.contains([':', '\r', '\n']);
-        match &line.value {
-            Ok(value) if !value.is_empty() && (!plain || value.trim() != value || value.contains('\n')) => {
-                for text in format!("{}: {value}", line.name).lines() {
-                    let (name, value) = text.split_once(':').unwrap_or((text, ""));
-                    let value = Ok(value.trim().to_owned());
-                    received.push(HeaderLine { name: name.trim().to_owned(), value, ..line.clone() });
-                }
-            }
-            _ => received.push(line),
-        }
-    }
-    received
 }
 
 /// The headers that are sent. One whose value depends on the moment is shown by the reason.

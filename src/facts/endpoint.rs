@@ -1,0 +1,129 @@
+//! The facts of endpoints: paths at which an application, or the user's word, has a WebSocket, and that come to a route that passes none on.
+
+use rustc_hash::FxHashMap;
+
+use super::{Definition, Item, Reader, Reading, Subject, Type, Value, View, fact, intent};
+use crate::gateway::{RouteId, SiteId, Target};
+use crate::handshake::{Probe, Verdict};
+use crate::source::Span;
+
+/// The facts of endpoints.
+pub(super) const FACTS: &[Definition] = &[
+    fact(
+        "endpoint.unserved",
+        Subject::Route,
+        Type::Text,
+        unserved,
+        "A path with a WebSocket that comes to this route, which passes no upgrade on, while another route of the site does; absent where there is none.",
+    ),
+    fact(
+        "endpoint.of",
+        Subject::Route,
+        Type::Text,
+        of,
+        "The application that has a WebSocket at that path, by name; `proxylint.toml` where the user declares it.",
+    ),
+];
+
+/// A path with a WebSocket that comes to a route that passes none on.
+#[derive(Clone, Debug)]
+pub(super) struct Unserved {
+    path: String,
+    of: String,
+    /// The line by which another route passes the upgrade on.
+    beside: Span,
+}
+
+fn unserved(reader: &Reader<'_>, _: &str) -> Reading {
+    found(reader, |found| found.path.clone())
+}
+
+fn of(reader: &Reader<'_>, _: &str) -> Reading {
+    found(reader, |found| found.of.clone())
+}
+
+fn found(reader: &Reader<'_>, read: impl FnOnce(&Unserved) -> String) -> Reading {
+    let Some((id, route)) = reader.route() else { return Reading::absent() };
+    match reader.view.unserved().get(&id) {
+        Some(found) => Reading::new(Value::Text(read(found)))
+            .at(route.span, "takes it, and passes no upgrade on")
+            .at(found.beside, "the upgrade is passed on here only"),
+        None => Reading::absent(),
+    }
+}
+
+/// All of them in a gateway, by the route that they come to. Only sites where a route passes an upgrade on are looked at.
+pub(super) fn all_unserved(view: &View<'_>) -> FxHashMap<RouteId, Unserved> {
+    let mut all = FxHashMap::default();
+    let mut upgrading: FxHashMap<SiteId, Vec<(RouteId, Span)>> = FxHashMap::default();
+    for id in view.gateway.route_ids() {
+        if let Some(line) = passes_upgrade(view, id) {
+            upgrading.entry(view.gateway.route(id).site).or_default().push((id, line));
+        }
+    }
+    let mut sites: Vec<_> = upgrading.into_iter().collect();
+    sites.sort_unstable_by_key(|(site, _)| *site);
+    for (site, routes) in sites {
+        for (path, of) in endpoints(view, site) {
+            let walk = view.handshake_in(site, &path);
+            let Some(taker) = walk.route else { continue };
+            if routes.iter().any(|(id, _)| *id == taker) {
+                continue;
+            }
+            let declared = view.endpoints().contains_key(&taker);
+            // A route whose own path says so is judged by itself.
+            if !declared && intent::is_for_websockets(&Reader::new(view, Item::Route(taker)), view.gateway.route(taker)) {
+                continue;
+            }
+            let beside = routes.iter().find(|(id, _)| declared || same_upstream(view, *id, taker));
+            let is_plain = match walk.verdict {
+                Verdict::ForwardedPlain => !declared,
+                Verdict::Answered { status: 404, .. } => declared && matches!(view.gateway.route(taker).target, Target::Files),
+                _ => false,
+            };
+            if let Some((_, line)) = beside.filter(|_| is_plain) {
+                all.entry(taker).or_insert(Unserved { path, of, beside: *line });
+            }
+        }
+    }
+    all
+}
+
+/// The line by which a route passes an upgrade on.
+fn passes_upgrade(view: &View<'_>, id: RouteId) -> Option<Span> {
+    let reader = Reader::new(view, Item::Route(id));
+    let (route, proxy) = reader.proxy().filter(|(_, proxy)| proxy.protocol.is_http())?;
+    let sent = reader.sent(Probe::Chrome, "upgrade").ok().filter(|sent| !sent.values.is_empty())?;
+    Some(sent.spans.first().copied().unwrap_or(if proxy.span.source == route.span.source { proxy.span } else { route.span }))
+}
+
+/// The paths at which a WebSocket is to be expected in `site`, each with whose it is.
+fn endpoints(view: &View<'_>, site: SiteId) -> Vec<(String, String)> {
+    let gateway = view.gateway;
+    let mut endpoints = Vec::new();
+    for id in gateway.site(site).route_ids() {
+        if let Some(path) = view.endpoints().get(&id) {
+            endpoints.push((path.clone(), "proxylint.toml".to_owned()));
+        }
+    }
+    for id in gateway.site(site).route_ids() {
+        let reader = Reader::new(view, Item::Route(id));
+        let Some((route, proxy)) = reader.proxy() else { continue };
+        for (base, app) in intent::applications(&reader, route, proxy) {
+            for endpoint in &app.endpoints {
+                let endpoint = (format!("{base}{endpoint}"), app.name.clone());
+                if !endpoints.contains(&endpoint) {
+                    endpoints.push(endpoint);
+                }
+            }
+        }
+    }
+    endpoints
+}
+
+fn same_upstream(view: &View<'_>, one: RouteId, other: RouteId) -> bool {
+    match (&view.gateway.route(one).target, &view.gateway.route(other).target) {
+        (Target::Proxy(one), Target::Proxy(other)) => one.authority.is_some() && one.authority == other.authority,
+        _ => false,
+    }
+}
