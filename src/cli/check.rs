@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 
 use super::terminal::Terminal;
 use super::{Failure, Outcome, Settings};
-use crate::rules::Level;
-use crate::{Checked, report};
+use crate::rules::{Level, Safety};
+use crate::{Checked, fix, report};
 
 /// Judge every route of the configuration in files and directories
 #[derive(Debug, Args)]
@@ -24,6 +24,15 @@ pub(super) struct CheckArgs {
     /// Do not apply this rule; may be given several times, or several with commas
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     ignore: Vec<String>,
+    /// Mend what can be mended without changing anything else
+    #[arg(long)]
+    fix: bool,
+    /// Mend also where that sets a value of policy, such as a timeout, or changes more than the broken route
+    #[arg(long)]
+    unsafe_fixes: bool,
+    /// Print what --fix would change as a patch that `git apply` takes, and change nothing
+    #[arg(long)]
+    diff: bool,
     /// The lowest level that makes the exit status 1
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "LEVEL")]
     fail_on: FailOn,
@@ -73,12 +82,35 @@ pub(super) fn run(args: CheckArgs, terminal: &mut Terminal) -> Result<Outcome, F
     request.select = args.select;
     request.ignore = args.ignore;
     request.pedantic = args.pedantic;
-    let checked = crate::check(&request)?;
+    let mut checked = crate::check(&request)?;
     checked.project.problems.iter().for_each(|problem| terminal.problem(problem));
-    write(&checked, args.output_format, args.statistics, terminal)?;
-    let fails = checked.findings.iter().any(|finding| finding.level >= args.fail_on.into());
+    let fail_on = args.fail_on.into();
+    let fails = |checked: &Checked| checked.findings.iter().any(|finding| finding.level >= fail_on);
+    let safety = if args.unsafe_fixes { Safety::Unsafe } else { Safety::Safe };
+    let (mut fixed, mut unwritten) = (None, false);
+    let fails = if args.diff {
+        // The findings as they are on disk decide: nothing is written.
+        let fails = fails(&checked);
+        let fixed = fix::mend(&mut checked, &request, safety);
+        fix::patch(&mut terminal.out, &checked, &fixed)?;
+        fails
+    } else {
+        if args.fix || args.unsafe_fixes {
+            let mended = fix::mend(&mut checked, &request, safety);
+            for (path, error) in fix::write(&checked, &mended) {
+                unwritten = true;
+                terminal.unwritten(&path, &error);
+            }
+            fixed = Some(mended.count);
+        }
+        if fixed.is_some() || matches!(args.output_format, Format::Full | Format::Json) {
+            fix::plan(&mut checked, &request);
+        }
+        write(&checked, args.output_format, args.statistics, fixed, terminal)?;
+        fails(&checked)
+    };
     let outcome = match () {
-        () if !checked.project.problems.is_empty() => Outcome::Incomplete,
+        () if unwritten || !checked.project.problems.is_empty() => Outcome::Incomplete,
         () if fails => Outcome::Findings,
         () => Outcome::Clean,
     };
@@ -87,7 +119,13 @@ pub(super) fn run(args: CheckArgs, terminal: &mut Terminal) -> Result<Outcome, F
     Ok(outcome)
 }
 
-fn write(checked: &Checked, format: Format, statistics: bool, terminal: &mut Terminal) -> std::io::Result<()> {
+fn write(
+    checked: &Checked,
+    format: Format,
+    statistics: bool,
+    fixed: Option<usize>,
+    terminal: &mut Terminal,
+) -> std::io::Result<()> {
     use std::io::Write;
     let (out, look) = (&mut terminal.out, terminal.look);
     match format {
@@ -98,5 +136,6 @@ fn write(checked: &Checked, format: Format, statistics: bool, terminal: &mut Ter
         Format::Full => report::full(out, checked, look)?,
         Format::Concise => report::concise(out, checked, look)?,
     }
-    writeln!(out, "{}", report::summary(checked))
+    writeln!(out, "{}", report::summary(checked))?;
+    report::mended(checked, fixed).map_or(Ok(()), |line| writeln!(out, "{line}"))
 }

@@ -1,10 +1,12 @@
 //! Where output goes: standard output through one buffer, complaints to standard error, coloured where that is wanted.
 
 use std::io::{self, BufWriter, IsTerminal, StderrLock, StdoutLock, Write};
+use std::path::Path;
 
 use clap::ValueEnum;
 
 use super::Failure;
+use crate::fix::WriteError;
 use crate::project::Problem;
 use crate::report::{Look, handler, printable};
 
@@ -79,6 +81,15 @@ impl Terminal {
     /// Says what kept part of the job from being done.
     pub(super) fn problem(&mut self, problem: &Problem) {
         self.say(&problem.to_string(), Some(problem.help()));
+    }
+
+    /// Says why a mended file was not written.
+    pub(super) fn unwritten(&mut self, path: &Path, error: &WriteError) {
+        let help = match error {
+            WriteError::Changed => "run the command again",
+            WriteError::ReadOnly | WriteError::Io(_) => "make the file and its directory writable for this user",
+        };
+        self.say(&format!("`{}` is not mended: {error}", path.display()), Some(help));
     }
 
     fn say(&mut self, message: &str, help: Option<&str>) {

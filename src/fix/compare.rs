@@ -9,7 +9,7 @@ use super::snapshot::{Key, Snapshot, digest};
 use crate::Project;
 use crate::facts::{Item, Reader, View};
 use crate::gateway::Gateway;
-use crate::rules::{Options, Want};
+use crate::rules::{Level, Options, Want};
 
 /// Why a trial does not hold.
 #[derive(Debug, Default)]
@@ -123,10 +123,11 @@ pub(super) fn compare(
         let mut new: Vec<&(String, Key)> = after
             .findings
             .iter()
-            .filter(|(finding, count)| before.findings.get(finding).copied().unwrap_or(0) < **count)
+            // What is mended is meant for WebSockets more surely than before, so that what was a note may be a warning.
+            .filter(|(finding, level)| **level > Level::Note && !before.findings.contains_key(finding))
             .map(|(finding, _)| finding)
             .collect();
-        new.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        new.sort_unstable();
         for (rule, key) in new {
             let place = place(project, &gateway, items.get(key));
             fault.blame(targets.of(*key), &format!("it would raise `{rule}`{place}"));

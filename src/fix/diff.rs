@@ -27,6 +27,17 @@ pub fn diff(out: &mut dyn Write, path: &Path, before: &[u8], after: &[u8]) -> io
     Ok(())
 }
 
+/// How two short texts differ: the number of lines that are equal at the beginning, and the lines that differ behind them, equal ones at the
+/// end left out.
+#[must_use]
+pub fn hunk<'a>(before: &'a [u8], after: &'a [u8]) -> (usize, Vec<&'a [u8]>, Vec<&'a [u8]>) {
+    let (old, new) = (lines(before), lines(after));
+    let first = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
+    let rest = old[first..].iter().rev().zip(new[first..].iter().rev());
+    let last = rest.take_while(|(one, other)| one == other).count();
+    (first, old[first..old.len() - last].to_vec(), new[first..new.len() - last].to_vec())
+}
+
 /// A name as git writes it: in quotes where it holds what would be misread.
 fn write_name(out: &mut dyn Write, side: &str, name: &Path) -> io::Result<()> {
     let bytes = name.as_os_str().as_encoded_bytes();
@@ -62,10 +73,8 @@ fn lines(bytes: &[u8]) -> Vec<&[u8]> {
     bytes.split_inclusive(|&byte| byte == b'\n').collect()
 }
 
-/// Where the lines differ. Edits are few and small beside the file, so that the next equal lines are near: they are looked for in steps.
+/// Where the lines differ. Edits are few and small beside the file, so that the next equal line is near: it is looked for in steps.
 fn changes(old: &[&[u8]], new: &[&[u8]]) -> Vec<Change> {
-    /// How many lines must be equal for a change to have ended.
-    const EQUAL: usize = 3;
     let mut changes = Vec::new();
     let (mut i, mut j) = (0, 0);
     while i < old.len() || j < new.len() {
@@ -73,17 +82,12 @@ fn changes(old: &[&[u8]], new: &[&[u8]]) -> Vec<Change> {
             (i, j) = (i + 1, j + 1);
             continue;
         }
-        let agree = |i: usize, j: usize| {
-            let ahead = EQUAL.min(old.len() - i).min(new.len() - j);
-            // At an end, only both ends agree.
-            old[i..i + ahead] == new[j..j + ahead] && (ahead == EQUAL || old.len() - i == new.len() - j)
+        let (left, new_left) = (old.len() - i, new.len() - j);
+        let equal = |steps: usize| {
+            let ahead = (steps.saturating_sub(new_left)..=steps.min(left)).map(|k| (i + k, j + steps - k));
+            ahead.filter(|&(i, j)| i < old.len() && j < new.len()).find(|&(i, j)| old[i] == new[j])
         };
-        let most = (old.len() - i) + (new.len() - j);
-        let found = (1..=most).find_map(|steps| {
-            let least = steps.saturating_sub(new.len() - j);
-            (least..=steps.min(old.len() - i)).map(|k| (i + k, j + steps - k)).find(|&(i, j)| agree(i, j))
-        });
-        let (end, new_end) = found.unwrap_or((old.len(), new.len()));
+        let (end, new_end) = (1..left + new_left).find_map(equal).unwrap_or((old.len(), new.len()));
         changes.push(Change { old: i..end, new: j..new_end });
         (i, j) = (end, new_end);
     }

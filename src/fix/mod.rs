@@ -12,10 +12,11 @@ mod snapshot;
 mod trial;
 mod write;
 
-pub use diff::diff;
+pub use diff::{diff, hunk};
 pub use plan::{Job, Planner};
 pub use write::WriteError;
 
+use std::io;
 use std::path::PathBuf;
 
 use crate::rules::{Finding, Safety};
@@ -65,6 +66,15 @@ pub fn mend(checked: &mut Checked, request: &Request, safety: Safety) -> Fixed {
     fixed.files.retain(|(id, before)| store.sources.get(*id).bytes() != before);
     fixed.files.sort_by(|a, b| store.sources.get(a.0).path().cmp(store.sources.get(b.0).path()));
     fixed
+}
+
+/// Writes what was mended as one patch.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn patch(out: &mut dyn io::Write, checked: &Checked, fixed: &Fixed) -> io::Result<()> {
+    let sources = &checked.project.store.sources;
+    fixed.files.iter().try_for_each(|(id, before)| diff(out, sources.get(*id).path(), before, sources.get(*id).bytes()))
 }
 
 /// Writes what was mended. A file that cannot be written stays as it is, whole, and is returned with the reason.

@@ -34,8 +34,8 @@ pub(super) struct Snapshot {
     pub(super) items: Vec<(Key, Item)>,
     /// The facts of each.
     pub(super) cells: FxHashMap<Key, Vec<Cell>>,
-    /// What rules say: the rule and of what, how often. Notes are left out.
-    pub(super) findings: FxHashMap<(String, Key), usize>,
+    /// What rules say: the rule and of what, and how bad that is.
+    pub(super) findings: FxHashMap<(String, Key), Level>,
     /// The key of every item.
     pub(super) keys: FxHashMap<Item, Key>,
     /// How often the same is noted or refused.
@@ -93,9 +93,10 @@ impl Snapshot {
                 snapshot.cells.insert(key, cells);
             }
         }
-        for finding in judge(rules, view, options).iter().filter(|finding| finding.level > Level::Note) {
+        for finding in judge(rules, view, options) {
             for key in finding.subjects.iter().filter_map(|subject| keys.get(&subject.item)) {
-                *snapshot.findings.entry((finding.rule.clone(), *key)).or_default() += 1;
+                let level = snapshot.findings.entry((finding.rule.clone(), *key)).or_insert(finding.level);
+                *level = finding.level.max(*level);
             }
         }
         let mut named: Vec<(String, u32)> = names.into_iter().collect();

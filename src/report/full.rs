@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 
 use super::excerpt::{AROUND, Excerpt};
-use super::{Look, printable, write_each};
+use super::{Look, fix, printable, write_each};
 use crate::Checked;
 use crate::rules::{Finding, Level};
 use crate::source::Sources;
@@ -26,6 +26,9 @@ pub fn full(out: &mut dyn Write, checked: &Checked, look: Look) -> io::Result<()
         if handler.render_report(text, &shown).is_err() {
             // Drawing fails only on an excerpt that does not hold its own labels; the words are still worth having.
             text.extend([&shown.message, "\n"]);
+        }
+        if let Some(fix) = &finding.fix {
+            fix::write(text, sources, fix, look);
         }
         text.push('\n');
     })

@@ -1,5 +1,6 @@
 //! `json`: everything, for programs. The form is versioned and stable.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -8,8 +9,8 @@ use serde::Serialize;
 use super::fingerprint;
 use crate::Checked;
 use crate::project::Store;
-use crate::rules::{Finding, Intent, Level};
-use crate::source::Span;
+use crate::rules::{Finding, Fix, Intent, Level, Safety};
+use crate::source::{Edit, Span};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -27,7 +28,10 @@ struct JsonFinding<'a> {
     path: String,
     span: JsonSpan,
     labels: Vec<JsonLabel<'a>>,
-    fixes: [(); 0],
+    fixes: Vec<JsonFix<'a>>,
+    /// Why no fix is offered though the rule has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix_withheld: Option<&'a str>,
     url: String,
     fingerprint: String,
 }
@@ -44,6 +48,23 @@ struct JsonPosition {
     line: u32,
     column: u32,
     byte: u32,
+}
+
+/// Edits that mend the finding; made together.
+#[derive(Serialize)]
+struct JsonFix<'a> {
+    safety: Safety,
+    title: &'a str,
+    edits: Vec<JsonEdit<'a>>,
+}
+
+/// The bytes from `start` to `end`, counted from 0, become `text`.
+#[derive(Serialize)]
+struct JsonEdit<'a> {
+    path: String,
+    start: u32,
+    end: u32,
+    text: Cow<'a, str>,
 }
 
 /// A place that explains the finding; the first is the finding's own.
@@ -79,7 +100,7 @@ pub fn json(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
             files: store.sources.len(),
             routes: checked.routes,
             findings: checked.findings.len(),
-            fixable: 0,
+            fixable: checked.findings.iter().filter(|finding| finding.fix.as_ref().is_some_and(|fix| fix.plan.is_ok())).count(),
             suppressed: checked.suppressed,
         },
     };
@@ -109,10 +130,22 @@ fn of_finding<'a>(store: &Store, finding: &'a Finding, url: String) -> JsonFindi
             .filter(|(_, label)| !label.is_empty())
             .map(|(&span, message)| JsonLabel { path: path_of(store, span), span: span_of(store, span), message })
             .collect(),
-        fixes: [],
+        fixes: finding.fix.iter().filter_map(|fix| of_fix(store, fix)).collect(),
+        fix_withheld: finding.fix.as_ref().and_then(|fix| fix.plan.as_ref().err()).map(String::as_str),
         url,
         fingerprint: fingerprint(store, finding),
     }
+}
+
+fn of_fix<'a>(store: &Store, fix: &'a Fix) -> Option<JsonFix<'a>> {
+    let plan = fix.plan.as_ref().ok()?;
+    let edit = |edit: &'a Edit| JsonEdit {
+        path: path_of(store, edit.span),
+        start: edit.span.start,
+        end: edit.span.end,
+        text: String::from_utf8_lossy(&edit.text),
+    };
+    Some(JsonFix { safety: fix.safety, title: &plan.title, edits: plan.edits.iter().map(edit).collect() })
 }
 
 pub(super) fn path_of(store: &Store, span: Span) -> String {

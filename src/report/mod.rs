@@ -4,6 +4,7 @@ mod concise;
 mod escape;
 mod excerpt;
 mod fingerprint;
+mod fix;
 mod full;
 mod json;
 mod reference;
@@ -23,7 +24,7 @@ pub use full::full;
 pub(crate) use full::handler;
 pub use json::{json, page};
 pub use reference::reference;
-pub use summary::{statistics, summary};
+pub use summary::{mended, statistics, summary};
 
 use crate::Checked;
 use crate::rules::Finding;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::Checked;
-use crate::rules::Level;
+use crate::rules::{Fix, Level, Safety};
 
 /// How many findings there are in how many files and routes, in one line without its end.
 #[must_use]
@@ -31,6 +31,27 @@ pub fn summary(checked: &Checked) -> String {
     };
     let files = checked.project.store.sources.len();
     format!("{found} in {}, {}{hidden}{suppressed}", counted(files, "file"), counted(checked.routes, "route"))
+}
+
+/// What was mended, where something was to be (`fixed`), and what can be, in one line without its end; `None`: there is nothing to say.
+#[must_use]
+pub fn mended(checked: &Checked, fixed: Option<usize>) -> Option<String> {
+    let can = |safety: Safety| {
+        let has = |fix: &Fix| fix.safety == safety && fix.plan.is_ok();
+        checked.findings.iter().filter(|finding| finding.fix.as_ref().is_some_and(has)).count()
+    };
+    let (safe, unsafe_) = (can(Safety::Safe), can(Safety::Unsafe));
+    let rest = checked.findings.len() - safe - unsafe_;
+    let mut parts = Vec::new();
+    parts.extend(fixed.map(|count| format!("{count} fixed")));
+    parts.extend((safe > 0).then(|| format!("{safe} can be fixed with --fix")));
+    let more = if parts.is_empty() { "can be fixed" } else { "more" };
+    parts.extend((unsafe_ > 0).then(|| format!("{unsafe_} {more} with --unsafe-fixes")));
+    if parts.is_empty() {
+        return None;
+    }
+    parts.extend((rest > 0).then(|| format!("{rest} {} a person", if rest == 1 { "needs" } else { "need" })));
+    Some(parts.join("; "))
 }
 
 /// Writes how many findings there are of each rule, the most frequent first.

@@ -17,6 +17,7 @@ pub(crate) fn shared(name: &str) -> Option<PathBuf> {
 }
 
 /// All regular files below `folder`, sorted by path; a link is not one.
+#[allow(dead_code, reason = "not every test asks for all files")]
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter();
     entries.flatten().filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()

@@ -11,6 +11,7 @@ mod client;
 mod frame;
 mod handshake;
 mod head;
+mod mending;
 mod outcome;
 mod prediction;
 mod random;
@@ -29,6 +30,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::case::{Case, Mode, Recorded, Seen, Software};
 use crate::check::{Judgement, Told};
+use crate::mending::Tally;
 use crate::outcome::Outcome;
 use crate::prediction::Kind;
 use crate::sent::Sent;
@@ -43,12 +45,15 @@ const LONG_WATCH: f64 = 20.0;
 
 static SLOTS: Slots = Slots::new();
 
+static TALLY: Tally = Tally::new();
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
     let trials = trials().unwrap_or_else(|error| vec![Trial::test("cases", move || Err(error.into()))]);
     let conclusion = libtest_mimic::run(&arguments, trials);
     tls::clean_up();
+    TALLY.tell();
     conclusion.exit_code()
 }
 
@@ -65,12 +70,16 @@ fn trials() -> io::Result<Vec<Trial>> {
                 let name = format!("{name}@{version}");
                 trials.push(Trial::ignorable_test(name, move || check_record(&case, &version)));
             }
+            let mended = (Arc::clone(&case), Arc::clone(&installed));
+            trials.push(Trial::ignorable_test(format!("fix::{name}"), move || check_fix(&mended.0, &mended.1)));
             let installed = Arc::clone(&installed);
             trials.push(Trial::ignorable_test(name, move || check_server(&case, &installed)));
         }
         for seed in random::seeds() {
             let installed = Arc::clone(&installed);
             let name = format!("random::{}::{seed}", software.name());
+            let again = Arc::clone(&installed);
+            trials.push(Trial::ignorable_test(format!("fix::{name}"), move || check_random_fix(software, seed, &again)));
             trials.push(Trial::ignorable_test(name, move || check_random(software, seed, &installed)));
         }
     }
@@ -150,6 +159,32 @@ fn check_prediction(case: &Case, version: &str, seen: &[Seen], upstream: &[Sent]
         Some(reason) => Ok(Completion::ignored_with(reason)),
         None => Ok(Completion::Completed),
     }
+}
+
+/// A case mended, under the real server.
+fn check_fix(case: &Case, installed: &Result<Installed, String>) -> Result<Completion, Failed> {
+    let installed = match installed {
+        Ok(installed) => installed,
+        Err(reason) => return missing(reason),
+    };
+    let reason = obstacle(case).map(str::to_owned).or_else(|| case.unstable.clone());
+    if let Some(reason) = reason {
+        return Ok(Completion::ignored_with(reason));
+    }
+    if let Some(reason) = case.recorded.get(&installed.version).and_then(|recorded| recorded.not_applicable.as_ref()) {
+        return Ok(Completion::ignored_with(reason));
+    }
+    mending::check(case, installed, &SLOTS, &TALLY)
+}
+
+/// A random deployment mended, under the real server.
+fn check_random_fix(software: Software, seed: u64, installed: &Result<Installed, String>) -> Result<Completion, Failed> {
+    let installed = match installed {
+        Ok(installed) => installed,
+        Err(reason) => return missing(reason),
+    };
+    let folder = tempfile::tempdir()?;
+    mending::check(&random::case(software, seed, folder.path())?, installed, &SLOTS, &TALLY)
 }
 
 /// A random deployment under the real server against the prediction.

@@ -24,8 +24,9 @@ impl Lowerer<'_> {
                 self.flag(statement, Property::RewriteEngine)
             }
             b"requestheader" => self.request_header(statement),
+            b"sslcertificatefile" => self.text(statement, Property::Certificate),
+            b"sslcertificatekeyfile" => self.text(statement, Property::CertificateKey),
             b"header" => self.response_header(statement),
-            b"sslcertificatefile" => self.first_word(statement, Property::Certificate),
             b"sslprotocol" => Some(self.tls_protocols(statement)),
             // `mod_md` gets the certificates of the sites that it is told of.
             _ if name.starts_with(b"mdomain") => {
@@ -59,6 +60,17 @@ impl Lowerer<'_> {
         let assigned = match word.unknown {
             Some(why) => Assigned::Unknown(why),
             None => Assigned::Flag(switch(&word.value)?),
+        };
+        Some(Entry { property, assigned, span })
+    }
+
+    fn text(&mut self, statement: &Statement, property: Property) -> Option<Entry> {
+        let span = statement.span(self.store);
+        let words = self.resolved.words(self.store, statement);
+        let word = words.first()?;
+        let assigned = match word.unknown {
+            Some(why) => Assigned::Unknown(why),
+            None => Assigned::Text(literal(&mut self.gateway, &word.value)),
         };
         Some(Entry { property, assigned, span })
     }
@@ -115,17 +127,6 @@ impl Lowerer<'_> {
         let id = HeaderEditId(u32::try_from(self.gateway.header_edits.len()).unwrap_or(u32::MAX));
         self.gateway.header_edits.push(HeaderEdit { name, lower, change, value, when, early });
         entry(Assigned::HeaderEdit(id))
-    }
-
-    fn first_word(&mut self, statement: &Statement, property: Property) -> Option<Entry> {
-        let span = statement.span(self.store);
-        let words = self.resolved.words(self.store, statement);
-        let word = words.first()?;
-        let assigned = match word.unknown {
-            Some(why) => Assigned::Unknown(why),
-            None => Assigned::Text(literal(&mut self.gateway, &word.value)),
-        };
-        Some(Entry { property, assigned, span })
     }
 
     /// `SSLProtocol [+|-]protocol …`: a name without a sign replaces what stands before it (`ssl_cmd_protocol_parse`).

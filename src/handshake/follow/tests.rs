@@ -181,6 +181,9 @@ fn sockets_and_names() {
     }
     assert_eq!(of("listen 80 ssl;", "/"), "refuses-to-start");
     assert_eq!(of("listen 80 ssl; ssl_certificate c; ssl_certificate_key k;", "/"), "400");
-    assert_eq!(of("listen 80 ssl; ssl_certificate c; ssl_certificate_key k; error_page 497 https://$host$request_uri;", "/x"), "302 to https://localhost/x");
+    assert_eq!(
+        of("listen 80 ssl; ssl_certificate c; ssl_certificate_key k; error_page 497 https://$host$request_uri;", "/x"),
+        "302 to https://localhost/x"
+    );
     assert_eq!(of("listen 80 proxy_protocol;", "/"), "444");
 }

@@ -127,8 +127,12 @@ impl<'a> Editor<'a> {
             }
         }
         let anchor = self.anchor(block, level);
-        let spacing = anchor.filter(|line| line.name() == b"proxy_set_header").map(Spacing::of).unwrap_or_default();
         let own: Vec<&Entry> = headers(self, level).collect();
+        // As their neighbours, or as those that they are copied from.
+        let (around, _) = gateway.scopes.list(level, Property::RequestHeader);
+        let copied = around.and_then(|around| self.line_at(headers(self, around).last()?.span));
+        let model = anchor.filter(|line| line.name() == b"proxy_set_header").or(copied);
+        let spacing = model.map(Spacing::of).unwrap_or_default();
         if !task.headers.is_empty() && own.is_empty() {
             self.copy_inherited(level, task, &mut lines)?;
         }
