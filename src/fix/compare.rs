@@ -43,13 +43,19 @@ impl Fault {
 }
 
 /// What follows from a wanted fact on the same item, besides what becomes of the handshake.
-const FOLLOWS: [(&str, &[&str]); 5] = [
+const FOLLOWS: [(&str, &[&str]); 6] = [
     (
         "handshake.request_header.upgrade",
         // What plain requests carry as `Connection` concerns one connection only.
-        &["handshake.request_header.connection", "plain.request_header.connection", "target.scheme"],
+        &[
+            "handshake.request_header.connection",
+            "plain.request_header.connection",
+            "plain.request_header.upgrade",
+            "target.scheme",
+        ],
     ),
     ("handshake.request_header.connection", &["plain.request_header.connection"]),
+    ("plain.forced", &["plain.request_header.upgrade", "plain.request_header.connection"]),
     ("timeout.idle", &["timeout.read"]),
     // A worker comes with all of its parameters.
     ("shadowed_by", WORKERS),
