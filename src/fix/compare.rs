@@ -43,13 +43,19 @@ impl Fault {
 }
 
 /// What follows from a wanted fact on the same item, besides what becomes of the handshake.
-const FOLLOWS: [(&str, &[&str]); 5] = [
+const FOLLOWS: [(&str, &[&str]); 6] = [
     (
         "handshake.request_header.upgrade",
         // What plain requests carry as `Connection` concerns one connection only.
-        &["handshake.request_header.connection", "plain.request_header.connection", "target.scheme"],
+        &[
+            "handshake.request_header.connection",
+            "plain.request_header.connection",
+            "plain.request_header.upgrade",
+            "target.scheme",
+        ],
     ),
     ("handshake.request_header.connection", &["plain.request_header.connection"]),
+    ("plain.forced", &["plain.request_header.upgrade", "plain.request_header.connection"]),
     ("timeout.idle", &["timeout.read"]),
     // A worker comes with all of its parameters.
     ("shadowed_by", WORKERS),
@@ -66,7 +72,11 @@ const WORKERS: &[&str] = &[
 ];
 
 /// What may change on any route where what is wanted serves them all, by how the facts' names begin.
-const SERVES_ALL: [(&str, &[&str]); 1] = [("missing_modules", &["modules", "missing_modules", "required_for"])];
+const SERVES_ALL: [(&str, &[&str]); 2] = [
+    ("missing_modules", &["modules", "missing_modules", "required_for"]),
+    // A rule that leads handshakes to `ws://` needs modules that the mapping did without.
+    ("handshake.request_header.upgrade", &["modules"]),
+];
 
 /// The same where a line is mended that is read otherwise than it was meant.
 const LINES_DECIDE: [&str; 3] = ["timeout.", "refused_clients", "rewrite_engine"];
@@ -297,10 +307,7 @@ impl Targets {
         }) {
             return true;
         }
-        let serves_all = |want: &Want| {
-            let serves = SERVES_ALL.iter().any(|(from, _)| *from == want.name());
-            serves && (is_verdict(fact) || list(&SERVES_ALL, &want.name()))
-        };
+        let serves_all = |want: &Want| list(&SERVES_ALL, &want.name()) || want.name() == "missing_modules" && is_verdict(fact);
         let lines_decide = is_verdict(fact) || LINES_DECIDE.iter().any(|decided| fact.starts_with(decided));
         proposals.iter().any(|proposal| proposal.wants.iter().any(serves_all)) || !self.directives.is_empty() && lines_decide
     }
