@@ -73,7 +73,7 @@ pub(crate) fn check(case: &Case, installed: &Installed, slots: &Slots, tally: &T
     } else {
         tally.started.fetch_add(usize::from(refused(&then)), Ordering::Relaxed);
         tally.upgraded.fetch_add(gained(&then, &now), Ordering::Relaxed);
-        wrong.extend(mispredicted(&after, &now, &installed.version)?);
+        wrong.extend(mispredicted(&before, &after, &now, &installed.version)?);
     }
     if wrong.is_empty() {
         return Ok(Completion::Completed);
@@ -169,9 +169,9 @@ fn compare(case: &Case, then: &Happened, now: &Happened) -> Vec<String> {
     wrong
 }
 
-/// Whether the server could not answer properly anyway.
+/// Whether it was no proper answer anyway.
 fn is_failure(outcome: &Outcome) -> bool {
-    !matches!(outcome, Outcome::Answer { status, .. } if *status < 500)
+    !matches!(outcome, Outcome::Answer { status, .. } if *status < 400)
 }
 
 /// Whether the handshake to the place of a plain request is sent otherwise than before.
@@ -191,11 +191,14 @@ fn requests(upstream: &Option<Vec<Sent>>) -> Vec<String> {
     requests
 }
 
-/// Handshakes of which `trace` says that they are upgraded now, and that are not.
-fn mispredicted(case: &Case, now: &Happened, version: &str) -> Result<Vec<String>, Failed> {
+/// Handshakes of which `trace` says that the fixes upgrade them, and that are not upgraded. Where it said so before, the backend is to blame.
+fn mispredicted(original: &Case, case: &Case, now: &Happened, version: &str) -> Result<Vec<String>, Failed> {
     let mut wrong = Vec::new();
     for (step, seen) in case.steps.iter().zip(&now.steps).filter(|(step, _)| !step.is_plain()) {
         if prediction::obstacle(case, step).is_some() || is_upgraded(&seen.outcome) {
+            continue;
+        }
+        if prediction::predict(original, step, version)?.verdict.kind == Kind::Upgraded {
             continue;
         }
         let prediction = prediction::predict(case, step, version)?;
