@@ -24,6 +24,8 @@ impl Lowerer<'_> {
                 self.flag(statement, Property::RewriteEngine)
             }
             b"requestheader" => self.request_header(statement),
+            b"sslcertificatefile" => self.text(statement, Property::Certificate),
+            b"sslcertificatekeyfile" => self.text(statement, Property::CertificateKey),
             b"header" => self.response_header(statement),
             _ => return self.area_setting(name, statement),
         };
@@ -52,6 +54,17 @@ impl Lowerer<'_> {
         let assigned = match word.unknown {
             Some(why) => Assigned::Unknown(why),
             None => Assigned::Flag(switch(&word.value)?),
+        };
+        Some(Entry { property, assigned, span })
+    }
+
+    fn text(&mut self, statement: &Statement, property: Property) -> Option<Entry> {
+        let span = statement.span(self.store);
+        let words = self.resolved.words(self.store, statement);
+        let word = words.first()?;
+        let assigned = match word.unknown {
+            Some(why) => Assigned::Unknown(why),
+            None => Assigned::Text(literal(&mut self.gateway, &word.value)),
         };
         Some(Entry { property, assigned, span })
     }
