@@ -29,6 +29,13 @@ pub(super) const FACTS: &[Definition] = &[
         "What else keeps the request that the upstream is sent from being a handshake: its method, its body, the keys that a browser sends.",
     ),
     fact(
+        "plain.asks_for_upgrade",
+        Subject::Route,
+        Type::Flag,
+        asks_for_upgrade,
+        "Whether a plain GET asks the upstream for an upgrade: `Upgrade` is sent, or `Connection` names it.",
+    ),
+    fact(
         "plain.certainty",
         Subject::Route,
         Type::Text,
@@ -55,6 +62,16 @@ fn written_header(reader: &Reader<'_>, name: &str) -> Reading {
             Some(&line) => Reading::new(Value::Text(last_word(reader, line))).at(line, "set here"),
             None => Reading::absent(),
         },
+    })
+}
+
+fn asks_for_upgrade(reader: &Reader<'_>, _: &str) -> Reading {
+    http(reader, |_, _| match (reader.sent(Probe::Plain, "upgrade"), reader.sent(Probe::Plain, "connection")) {
+        (Ok(upgrade), Ok(connection)) => {
+            let names_it = connection.values.iter().any(|value| value.to_ascii_lowercase().contains("upgrade"));
+            Reading::new(Value::Flag(!upgrade.values.is_empty() || names_it))
+        }
+        (Err(why), _) | (_, Err(why)) => Reading { value: Err(why), ..Reading::absent() },
     })
 }
 

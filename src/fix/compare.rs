@@ -43,13 +43,22 @@ impl Fault {
 }
 
 /// What follows from a wanted fact on the same item, besides the verdict on the handshake.
-const FOLLOWS: [(&str, &str); 7] = [
+const FOLLOWS: [(&str, &str); 16] = [
+    ("handshake.request_header.upgrade", "plain.request_header.upgrade"),
     ("handshake.request_header.upgrade", "lost_headers"),
     ("handshake.request_header.connection", "lost_headers"),
     // What plain requests carry there concerns one connection only.
     ("handshake.request_header.connection", "plain.request_header.connection"),
     ("handshake.request_header.upgrade", "plain.request_header.connection"),
     ("timeout.idle", "timeout.read"),
+    ("timeout.zero", "timeout.read"),
+    ("timeout.zero", "timeout.connect"),
+    ("timeout.zero", "timeout.idle"),
+    ("host", "handshake.request_header.host"),
+    ("host", "plain.request_header.host"),
+    ("plain.asks_for_upgrade", "plain.request_header.upgrade"),
+    ("plain.asks_for_upgrade", "plain.request_header.connection"),
+    ("plain.asks_for_upgrade", "handshake.request_header.connection"),
     ("shadowed_by", "handshake.taken"),
     ("handshake.request_header.upgrade", "handshake.request_header.connection"),
 ];
@@ -180,8 +189,8 @@ impl Targets {
                 }
             }
         }
-        // What stands under a condition in a route is part of it.
-        for (key, parent) in &before.conditional {
+        // What is part of something is mended with it.
+        for (key, parent) in &before.parts {
             if let Some(indices) = targets.items.get(parent).cloned() {
                 targets.items.entry(*key).or_default().extend(indices);
             }
@@ -196,12 +205,13 @@ impl Targets {
 
     /// Whether a fact of an item may change: a proposal wants it, or it follows from what one wants.
     fn allow(&self, before: &Snapshot, key: Key, fact: &str, proposals: &[&Proposal]) -> bool {
-        let is_lost = || {
+        let is_faulty = || {
             let name = fact.strip_prefix("handshake.request_header.").or_else(|| fact.strip_prefix("plain.request_header."));
-            name.is_some_and(|name| before.lost.get(&key).is_some_and(|lost| lost.iter().any(|lost| lost == name)))
+            name.is_some_and(|name| before.faulty.get(&key).is_some_and(|headers| headers.iter().any(|header| header == name)))
         };
         let follows = |wanted: &str| {
-            FOLLOWS.iter().any(|&(from, what)| from == wanted && what == fact) || wanted == "lost_headers" && is_lost()
+            FOLLOWS.iter().any(|&(from, what)| from == wanted && what == fact)
+                || matches!(wanted, "lost_headers" | "handshake.repeated_headers") && is_faulty()
         };
         self.of(key).iter().any(|&index| {
             !DONE.iter().any(|done| fact.starts_with(done))

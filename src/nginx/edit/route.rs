@@ -20,6 +20,8 @@ struct Task {
     scalars: Vec<(&'static str, Property, String)>,
     /// Whether the headers that are set around the level are to be sent as well.
     keep_lost: bool,
+    /// Headers that are to be sent once.
+    once: Vec<String>,
     /// Edits elsewhere.
     edits: Vec<Edit>,
 }
@@ -35,7 +37,7 @@ impl<'a> Editor<'a> {
         if let Some(level) = in_force.filter(|&level| level != own) {
             let all_alike = self.users(level).iter().all(|user| job.alike.contains(&Item::Route(*user)));
             // What is lost is lost on the level that drops it.
-            if all_alike || task.keep_lost {
+            if all_alike || task.keep_lost || !task.once.is_empty() {
                 levels.push(level);
             }
         }
@@ -71,9 +73,7 @@ impl<'a> Editor<'a> {
             match (want.name().as_str(), &want.value) {
                 ("handshake.request_header.upgrade", _) => task.headers.push(("Upgrade", "$http_upgrade".to_owned())),
                 ("handshake.request_header.connection", _) => {
-                    let (variable, edit) = self.connection_variable(self.plain(id), route.scope)?;
-                    task.edits.extend(edit);
-                    task.headers.push(("Connection", variable));
+                    self.send_connection(id, &mut task)?;
                 }
                 ("http_version", Value::Version(version)) => {
                     task.scalars.push((
@@ -90,12 +90,101 @@ impl<'a> Editor<'a> {
                     };
                     task.scalars.push((read_timeout(protocol)?, Property::read_timeout(protocol), written(*time)));
                 }
+                ("plain.request_header.connection", Value::Absent) => self.send_connection(id, &mut task)?,
+                ("plain.asks_for_upgrade", _) => {
+                    let asks = |name: &str, token: &str| {
+                        let sent = Fact::named(&format!("plain.request_header.{name}")).ok().map(|fact| fact.read(&reader).value);
+                        matches!(sent, Some(Ok(Value::List(tokens))) if token.is_empty() || tokens.iter().any(|one| one == token))
+                    };
+                    if asks("upgrade", "") {
+                        task.headers.push(("Upgrade", "$http_upgrade".to_owned()));
+                    }
+                    if asks("connection", "upgrade") {
+                        self.send_connection(id, &mut task)?;
+                    }
+                }
+                ("handshake.repeated_headers", Value::Absent) => {
+                    if let Ok(Value::List(names)) = want.fact.read(&reader).value {
+                        task.once = names;
+                    }
+                }
+                ("handshake.verdict", _) => task.edits.extend(self.unhide(id)?),
+                ("timeout.zero", Value::Absent) => {
+                    let Target::Proxy(proxy) = &route.target else { return Err("nothing is proxied here".to_owned()) };
+                    let protocol = proxy.protocol;
+                    let read = read_timeout(protocol)?;
+                    match want.fact.read(&reader).value {
+                        Ok(Value::Text(name)) if name == "read timeout" => {
+                            task.scalars.push((read, Property::read_timeout(protocol), "1h".to_owned()));
+                        }
+                        Ok(Value::Text(_)) if read == "proxy_read_timeout" => {
+                            task.scalars.push(("proxy_connect_timeout", Property::ConnectTimeout, "60s".to_owned()));
+                        }
+                        _ => return Err("no edit is known for this timeout".to_owned()),
+                    }
+                }
+                ("tls.server_name", _) => {
+                    task.scalars.push(("proxy_ssl_server_name", Property::SendServerName, "on".to_owned()));
+                }
+                ("events.held_by", Value::Absent) => match &route.target {
+                    Target::Proxy(proxy) if proxy.protocol.is_http() => {
+                        task.scalars.push(("proxy_buffering", Property::Buffering, "off".to_owned()));
+                    }
+                    _ => return Err("no edit is known for this protocol".to_owned()),
+                },
+                ("scheme_forwarded", _) => task.headers.push(("X-Forwarded-Proto", "$scheme".to_owned())),
+                ("host", _) => task.headers.push(("Host", "$http_host".to_owned())),
                 (name, _) => return Err(format!("no edit is known for `{name}`")),
             }
         }
         // As everybody writes them.
         task.headers.sort_by_key(|(name, _)| *name != "Upgrade");
         Ok(task)
+    }
+
+    /// Has `Connection` sent from a map over the client's `Upgrade`.
+    fn send_connection(&self, id: RouteId, task: &mut Task) -> Result<(), String> {
+        let (variable, edit) = self.connection_variable(self.plain(id), self.gateway().route(id).scope)?;
+        task.edits.extend(edit);
+        task.headers.push(("Connection", variable));
+        Ok(())
+    }
+
+    /// Takes out the lines that withhold from the client what a 101 needs.
+    fn unhide(&self, id: RouteId) -> Result<Vec<Edit>, String> {
+        const NEEDED: [&str; 2] = ["upgrade", "sec-websocket-accept"];
+        let gateway = self.gateway();
+        let (level, _) = gateway.scopes.list(gateway.route(id).scope, Property::HiddenResponseHeader);
+        let hides = |entry: &&Entry| {
+            entry.property == Property::HiddenResponseHeader && NEEDED.iter().any(|name| self.is_header(entry, name))
+        };
+        let lines = level.into_iter().flat_map(|level| gateway.scopes.own(level)).filter(hides);
+        let edits = lines.map(|entry| self.take_out(entry.span)).collect::<Result<Vec<_>, _>>()?;
+        if edits.is_empty() { Err("what holds the answer back is for you to change".to_owned()) } else { Ok(edits) }
+    }
+
+    /// Takes out all lines but one of each header that is to be sent once.
+    fn take_out_repeated(&self, block: Block<'_>, own: &[&Entry], names: &[String]) -> Result<Vec<Edit>, String> {
+        let value = |entry: &Entry| Some(self.line_at(entry.span)?.word(1)?.value().into_owned());
+        let mut edits = Vec::new();
+        for name in names {
+            let same: Vec<&&Entry> = own.iter().filter(|entry| self.is_header(entry, name)).collect();
+            let Some(first) = same.first() else { continue };
+            let has_variable = |entry: &&&Entry| value(entry).is_some_and(|value| value.starts_with(b"$"));
+            let variables: Vec<&&Entry> = same.iter().copied().filter(has_variable).collect();
+            // What an included file says stays, for others include it too; else a variable is meant, and not the text beside it.
+            let kept = if same.iter().all(|entry| value(entry) == value(first)) {
+                same.iter().copied().find(|entry| entry.span.source != block.source).unwrap_or(first)
+            } else if let [one] = variables[..] {
+                one
+            } else {
+                return Err("they differ: which is to stay is for you to say".to_owned());
+            };
+            for other in same.iter().filter(|other| other.span != kept.span) {
+                edits.push(self.take_out(other.span)?);
+            }
+        }
+        Ok(edits)
     }
 
     /// What requests that ask for no upgrade are to be sent as `Connection`: what they are sent now, unless that is wrong beside a kept connection.
@@ -148,6 +237,7 @@ impl<'a> Editor<'a> {
                 None => lines.push(spacing.line("proxy_set_header", name, value)),
             }
         }
+        edits.extend(self.take_out_repeated(block, &own, &task.once)?);
         if task.keep_lost {
             self.copy_lost(level, &mut lines)?;
         }
