@@ -129,13 +129,15 @@ fn parse_url(url: &str) -> Result<Request, Failure> {
         return Err(wrong("it names no host"));
     }
     let host = host.to_ascii_lowercase();
+    // A name's final dot says that it is complete, and is none of it (`ngx_http_validate_host`; `fix_hostname`, `vhost.c`).
+    let named = host.strip_suffix('.').unwrap_or(&host).to_owned();
     let shown = if port == default { host.clone() } else { format!("{host}:{port}") };
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
         None => (target.clone(), None),
     };
     let mut request = Probe::Chrome.request(&shown, &path, tls);
-    request.host = host;
+    request.host = named;
     request.port = port;
     request.query = query;
     request.target = Some(target);
@@ -153,7 +155,7 @@ fn set_header(request: &mut Request, header: &str) -> Result<(), Failure> {
     }
     if name.eq_ignore_ascii_case("host") && !value.is_empty() {
         let host = value.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(value, |(host, _)| host);
-        request.host = host.to_ascii_lowercase();
+        request.host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     }
     let place = request.headers.iter().position(|(own, _)| own.eq_ignore_ascii_case(name));
     match (place, value.is_empty()) {

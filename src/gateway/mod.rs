@@ -44,7 +44,7 @@ pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId
 pub use text::{TextId, Texts};
 pub use unknown::{Assumed, Known, Unknown};
 pub use upstream::{Member, Upstream, UpstreamId};
-pub use worker::{BalancedWorker, Worker};
+pub use worker::{BalancedWorker, Worker, is_authority};
 
 use rustc_hash::FxHashMap;
 

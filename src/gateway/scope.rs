@@ -89,6 +89,8 @@ pub enum Property {
     AnyAccess,
     /// The location that gets a copy of each request: `mirror`; `off` for none. A list.
     Mirror,
+    /// A site that a client may come from: a list of names.
+    CameFrom,
     /// Whether only the server itself comes here: `internal`.
     Internal,
     /// Whether redirects name scheme and host: `absolute_redirect`.

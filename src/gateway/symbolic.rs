@@ -1,5 +1,7 @@
 //! Values with variables in them, as written; `handshake` makes them concrete for one request.
 
+use std::net::IpAddr;
+
 use rustc_hash::FxHashMap;
 
 use super::{TextId, Unknown};
@@ -127,6 +129,10 @@ pub enum MapKey {
         /// Whether case is ignored.
         ignore_case: bool,
     },
+    /// The addresses from the first to the last one; of several rows the one with the fewest counts.
+    Addresses(IpAddr, IpAddr),
+    /// The share of all values whose hash (`MurmurHash2`) lies below this number.
+    Share(u32),
 }
 
 /// All values of a gateway, each stored once.

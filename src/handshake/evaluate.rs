@@ -11,8 +11,7 @@ use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::site::Socket;
 use crate::gateway::{
-    Definition, FileTest, Gateway, Known, Map, MapKey, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown,
-    Variable,
+    Definition, FileTest, Gateway, Known, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown, Variable,
 };
 use crate::source::Span;
 
@@ -151,7 +150,7 @@ impl Environment<'_> {
         self.value(value, DEPTH)
     }
 
-    fn value(&self, value: SymbolicId, depth: u8) -> Known<String> {
+    pub(super) fn value(&self, value: SymbolicId, depth: u8) -> Known<String> {
         let mut text = String::new();
         for part in self.gateway.symbolics.get(value) {
             text.push_str(&self.part(*part, depth)?);
@@ -218,7 +217,7 @@ impl Environment<'_> {
             Variable::Path => request.path.clone(),
             Variable::RequestTarget => request.sent_target(),
             Variable::Query => request.query.clone().unwrap_or_default(),
-            Variable::QueryMark => request.query.as_ref().map(|_| "?".to_owned()).unwrap_or_default(),
+            Variable::QueryMark => if request.query.as_ref().is_none_or(String::is_empty) { "" } else { "?" }.to_owned(),
             Variable::Host => request.host.clone(),
             Variable::SiteName => self.site_name(),
             Variable::Scheme => self.scheme(),
@@ -355,7 +354,7 @@ impl Environment<'_> {
         }
         match self.gateway.variables.get(&name) {
             // No step has assigned it yet.
-            Some(Definition::Assigned(_)) if self.followed.is_some() => Ok(String::new()),
+            Some(Definition::Assigned(_)) if self.followed.is_some() => Ok(self.of_family(&self.gateway.texts.show(name))),
             // One assignment is always carried out or never seen by the value; with several the path of the request decides.
             Some(Definition::Assigned(assignments)) => match assignments[..] {
                 [(value, _)] => self.value(value, depth),
@@ -373,41 +372,6 @@ impl Environment<'_> {
         }
     }
 
-    /// `ngx_http_map_find`: exact texts, then host wildcards, the longest first, then patterns in order, then the default.
-    fn look_up(&self, map: &Map, depth: u8) -> Known<String> {
-        let subject = self.value(map.subject, depth)?;
-        let lower = subject.to_ascii_lowercase();
-        let texts = &self.gateway.texts;
-        let exact =
-            map.entries.iter().find(|entry| matches!(entry.key, MapKey::Text(text) if texts.get(text) == lower.as_bytes()));
-        let host = || {
-            let fits = map.entries.iter().filter_map(|entry| match entry.key {
-                MapKey::Host(pattern) if host_matches(&texts.show(pattern), &lower) => Some((texts.get(pattern), entry)),
-                _ => None,
-            });
-            // Those that are open in front come first (`ngx_hash_find_combined`).
-            fits.max_by_key(|(pattern, _)| (!pattern.ends_with(b"*"), pattern.len())).map(|(_, entry)| entry)
-        };
-        if let Some(entry) = exact.or_else(host) {
-            return self.value(entry.value, depth);
-        }
-        for entry in &map.entries {
-            let MapKey::Regex { pattern, ignore_case } = entry.key else { continue };
-            let Some(captures) = self.captures(pattern, ignore_case, &subject, entry.span)? else { continue };
-            return match self.followed {
-                Some(followed) => {
-                    followed.keep(captures, self.patterns.names(texts, pattern, ignore_case));
-                    self.value(entry.value, depth)
-                }
-                None => Environment { captures: Some(&captures), ..*self }.value(entry.value, depth),
-            };
-        }
-        match map.partial {
-            Some(why) => Err(why),
-            None => self.value(map.default, depth),
-        }
-    }
-
     /// The captures of a pattern in `text`; `Ok(None)` where it does not match.
     ///
     /// # Errors
@@ -422,20 +386,7 @@ fn capture(captures: Option<&[String]>, group: u8) -> Known<String> {
     Ok(captures.get(usize::from(group)).cloned().unwrap_or_default())
 }
 
-fn argument<'a>(query: &'a str, name: &str) -> &'a str {
+pub(super) fn argument<'a>(query: &'a str, name: &str) -> &'a str {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next().unwrap_or_default()
-}
-
-/// Whether `host` matches `*.example.com`, `.example.com` or `www.example.*`.
-fn host_matches(pattern: &str, host: &str) -> bool {
-    if let Some(suffix) = pattern.strip_prefix("*.") {
-        host.strip_suffix(suffix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-    } else if let Some(domain) = pattern.strip_prefix('.') {
-        host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-    } else if let Some(prefix) = pattern.strip_suffix(".*") {
-        host.strip_prefix(prefix).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
-    } else {
-        host == pattern
-    }
 }

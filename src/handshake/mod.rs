@@ -12,6 +12,7 @@ mod select;
 mod send;
 mod shadow;
 mod site;
+mod table;
 mod walk;
 
 pub use evaluate::{Environment, Followed, Notes};
@@ -21,8 +22,8 @@ pub use idle::{Limit, backend_timeout, idle_limit, nginx_read_timeout, timeout};
 pub use locations::{Found, find_location};
 pub use pattern::{Patterns, sample_path};
 pub use request::{Probe, Request};
-pub(crate) use select::areas;
 pub use select::{Selected, conditions_hold, holds, select};
+pub(crate) use select::{alias_match, areas};
 pub(crate) use send::may_upgrade;
 pub use send::{HeaderLine, Sent, lost_headers, nginx_header_lines, sent_header, sets_handshake_header};
 pub use shadow::Shadows;

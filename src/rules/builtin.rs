@@ -7,7 +7,9 @@ use super::rule::Rule;
 /// Names the pages and compiles their text in.
 const PAGES: &[(&str, &str)] = &[
     ("rules/backend-scheme-mismatch.md", include_str!("../../rules/backend-scheme-mismatch.md")),
+    ("rules/balancer-upgrade-misplaced.md", include_str!("../../rules/balancer-upgrade-misplaced.md")),
     ("rules/basic-auth-on-websocket.md", include_str!("../../rules/basic-auth-on-websocket.md")),
+    ("rules/conditional-module-section.md", include_str!("../../rules/conditional-module-section.md")),
     ("rules/connection-header-not-upgrade.md", include_str!("../../rules/connection-header-not-upgrade.md")),
     ("rules/connection-limit-counts-tunnels.md", include_str!("../../rules/connection-limit-counts-tunnels.md")),
     ("rules/cors-header-useless.md", include_str!("../../rules/cors-header-useless.md")),
@@ -26,6 +28,8 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/http-version-too-low.md", include_str!("../../rules/http-version-too-low.md")),
     ("rules/http-version-two.md", include_str!("../../rules/http-version-two.md")),
     ("rules/http2-plaintext-listener.md", include_str!("../../rules/http2-plaintext-listener.md")),
+    ("rules/httpd-comment-continued.md", include_str!("../../rules/httpd-comment-continued.md")),
+    ("rules/httpd-trailing-comment.md", include_str!("../../rules/httpd-trailing-comment.md")),
     ("rules/include-cycle.md", include_str!("../../rules/include-cycle.md")),
     ("rules/include-missing.md", include_str!("../../rules/include-missing.md")),
     ("rules/include-outside.md", include_str!("../../rules/include-outside.md")),
@@ -61,6 +65,7 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/tls-server-name-off.md", include_str!("../../rules/tls-server-name-off.md")),
     ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),
     ("rules/unknown-directive.md", include_str!("../../rules/unknown-directive.md")),
+    ("rules/unsupported-directive.md", include_str!("../../rules/unsupported-directive.md")),
     ("rules/unused-suppression.md", include_str!("../../rules/unused-suppression.md")),
     ("rules/upgrade-forced.md", include_str!("../../rules/upgrade-forced.md")),
     ("rules/upgrade-header-duplicated.md", include_str!("../../rules/upgrade-header-duplicated.md")),

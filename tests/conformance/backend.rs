@@ -139,16 +139,16 @@ impl Arrival {
             Arrived::Request(head) => head,
             Arrived::Other(text) => return Sent::Other(text.clone()),
         };
-        let mut words = head.start.splitn(3, ' ').map(str::to_owned);
-        let mut word = || words.next().unwrap_or_default();
+        let (method, rest) = head.start.split_once(' ').unwrap_or((&head.start, ""));
+        let (target, version) = rest.rsplit_once(' ').unwrap_or((rest, ""));
         let shown = |name: &String| {
             let value = head.joined(name).unwrap_or_else(|| "-".to_owned());
             format!("{}={}", name.to_ascii_lowercase(), if value == key { "<key>" } else { value.as_str() })
         };
         Sent::Http(Request {
-            method: word(),
-            target: word(),
-            version: word(),
+            method: method.to_owned(),
+            target: target.to_owned(),
+            version: version.to_owned(),
             host: head.joined("host"),
             upgrade: head.joined("upgrade"),
             connection: head.joined("connection"),

@@ -63,6 +63,9 @@ enum Refusal {
 fn refusal(head: &Head) -> Option<Refusal> {
     let mut line = head.start.split(' ');
     let (method, version) = (line.next().unwrap_or_default(), line.next_back().unwrap_or_default());
+    if line.count() != 1 {
+        return Some(Refusal::Status("400 Bad Request"));
+    }
     if version != "HTTP/1.1" {
         return Some(Refusal::Status("505 HTTP Version Not Supported"));
     }

@@ -162,7 +162,9 @@ fn compare(case: &Case, then: &Happened, now: &Happened) -> Vec<String> {
             wrong.push(format!("GET {}: was {}, is {}", step.path(), before.outcome, after.outcome));
         }
         // A route that was mended may say another `Connection` and speak a newer HTTP; all others are as they were.
-        if !handshake_changed(case, step, then, now) && requests(&before.upstream) != requests(&after.upstream) {
+        if !handshake_changed(case, step, then, now)
+            && requests(before.upstream.as_deref()) != requests(after.upstream.as_deref())
+        {
             wrong.push(format!("GET {}: sent {:?}, was {:?}", step.path(), after.upstream, before.upstream));
         }
     }
@@ -179,13 +181,13 @@ fn handshake_changed(case: &Case, plain: &Step, then: &Happened, now: &Happened)
     let same_place =
         |step: &Step| (step.port, step.tls, step.host(), step.path()) == (plain.port, plain.tls, plain.host(), plain.path());
     case.steps.iter().enumerate().filter(|(_, step)| !step.is_plain() && same_place(step)).any(|(number, _)| {
-        let sent = |happened: &Happened| happened.steps.get(number).map(|seen| requests(&seen.upstream));
+        let sent = |happened: &Happened| happened.steps.get(number).map(|seen| requests(seen.upstream.as_deref()));
         sent(then) != sent(now)
     })
 }
 
-fn requests(upstream: &Option<Vec<Sent>>) -> Vec<String> {
-    let mut requests: Vec<String> = upstream.iter().flatten().map(|sent| format!("{sent:?}")).collect();
+fn requests(upstream: Option<&[Sent]>) -> Vec<String> {
+    let mut requests: Vec<String> = upstream.into_iter().flatten().map(|sent| format!("{sent:?}")).collect();
     // A mirrored request and its original race each other.
     requests.sort_unstable();
     requests

@@ -115,6 +115,12 @@ fn header_options(software: Software, step: &Step) -> Vec<(String, String)> {
         options.extend(["Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version"].map(|name| (name.to_owned(), String::new())));
         options.extend(handshake_headers(software, step).into_iter().filter(|(name, _)| name == "Connection"));
     }
+    // Nor is it a browser's in all the rest.
+    if software == Software::Nginx {
+        options.push(("Origin".to_owned(), String::new()));
+        let others = ["Sec-WebSocket-Extensions", "User-Agent"];
+        options.extend(handshake_headers(software, step).into_iter().filter(|(name, _)| others.contains(&name.as_str())));
+    }
     options.extend(step.changes().into_iter().map(|(name, value)| (name, value.unwrap_or_default())));
     options
 }

@@ -121,11 +121,12 @@ pub(crate) fn listen_unix(path: &Path, inner: u16) -> io::Result<()> {
     let listener = std::os::unix::net::UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))?;
     thread::Builder::new().name("unix socket".to_owned()).spawn(move || {
-        // One connection a case, like the TLS front.
-        if let Ok((socket, _)) = listener.accept()
-            && let (Ok(reader), Ok(stream)) = (socket.try_clone(), TcpStream::connect((Ipv4Addr::LOCALHOST, inner)))
-        {
-            drop(join(reader, socket, stream));
+        for socket in listener.incoming().flatten() {
+            thread::spawn(move || {
+                if let (Ok(reader), Ok(stream)) = (socket.try_clone(), TcpStream::connect((Ipv4Addr::LOCALHOST, inner))) {
+                    drop(join(reader, socket, stream));
+                }
+            });
         }
     })?;
     Ok(())

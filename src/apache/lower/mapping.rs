@@ -6,8 +6,8 @@ use super::{Lowerer, SectionPath, ServerIndex};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{parameter, proxy_url};
 use crate::gateway::{
-    self, Matcher, Protocol, Proxy, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId, Spelling, Target, TextId, Unknown,
-    Version,
+    self, Matcher, Misreading, Protocol, Proxy, RemarkKind, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId, Spelling,
+    Target, TextId, Unknown, Version,
 };
 use crate::source::Span;
 
@@ -247,8 +247,46 @@ impl Lowerer<'_> {
             let balanced = self.balanced(proxy);
             route.requires = self.requirements(proxy, balanced, matches!(route.matcher, Matcher::Rewrite(_)), method.as_deref());
         }
+        self.note_unusable_address(&route);
         let id = RouteId(u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX));
         self.gateway.routes.push(route);
         id
+    }
+
+    /// Notes an address that httpd starts with and that no request comes to.
+    fn note_unusable_address(&mut self, route: &Route) {
+        let Target::Proxy(proxy) = &route.target else { return };
+        let Some(authority) = proxy.authority else { return };
+        let texts = &self.gateway.texts;
+        let url = self.gateway.symbolics.literal(proxy.url, texts).unwrap_or_default();
+        // Where a socket is named the host is for the header alone.
+        if url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:")) {
+            return;
+        }
+        let authority = texts.show(authority);
+        let glues = |path: TextId| texts.get(path).ends_with(b"/") && proxy.path.is_some_and(|own| texts.get(own).is_empty());
+        let text = match (proxy.upstream.map(|id| self.gateway.upstream(id)), route.matcher) {
+            (_, Matcher::Segments(path)) if glues(path) => {
+                format!(
+                    "a request for `{0}x` is passed to the host `{authority}x`, for no slash parts them, and is answered 500",
+                    texts.show(path)
+                )
+            }
+            (Some(group), _) if group.members.is_empty() && group.partial.is_none() && self.gateway.partial.is_none() => {
+                format!("`{authority}` has no `BalancerMember`, and every request is answered 503")
+            }
+            (None, _) if proxy.protocol.is_http() && !gateway::is_authority(&authority) => {
+                format!("there is no host `{authority}`, and every request is answered 500")
+            }
+            (None, _) if proxy.protocol == Protocol::Other && !url.is_empty() => {
+                let scheme = url.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
+                if matches!(scheme.as_slice(), b"ftp" | b"fdpass" | b"express") {
+                    return;
+                }
+                format!("no module speaks `{}`, and every request is answered 500", String::from_utf8_lossy(&scheme))
+            }
+            _ => return,
+        };
+        self.gateway.remark(proxy.span, RemarkKind::Misread { how: Misreading::AddressUnusable, text });
     }
 }

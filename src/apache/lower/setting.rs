@@ -219,6 +219,9 @@ impl Lowerer<'_> {
 
     /// What the parser and the configuration phase found.
     pub(super) fn remarks(&mut self) {
+        for &source in &self.resolved.sources {
+            self.continued_comments(source);
+        }
         self.gateway.remarks.extend(self.resolved.remarks.iter().cloned());
     }
 }

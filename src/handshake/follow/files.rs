@@ -214,8 +214,12 @@ impl Following<'_> {
                 return Ok(self.redirect(name, self.request.query.clone()));
             }
             let index = format!("{path}{name}");
-            if self.look(place, &index) == Some(FileKind::File) {
-                self.note(at, format!("`{}` stands for the directory", place.path(&index)));
+            let file = match place.replaced {
+                Replaced::Everything => format!("{shown}{name}"),
+                _ => place.path(&index),
+            };
+            if (self.files)(Path::new(&file)) == Some(FileKind::File) {
+                self.note(at, format!("`{file}` stands for the directory"));
                 return Ok(self.redirect(index, self.request.query.clone()));
             }
             if let (false, Some(span)) = (shown.ends_with('/'), place.span) {

@@ -258,6 +258,10 @@ impl Following<'_> {
         if literal || self.reachable(&url) {
             return Ok(Ok(url));
         }
+        if url.has_bad_port() {
+            self.blame(Some(proxy.span), format!("the port of `{}` is none", url.authority));
+            return Ok(Err(Next::Status(500)));
+        }
         if url.authority.is_empty() {
             self.blame(Some(proxy.span), "the URL names no host".to_owned());
             return Ok(Err(Next::Status(500)));
@@ -412,6 +416,13 @@ struct Url {
 }
 
 impl Url {
+    /// Whether a `:` stands in it with no port behind (`ngx_parse_inet_url`).
+    fn has_bad_port(&self) -> bool {
+        let behind = self.authority.rsplit_once(']').map_or(self.authority.as_str(), |(_, behind)| behind);
+        let port = behind.split_once(':').map(|(_, port)| port).filter(|_| !self.authority.starts_with("unix:"));
+        port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0))
+    }
+
     /// Takes apart what follows the scheme.
     fn new(protocol: Protocol, rest: &str, replaces_all: bool) -> Self {
         let end = match rest.strip_prefix("unix:") {

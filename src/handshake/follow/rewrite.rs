@@ -17,7 +17,13 @@ impl Following<'_> {
             match step.act {
                 Act::Set { name, value } => {
                     let value = self.environment().evaluate(value)?;
-                    self.followed.assign(name, value);
+                    if gateway.texts.get(name) == b"args" {
+                        // `ngx_http_variable_set_args`.
+                        self.request.query = Some(value);
+                        self.unparsed = false;
+                    } else {
+                        self.followed.assign(name, value);
+                    }
                 }
                 Act::If { condition, scope, route, otherwise } => {
                     if self.is_met(&condition)? {

@@ -2,7 +2,7 @@
 
 use super::files::Place;
 use crate::gateway::{Known, Part, SymbolicId, Unknown, Variable};
-use crate::handshake::evaluate::Environment;
+use crate::handshake::evaluate::{Environment, argument};
 
 impl Environment<'_> {
     /// The value as the name of a file, which may be relative to the directory of the installation.
@@ -19,6 +19,17 @@ impl Environment<'_> {
             path.push_str(&place.map_or_else(|| self.evaluate_part(part), Ok)?);
         }
         Ok(path)
+    }
+
+    /// The value of a variable whose family is the server's own, where no step has assigned it (`NGX_HTTP_VAR_WEAK`).
+    pub(in crate::handshake) fn of_family(&self, name: &str) -> String {
+        let header = |name: &str| self.request.header(name.replace('_', "-").as_bytes()).unwrap_or_default().to_owned();
+        match name.split_once('_') {
+            Some(("http", name)) => header(name),
+            Some(("arg", name)) => argument(self.request.query.as_deref().unwrap_or_default(), name).to_owned(),
+            Some(("cookie", name)) => cookie_of(&header("cookie"), name),
+            _ => String::new(),
+        }
     }
 
     /// The value of a variable that names a file or directory of the location; `None` for other variables.
@@ -44,6 +55,7 @@ impl Environment<'_> {
             "content_length" => header("content-length"),
             "document_root" => Place::of(self)?.absolute()?.root,
             "request_filename" => Place::of(self)?.absolute()?.path(&request.path),
+            "invalid_referer" => self.invalid_referer()?,
             "connection_requests" => "1".to_owned(),
             "limit_rate" => "0".to_owned(),
             "pipe" => ".".to_owned(),

@@ -32,7 +32,8 @@ use crate::gateway::{
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{Children, Shape, TokenId};
-pub(super) use names::variables_from;
+pub(super) use map::hundredths;
+pub(super) use names::variables_in;
 
 /// From this version on, a proxied request has no `Connection` header by default, and is HTTP/1.1.
 const CONNECTION_KEPT: Version = Version::new(1, 29, 7);

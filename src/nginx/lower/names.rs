@@ -1,6 +1,8 @@
 //! Which variables the configuration defines, and which it uses without a definition. nginx asks this of all files at once: the
 //! order of definition and use does not matter.
 
+use std::ops::Range;
+
 use memchr::memmem;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -147,22 +149,68 @@ pub(super) fn is_foreign(name: &[u8]) -> bool {
         || matches!(name, b"request_id" | b"unix_time" | b"uid_got" | b"dollar")
 }
 
-/// From which argument on nginx looks for variables when it reads the directive `name`; `None`: in none of them.
-pub(in crate::nginx) fn variables_from(name: &[u8]) -> Option<usize> {
+/// Which arguments nginx looks for variables in when it reads the directive `name`; `None`: in none of them.
+pub(in crate::nginx) fn variables_in(name: &[u8]) -> Option<Range<usize>> {
+    const ALL: usize = usize::MAX;
     match name {
-        b"proxy_pass" | b"proxy_method" | b"return" | b"root" | b"alias" | b"try_files" | b"map" => Some(0),
-        b"proxy_set_header" | b"add_header" | b"fastcgi_param" | b"uwsgi_param" | b"scgi_param" | b"grpc_set_header" | b"set"
-        | b"rewrite" => Some(1),
+        b"proxy_pass"
+        | b"proxy_method"
+        | b"return"
+        | b"root"
+        | b"alias"
+        | b"try_files"
+        | b"auth_basic"
+        | b"auth_basic_user_file"
+        | b"proxy_set_body"
+        | b"proxy_cache_key"
+        | b"proxy_cache_bypass"
+        | b"proxy_no_cache"
+        | b"hash"
+        | b"index"
+        | b"error_page"
+        | b"limit_rate"
+        | b"limit_rate_after"
+        | b"secure_link"
+        | b"secure_link_md5"
+        | b"sub_filter" => Some(0..ALL),
+        b"map" | b"split_clients" | b"limit_req_zone" | b"limit_conn_zone" | b"access_log" => Some(0..1),
+        b"proxy_set_header" | b"add_header" | b"add_trailer" | b"fastcgi_param" | b"uwsgi_param" | b"scgi_param"
+        | b"grpc_set_header" | b"set" | b"rewrite" | b"auth_request_set" => Some(1..ALL),
         _ => None,
+    }
+}
+
+/// The words of a line that nginx looks for variables in.
+fn looked_at(line: Line<'_>) -> Vec<Word<'_>> {
+    let name = line.name();
+    if is_row(line) {
+        let in_map = line.tree.directive(line.id).parent.is_some_and(|parent| Line { id: parent, ..line }.name() == b"map");
+        return if in_map { line.word(0).into_iter().collect() } else { Vec::new() };
+    }
+    match name {
+        // Its own function reads the format, by the same rules.
+        b"log_format" => line.words().skip(1).collect(),
+        b"geo" if line.words().count() == 2 => line.word(0).into_iter().collect(),
+        // What stands behind `~` is a pattern.
+        b"if" => {
+            let is_pattern = |word: &Word<'_>| matches!(word.value().as_ref(), b"~" | b"~*" | b"!~" | b"!~*");
+            line.words().take_while(|word| !is_pattern(word)).collect()
+        }
+        _ => match variables_in(name) {
+            Some(range) => line.words().skip(range.start).take(range.end.saturating_sub(range.start)).collect(),
+            None => Vec::new(),
+        },
     }
 }
 
 /// Notes the variables that nothing defines, where nginx looks at them when it starts.
 pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Remark> {
     let remarks = each_line(store, resolved, |line, remarks: &mut Vec<Remark>| {
-        let Some(skip) = variables_from(line.name()) else { return };
-        let is_map = line.name() == b"map";
-        for word in line.words().skip(skip).take(if is_map { 1 } else { usize::MAX }) {
+        // Most lines have no variables, and looking for that byte is cheap.
+        if !line.words().any(|word| memchr::memchr(b'$', word.text).is_some()) {
+            return;
+        }
+        for word in looked_at(line) {
             if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
                 continue;
             }

@@ -21,6 +21,7 @@ impl<'a> Lowerer<'a> {
         match line.name() {
             b"error_page" => self.error_page(line, entries),
             b"index" => self.texts(line, Property::Index, entries),
+            b"valid_referers" => self.texts(line, Property::CameFrom, entries),
             b"mirror" => self.texts(line, Property::Mirror, entries),
             b"gzip_types" => self.texts(line, Property::CompressedTypes, entries),
             b"ssi_types" => self.texts(line, Property::CommandTypes, entries),

@@ -49,7 +49,8 @@ impl Lowerer<'_> {
 
     fn variable(&mut self, name: &[u8], span: impl FnOnce() -> crate::source::Span) -> Part {
         let name = lower(name);
-        if self.names.contains(&name) {
+        // To assign `$args` changes the request.
+        if name.as_ref() != b"args" && self.names.contains(&name) {
             return Part::Variable(Variable::Defined(self.gateway.texts.intern(&name)));
         }
         if let Some(variable) = self.builtin(&name) {

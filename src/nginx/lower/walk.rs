@@ -207,7 +207,7 @@ impl<'a> Lowerer<'a> {
                     self.push_block(line);
                 }
             }
-            (b"map", Shape::Block) => {
+            (b"map" | b"geo" | b"split_clients", Shape::Block) => {
                 if let Some(map) = self.open_map(line) {
                     self.open_level(Context::Map(Box::new(map)));
                     self.push_block(line);

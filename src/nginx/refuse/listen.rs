@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::http::Again;
 use super::value::Refused;
 use super::{Checker, address, show};
 use crate::gateway::Fault;
@@ -74,18 +75,37 @@ impl<'a> Checker<'a> {
         // QUIC goes over UDP: another socket on the same port.
         let is_udp = line.words().skip(1).any(|word| matches!(word.value().as_ref(), b"quic" | b"udp"));
         let template = self.is_template(line);
-        let (same_server, other_default) = self.http.bind((is_udp, &socket), server, default);
-        if template {
-            return Ok(());
+        let options = line.words().skip(1).any(|word| is_option(&word.value()));
+        match self.http.bind((is_udp, &socket), server, default, options) {
+            Some(again) if !template => {
+                let what = match again {
+                    Again::Socket => "a duplicate listen",
+                    Again::Options => "duplicate listen options for",
+                    Again::Default => "a duplicate default server for",
+                };
+                Err((Fault::Duplicate, format!("{what} {socket}")))
+            }
+            _ => Ok(()),
         }
-        if same_server {
-            return Err((Fault::Duplicate, format!("a duplicate listen {socket}")));
-        }
-        if other_default {
-            return Err((Fault::Duplicate, format!("a duplicate default server for {socket}")));
-        }
-        Ok(())
     }
+}
+
+/// Whether a parameter is one that only one of the lines for a socket may have (`lsopt.set`).
+fn is_option(parameter: &[u8]) -> bool {
+    const OPTIONS: [&str; 11] = [
+        "accept_filter=",
+        "backlog=",
+        "bind",
+        "deferred",
+        "fastopen=",
+        "ipv6only=",
+        "rcvbuf=",
+        "reuseport",
+        "setfib=",
+        "sndbuf=",
+        "so_keepalive=",
+    ];
+    OPTIONS.iter().any(|option| parameter.starts_with(option.as_bytes()))
 }
 
 /// The socket as nginx shows it; `None` where a name or a range must be looked up.

@@ -82,7 +82,9 @@ impl<'a> Checker<'a> {
                 return fault(format!("named location \"{own}\" can be on the server level only"));
             }
             let is_inside = name.starts_with(&outer.name);
-            if compared != Compared::Pattern && outer.compared == Some(Compared::Prefix) && !is_inside {
+            // The text of a pattern is compared as that of a prefix is.
+            if compared != Compared::Pattern && matches!(outer.compared, Some(Compared::Prefix | Compared::Pattern)) && !is_inside
+            {
                 return fault(format!("location \"{own}\" is outside location \"{around}\""));
             }
         }
@@ -119,7 +121,18 @@ impl<'a> Checker<'a> {
 
     /// What nginx says of a block when all of it is read.
     pub(super) fn close(&mut self, level: Level<'a>) {
-        let Level { context, head, place, trust, members, open, .. } = level;
+        let Level { context, head, place, trust, members, open, referers, slots, .. } = level;
+        if context == Some(Context::Server) && !open && !self.http.header_row.is_some_and(|row| slots.has(row)) {
+            self.http.inherits_headers = true;
+        }
+        if let (Some(span), false, Some(head)) = (referers.nobody.filter(|_| !open), referers.named, head)
+            && !self.is_template(head)
+        {
+            // `ngx_http_referer_merge_conf`.
+            let message = "the \"none\" or \"blocked\" referers are specified in the \"valid_referers\" directive without any valid \
+                           referer";
+            self.http.twice(vec![Refusal::new(span, Fault::Value, message.to_owned())]);
+        }
         if let Some(around) = self.levels.last_mut() {
             // Something unseen may bring the certificate.
             if !open {

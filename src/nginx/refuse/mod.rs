@@ -10,6 +10,7 @@ mod location;
 mod pattern;
 mod rows;
 mod setter;
+mod shared;
 mod trust;
 mod value;
 
@@ -109,6 +110,10 @@ impl Slots {
         was
     }
 
+    fn has(&self, index: u16) -> bool {
+        self.0.get(usize::from(index) / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
     /// Adds all of `other`, unless the two have a row in common.
     fn merge(&mut self, other: &Self) -> bool {
         if self.0.iter().zip(&other.0).any(|(own, other)| own & other != 0) {
@@ -135,6 +140,12 @@ struct Level<'a> {
     trust: Trust,
     /// The `server` lines of an `upstream`.
     members: usize,
+    /// Whether the method of an `upstream` knows no `backup`.
+    has_no_backup: bool,
+    /// Whether a `proxy_pass` stands in it, and whether with variables.
+    passes: Option<bool>,
+    /// Where clients may come from.
+    referers: Referers,
     /// Whether something that we cannot see may stand in it.
     open: bool,
 }
@@ -149,9 +160,21 @@ impl<'a> Level<'a> {
             place: Place::default(),
             trust: Trust::default(),
             members: 0,
+            has_no_backup: false,
+            passes: None,
+            referers: Referers::default(),
             open: false,
         }
     }
+}
+
+/// What the `valid_referers` of a level say.
+#[derive(Clone, Copy, Debug, Default)]
+struct Referers {
+    /// `none` or `blocked`.
+    nobody: Option<Span>,
+    /// A name without a pattern.
+    named: bool,
 }
 
 /// A block or a row of included files, read up to some directive.

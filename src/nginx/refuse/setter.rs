@@ -32,12 +32,31 @@ impl<'a> Checker<'a> {
     /// What the directive's own function checks.
     pub(super) fn set(&mut self, line: Line<'a>, row: &Row) -> Result<(), Refused> {
         let Some(context) = self.context() else { return Ok(()) };
+        if line.name() == b"proxy_set_header" && self.set_header(line, row, context) {
+            return Ok(());
+        }
         if context.is_http() {
             check_variables(line)?;
-        } else {
+        }
+        if !context.is_http() {
             self.stream_variables(line, context);
         }
+        if context.is_http() {
+            self.shared(line)?;
+        }
+        if self.takes_no_backup(line) {
+            return value_fault("balancing method does not support parameter \"backup\"".to_owned());
+        }
         match (line.name(), context) {
+            (b"fastcgi_pass" | b"uwsgi_pass" | b"scgi_pass" | b"grpc_pass", _) => other_pass(line),
+            (b"proxy_redirect", _) => self.proxy_redirect(line),
+            (b"valid_referers", _) => {
+                self.valid_referers(line);
+                Ok(())
+            }
+            (b"try_files", _) => try_files(line),
+            (b"limit_except", _) => limit_except(line),
+            (b"resolver", _) => resolver(line),
             (b"proxy_pass", Context::StreamServer) => {
                 let Some(word) = line.word(0) else { return Ok(()) };
                 let value = word.value();
@@ -113,6 +132,20 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A header for upstreams; whether nginx looks at it later, if at all.
+    fn set_header(&mut self, line: Line<'a>, row: &Row, context: Context) -> bool {
+        self.http.header_row = Some(row.index);
+        if let Some(level) = self.levels.last_mut() {
+            level.slots.add(row.index);
+        }
+        if context == Context::Http && line.words().any(|word| word.text.contains(&b'$')) {
+            let wrong = check_variables(line).err().map(|(_, message)| message);
+            self.http.outer_headers.push((line.span(), wrong));
+            return true;
+        }
+        false
+    }
+
     /// The variables of `http` that are used where `stream` reads them, and those that it defines.
     fn stream_variables(&mut self, line: Line<'a>, context: Context) {
         let used = match (line.name(), context) {
@@ -143,6 +176,10 @@ impl<'a> Checker<'a> {
     fn proxy_pass(&mut self, line: Line<'a>) -> Result<(), Refused> {
         let Some(word) = line.word(0) else { return Ok(()) };
         let value = word.value();
+        self.not_a_snippet();
+        if let Some(level) = self.levels.last_mut() {
+            level.passes = Some(value.contains(&b'$'));
+        }
         if value.contains(&b'$') {
             return Ok(());
         }
@@ -157,7 +194,6 @@ impl<'a> Checker<'a> {
         let Some(scheme) = scheme else { return Err((Fault::Address, "invalid URL prefix".to_owned())) };
         let address = &value[scheme..];
         upstream_address(address, true)?;
-        self.not_a_snippet();
         let path = match address.strip_prefix(b"unix:") {
             Some(socket) => socket.contains(&b':'),
             None => address.iter().any(|byte| matches!(byte, b'/' | b'?')),
@@ -169,6 +205,37 @@ impl<'a> Checker<'a> {
             return Err((Fault::Address, message.to_owned()));
         }
         Ok(())
+    }
+
+    /// `ngx_http_proxy_redirect`.
+    fn proxy_redirect(&mut self, line: Line<'a>) -> Result<(), Refused> {
+        self.not_a_snippet();
+        let words: Vec<_> = line.words().map(Word::value).collect();
+        let [word] = words.as_slice() else { return Ok(()) };
+        match (word.as_ref(), self.levels.last().and_then(|level| level.passes)) {
+            (b"off", _) | (b"default", Some(false)) => Ok(()),
+            (b"default", Some(true)) => {
+                value_fault("\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables".to_owned())
+            }
+            (b"default", None) if self.levels.last().is_some_and(|level| level.open) => Ok(()),
+            (b"default", None) => {
+                value_fault("\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive".to_owned())
+            }
+            _ => value_fault(format!("invalid parameter \"{}\"", show(word))),
+        }
+    }
+
+    /// `ngx_http_valid_referers`.
+    fn valid_referers(&mut self, line: Line<'a>) {
+        self.not_a_snippet();
+        let Some(level) = self.levels.last_mut() else { return };
+        for word in line.words() {
+            match word.value().as_ref() {
+                b"none" | b"blocked" => level.referers.nobody = level.referers.nobody.or(Some(line.span())),
+                [b'~', ..] => {}
+                _ => level.referers.named = true,
+            }
+        }
     }
 
     /// `ngx_http_upstream_keepalive`.
@@ -208,8 +275,9 @@ impl<'a> Checker<'a> {
 
 /// The syntax of variables in what is compiled at once (`ngx_http_script_compile`).
 fn check_variables(line: Line<'_>) -> Result<(), Refused> {
-    let Some(skip) = lower::variables_from(line.name()) else { return Ok(()) };
-    for word in line.words().skip(skip).filter(|word| word.text.contains(&b'$')) {
+    let Some(range) = lower::variables_in(line.name()) else { return Ok(()) };
+    let words = line.words().skip(range.start).take(range.end.saturating_sub(range.start));
+    for word in words.filter(|word| word.text.contains(&b'$')) {
         if let Some(error) = pieces(&word.value()).find_map(Result::err) {
             return value_fault(error.to_string());
         }
@@ -248,6 +316,66 @@ fn server(line: Line<'_>) -> Result<(), Refused> {
         }
     }
     line.word(0).map_or(Ok(()), |word| upstream_address(&word.value(), false))
+}
+
+/// `ngx_http_fastcgi_pass` and its like.
+fn other_pass(line: Line<'_>) -> Result<(), Refused> {
+    const SCHEMES: [&[u8]; 5] = [b"uwsgi://", b"suwsgi://", b"scgi://", b"grpc://", b"grpcs://"];
+    let Some(word) = line.word(0) else { return Ok(()) };
+    let value = word.value();
+    if value.contains(&b'$') {
+        return Ok(());
+    }
+    let address = SCHEMES.iter().find_map(|scheme| value.strip_prefix(*scheme)).unwrap_or(&value);
+    upstream_address(address, false)
+}
+
+/// `ngx_http_try_files`.
+fn try_files(line: Line<'_>) -> Result<(), Refused> {
+    let Some(last) = line.words().last() else { return Ok(()) };
+    let value = last.value();
+    match value.strip_prefix(b"=").map(values::number) {
+        None | Some(Some(..=999)) => Ok(()),
+        _ => value_fault(format!("invalid code \"{}\"", show(&value))),
+    }
+}
+
+/// `ngx_http_core_limit_except`.
+fn limit_except(line: Line<'_>) -> Result<(), Refused> {
+    const METHODS: [&[u8]; 14] = [
+        b"GET",
+        b"HEAD",
+        b"POST",
+        b"PUT",
+        b"DELETE",
+        b"MKCOL",
+        b"COPY",
+        b"MOVE",
+        b"OPTIONS",
+        b"PROPFIND",
+        b"PROPPATCH",
+        b"LOCK",
+        b"UNLOCK",
+        b"PATCH",
+    ];
+    for word in line.words() {
+        let value = word.value();
+        if !METHODS.iter().any(|method| method.eq_ignore_ascii_case(&value)) {
+            return value_fault(format!("invalid method \"{}\"", show(&value)));
+        }
+    }
+    Ok(())
+}
+
+/// `ngx_http_core_resolver`: its addresses are looked up when the server starts.
+fn resolver(line: Line<'_>) -> Result<(), Refused> {
+    for word in line.words() {
+        let value = word.value();
+        if !value.contains(&b'=') && address::is_nowhere(address::host(&value)) {
+            return Err((Fault::Address, format!("host not found in resolver \"{}\"", show(&value))));
+        }
+    }
+    Ok(())
 }
 
 /// `ngx_http_core_server_name`.
@@ -336,7 +464,7 @@ fn error_page(line: Line<'_>) -> Result<(), Refused> {
 }
 
 /// An address or network of `allow` and `deny` (`ngx_ptocidr`, `ngx_inet.c`).
-fn is_network(text: &[u8]) -> bool {
+pub(super) fn is_network(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
     let (address, mask) = text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
     let mask = |bits: u8| mask.is_none_or(|mask| mask.parse::<u8>().is_ok_and(|mask| mask <= bits) || mask.contains(['.', ':']));

@@ -6,7 +6,7 @@ use super::areas::{levels, setting};
 use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped};
 use crate::gateway::{
     Area, Assigned, Gateway, Known, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Spelling, Unknown, UpstreamId,
-    Version, Via, Worker,
+    Version, Via, Worker, is_authority,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
@@ -321,18 +321,6 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     sent(environment, site, areas, asked, backend, speaker, route, is_websocket && speaker == Speaker::Tunnel)
 }
 
-fn is_authority(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
-    let port_fits =
-        port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit()));
-    let host_fits = host.starts_with('[')
-        || !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    port_fits && host_fits
-}
-
 fn flag(gateway: &Gateway, scope: ScopeId, property: Property) -> Known<Option<bool>> {
     let setting = gateway.scopes.scalar(scope, property)?;
     Ok(setting.and_then(|setting| match setting.value {
@@ -532,7 +520,7 @@ fn is_key(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ematch, is_authority};
+    use super::ematch;
 
     #[test]
     fn captures_in_a_worker_stand_for_any_text() {
@@ -540,11 +528,5 @@ mod tests {
         assert!(ematch("http://b/ws", "http://b/$1"));
         assert!(!ematch("http://b/api", "http://b/ws$1"));
         assert!(ematch("http://b/a/x/c", "http://b/$1/x/$2"));
-    }
-
-    #[test]
-    fn hosts_and_ports_are_told_from_what_is_glued_to_them() {
-        assert!(is_authority("127.0.0.1:19001") && is_authority("b") && is_authority("[::1]:80"));
-        assert!(!is_authority("127.0.0.1:19001ws") && !is_authority("") && !is_authority("$b"));
     }
 }
