@@ -29,11 +29,11 @@ pub(super) const FACTS: &[Definition] = &[
         "What else keeps the request that the upstream is sent from being a handshake: its method, its body, the keys that a browser sends.",
     ),
     fact(
-        "plain.asks_for_upgrade",
+        "plain.forced",
         Subject::Route,
         Type::Flag,
-        asks_for_upgrade,
-        "Whether a plain GET asks the upstream for an upgrade: `Upgrade` is sent, or `Connection` names it.",
+        plain_forced,
+        "Whether plain requests to the route ask the upstream for an upgrade as well.",
     ),
     fact(
         "plain.certainty",
@@ -62,16 +62,6 @@ fn written_header(reader: &Reader<'_>, name: &str) -> Reading {
             Some(&line) => Reading::new(Value::Text(last_word(reader, line))).at(line, "set here"),
             None => Reading::absent(),
         },
-    })
-}
-
-fn asks_for_upgrade(reader: &Reader<'_>, _: &str) -> Reading {
-    http(reader, |_, _| match (reader.sent(Probe::Plain, "upgrade"), reader.sent(Probe::Plain, "connection")) {
-        (Ok(upgrade), Ok(connection)) => {
-            let names_it = connection.values.iter().any(|value| value.to_ascii_lowercase().contains("upgrade"));
-            Reading::new(Value::Flag(!upgrade.values.is_empty() || names_it))
-        }
-        (Err(why), _) | (_, Err(why)) => Reading { value: Err(why), ..Reading::absent() },
     })
 }
 
@@ -163,6 +153,25 @@ fn text(reader: &Reader<'_>, route: &Route, proxy: &Proxy, property: Property) -
     let request = reader.request(Probe::Chrome, route);
     let value = reader.environment(route, proxy, &request).evaluate(text).ok()?;
     Some((value, setting.origin.span()?))
+}
+
+fn plain_forced(reader: &Reader<'_>, _: &str) -> Reading {
+    http(reader, |_, _| {
+        let mut forced = Reading::new(Value::Flag(false));
+        for name in ["upgrade", "connection"] {
+            match reader.sent(Probe::Plain, name) {
+                Err(why) => return Reading { value: Err(why), ..Reading::absent() },
+                Ok(Sent { values, spans, .. }) => {
+                    let mut tokens = values.iter().flat_map(|value| value.split(','));
+                    if tokens.any(|token| name == "upgrade" || token.trim().eq_ignore_ascii_case("upgrade")) {
+                        forced.value = Ok(Value::Flag(true));
+                        forced = spans.into_iter().fold(forced, |forced, span| forced.at(span, "sent for every request"));
+                    }
+                }
+            }
+        }
+        forced
+    })
 }
 
 fn plain_certainty(reader: &Reader<'_>, _: &str) -> Reading {

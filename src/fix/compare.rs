@@ -55,10 +55,7 @@ const FOLLOWS: [(&str, &[&str]); 8] = [
         ],
     ),
     ("handshake.request_header.connection", &["plain.request_header.connection"]),
-    (
-        "plain.asks_for_upgrade",
-        &["plain.request_header.upgrade", "plain.request_header.connection", "handshake.request_header.connection"],
-    ),
+    ("plain.forced", &["plain.request_header.upgrade", "plain.request_header.connection"]),
     ("host", &["handshake.request_header.host", "plain.request_header.host"]),
     ("timeout.idle", &["timeout.read"]),
     ("timeout.zero", &["timeout.read", "timeout.connect", "timeout.idle"]),

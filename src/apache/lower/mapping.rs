@@ -122,12 +122,8 @@ impl Lowerer<'_> {
         let authority = known(parts.authority).then(|| self.gateway.texts.intern(parts.authority));
         let path = known(parts.path).then(|| self.gateway.texts.intern(parts.path));
         let protocol = parts.protocol();
-        let bare = |name: &str| parameters.iter().any(|word| word.value.eq_ignore_ascii_case(name.as_bytes()));
-        let spelling = match (bare("nocanon"), bare("noquery")) {
-            (true, _) => Spelling::Written,
-            (false, true) => Spelling::WithoutQuery,
-            (false, false) => Spelling::Read,
-        };
+        let nocanon = parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon"));
+        let spelling = if nocanon { Spelling::Written } else { Spelling::Read };
         let mut proxy =
             Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, spelling, shares: None };
         if protocol == Protocol::Balancer {
@@ -139,11 +135,14 @@ impl Lowerer<'_> {
             return Destination { target: Target::Proxy(proxy), worker: None, balancer: Some(name), method };
         }
         let key = if url.unknown.is_none() { WorkerUrl::new(&url.value) } else { None };
-        // Since 2.4.47 the worker of a pattern with captures is one of its own.
+        // Since 2.4.47 those of patterns are among themselves (`AP_PROXY_WORKER_IS_MATCH`).
         let version = self.gateway.version;
         let has_captures = pattern && url.value.contains(&b'$');
-        let is_pattern = has_captures && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
-        let found = key.as_ref().filter(|_| !is_pattern).and_then(|key| self.servers[at.0].workers.find(key));
+        let is_pattern = pattern && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
+        let key = if is_pattern { WorkerUrl::of_pattern(&url.value).filter(|_| url.unknown.is_none()) } else { key };
+        let server = &self.servers[at.0];
+        let workers = if is_pattern { &server.pattern_workers } else { &server.workers };
+        let found = key.as_ref().and_then(|key| workers.find(key));
         if let Some(worker) = found {
             if parameters.iter().any(|word| parameter(&word.value).value.is_some()) {
                 let of = self.workers[worker.0].span;
@@ -156,12 +155,19 @@ impl Lowerer<'_> {
             let worker = self.new_worker(span);
             proxy.worker = Some(self.workers[worker.0].scope);
             self.set_parameters(worker, parameters);
-            if let Some(key) = key.as_ref().filter(|_| !has_captures) {
-                self.servers[at.0].workers.insert(key, worker);
+            let server = &mut self.servers[at.0];
+            match &key {
+                Some(key) if is_pattern => server.pattern_workers.insert(key, worker),
+                Some(key) if !has_captures => server.workers.insert(key, worker),
+                _ => {}
             }
             self.know_worker(at, &url.value, is_pattern, worker);
         }
-        Destination { target: Target::Proxy(proxy), worker: key.filter(|_| !has_captures), balancer: None, method: None }
+        if let Some(worker) = found.filter(|_| is_pattern) {
+            proxy.worker = Some(self.workers[worker.0].scope);
+        }
+        let worker = key.filter(|_| !has_captures && !is_pattern);
+        Destination { target: Target::Proxy(proxy), worker, balancer: None, method: None }
     }
 
     /// Adds a worker to those that requests are matched with.
@@ -225,8 +231,11 @@ impl Lowerer<'_> {
         let balancer = (protocol == Protocol::Balancer).then_some(()).and(parts);
         let balancer =
             balancer.filter(|parts| is_literal(parts.authority)).map(|parts| self.gateway.texts.intern_lower(parts.authority));
-        let worker =
-            if unknown.is_none() && protocol != Protocol::Balancer && authority.is_some() { WorkerUrl::new(url) } else { None };
+        let worker = if unknown.is_none() && protocol != Protocol::Balancer && authority.is_some() {
+            WorkerUrl::of_rule(url)
+        } else {
+            None
+        };
         Destination { target: Target::Proxy(proxy), worker, balancer, method: None }
     }
 

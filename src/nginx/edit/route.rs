@@ -3,7 +3,7 @@
 use super::Editor;
 use super::map::Plain;
 use super::place::{Block, Spacing, replace_word};
-use crate::facts::{Fact, Item, Reader, Value};
+use crate::facts::{Evidence, Fact, Item, Reader, Reading, Value};
 use crate::fix::Job;
 use crate::gateway::{Assigned, Entry, Matcher, Millis, Property, Protocol, RouteId, ScopeId, Target};
 use crate::handshake::lost_headers;
@@ -20,8 +20,6 @@ struct Task {
     scalars: Vec<(&'static str, Property, String)>,
     /// Whether the headers that are set around the level are to be sent as well.
     keep_lost: bool,
-    /// Headers that are to be sent once.
-    once: Vec<String>,
     /// Edits elsewhere.
     edits: Vec<Edit>,
 }
@@ -37,7 +35,7 @@ impl<'a> Editor<'a> {
         if let Some(level) = in_force.filter(|&level| level != own) {
             let all_alike = self.users(level).iter().all(|user| job.alike.contains(&Item::Route(*user)));
             // What is lost is lost on the level that drops it.
-            if all_alike || task.keep_lost || !task.once.is_empty() {
+            if all_alike || task.keep_lost {
                 levels.push(level);
             }
         }
@@ -83,6 +81,26 @@ impl<'a> Editor<'a> {
                     ));
                 }
                 ("lost_headers", Value::Absent) => task.keep_lost = true,
+                ("plain.forced", Value::Flag(false)) => self.unforce(id, &mut task)?,
+                ("handshake.repeated_headers", Value::Absent) => {
+                    for (line, other) in repeated(&want.fact.read(&reader)) {
+                        if self.value_of(line) != self.value_of(other) {
+                            return Err("they differ: which is to stay is for you to say".to_owned());
+                        }
+                        task.edits.push(self.take_out(line)?);
+                    }
+                }
+                // What stands in the way of a handshake has no other use on its route.
+                ("handshake.lacks", Value::Absent) | ("handshake.verdict", Value::Text(_)) => {
+                    let reading = want.fact.read(&reader);
+                    for evidence in &reading.evidence {
+                        let line = self.line_at(evidence.span).ok_or("the line cannot be found")?;
+                        if line.name().ends_with(b"_pass") || line.name() == b"location" {
+                            return Err("no single line stands in the way".to_owned());
+                        }
+                        task.edits.push(self.take_out(evidence.span)?);
+                    }
+                }
                 ("timeout.idle", Value::Duration(time)) => {
                     let protocol = match &route.target {
                         Target::Proxy(proxy) => proxy.protocol,
@@ -91,24 +109,6 @@ impl<'a> Editor<'a> {
                     task.scalars.push((read_timeout(protocol)?, Property::read_timeout(protocol), written(*time)));
                 }
                 ("plain.request_header.connection", Value::Absent) => self.send_connection(id, &mut task)?,
-                ("plain.asks_for_upgrade", _) => {
-                    let asks = |name: &str, token: &str| {
-                        let sent = Fact::named(&format!("plain.request_header.{name}")).ok().map(|fact| fact.read(&reader).value);
-                        matches!(sent, Some(Ok(Value::List(tokens))) if token.is_empty() || tokens.iter().any(|one| one == token))
-                    };
-                    if asks("upgrade", "") {
-                        task.headers.push(("Upgrade", "$http_upgrade".to_owned()));
-                    }
-                    if asks("connection", "upgrade") {
-                        self.send_connection(id, &mut task)?;
-                    }
-                }
-                ("handshake.repeated_headers", Value::Absent) => {
-                    if let Ok(Value::List(names)) = want.fact.read(&reader).value {
-                        task.once = names;
-                    }
-                }
-                ("handshake.verdict", _) => task.edits.extend(self.unhide(id)?),
                 ("timeout.zero", Value::Absent) => {
                     let Target::Proxy(proxy) = &route.target else { return Err("nothing is proxied here".to_owned()) };
                     let protocol = proxy.protocol;
@@ -150,41 +150,23 @@ impl<'a> Editor<'a> {
         Ok(())
     }
 
-    /// Takes out the lines that withhold from the client what a 101 needs.
-    fn unhide(&self, id: RouteId) -> Result<Vec<Edit>, String> {
-        const NEEDED: [&str; 2] = ["upgrade", "sec-websocket-accept"];
-        let gateway = self.gateway();
-        let (level, _) = gateway.scopes.list(gateway.route(id).scope, Property::HiddenResponseHeader);
-        let hides = |entry: &&Entry| {
-            entry.property == Property::HiddenResponseHeader && NEEDED.iter().any(|name| self.is_header(entry, name))
-        };
-        let lines = level.into_iter().flat_map(|level| gateway.scopes.own(level)).filter(hides);
-        let edits = lines.map(|entry| self.take_out(entry.span)).collect::<Result<Vec<_>, _>>()?;
-        if edits.is_empty() { Err("what holds the answer back is for you to change".to_owned()) } else { Ok(edits) }
+    /// Leaves it to the client whether an upgrade is asked for.
+    fn unforce(&self, id: RouteId, task: &mut Task) -> Result<(), String> {
+        let reader = Reader::new(self.view, Item::Route(id));
+        let read = |name: &str| Fact::named(name).ok().and_then(|fact| fact.read(&reader).value.ok());
+        if !matches!(read("plain.request_header.upgrade"), Some(Value::Absent)) {
+            task.headers.push(("Upgrade", "$http_upgrade".to_owned()));
+        }
+        if matches!(read("plain.request_header.connection"), Some(Value::List(tokens)) if tokens.iter().any(|token| token == "upgrade"))
+        {
+            self.send_connection(id, task)?;
+        }
+        Ok(())
     }
 
-    /// Takes out all lines but one of each header that is to be sent once.
-    fn take_out_repeated(&self, block: Block<'_>, own: &[&Entry], names: &[String]) -> Result<Vec<Edit>, String> {
-        let value = |entry: &Entry| Some(self.line_at(entry.span)?.word(1)?.value().into_owned());
-        let mut edits = Vec::new();
-        for name in names {
-            let same: Vec<&&Entry> = own.iter().filter(|entry| self.is_header(entry, name)).collect();
-            let Some(first) = same.first() else { continue };
-            let has_variable = |entry: &&&Entry| value(entry).is_some_and(|value| value.starts_with(b"$"));
-            let variables: Vec<&&Entry> = same.iter().copied().filter(has_variable).collect();
-            // What an included file says stays, for others include it too; else a variable is meant, and not the text beside it.
-            let kept = if same.iter().all(|entry| value(entry) == value(first)) {
-                same.iter().copied().find(|entry| entry.span.source != block.source).unwrap_or(first)
-            } else if let [one] = variables[..] {
-                one
-            } else {
-                return Err("they differ: which is to stay is for you to say".to_owned());
-            };
-            for other in same.iter().filter(|other| other.span != kept.span) {
-                edits.push(self.take_out(other.span)?);
-            }
-        }
-        Ok(edits)
+    /// The last word of the line at `span`.
+    fn value_of(&self, span: Span) -> Option<Vec<u8>> {
+        self.line_at(span)?.words().last().map(|word| word.value().into_owned())
     }
 
     /// What requests that ask for no upgrade are to be sent as `Connection`: what they are sent now, unless that is wrong beside a kept connection.
@@ -237,7 +219,6 @@ impl<'a> Editor<'a> {
                 None => lines.push(spacing.line("proxy_set_header", name, value)),
             }
         }
-        edits.extend(self.take_out_repeated(block, &own, &task.once)?);
         if task.keep_lost {
             self.copy_lost(level, &mut lines)?;
         }
@@ -320,6 +301,12 @@ impl<'a> Editor<'a> {
     }
 }
 
+/// The lines that are one too many, each with the one before it, as the fact `handshake.repeated_headers` shows them.
+fn repeated(reading: &Reading) -> Vec<(Span, Span)> {
+    let is_first = |evidence: &Evidence| evidence.note == "sent here";
+    reading.evidence.windows(2).filter(|pair| is_first(&pair[1])).map(|pair| (pair[0].span, pair[1].span)).collect()
+}
+
 /// The request headers that are written on a level.
 fn headers<'a>(editor: &Editor<'a>, level: ScopeId) -> impl Iterator<Item = &'a Entry> {
     editor.gateway().scopes.own(level).filter(|entry| entry.property == Property::RequestHeader)
@@ -350,7 +337,9 @@ fn title(task: &Task) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(task.scalars.iter().map(|(name, _, value)| format!("`{name} {value};`")));
     parts.extend(task.headers.iter().map(|(name, value)| format!("`proxy_set_header {name} {value};`")));
-    if parts.is_empty() {
+    if parts.is_empty() && !task.keep_lost {
+        "take the line out".to_owned()
+    } else if parts.is_empty() {
         "repeat the dropped `proxy_set_header` lines".to_owned()
     } else {
         format!("write {}", parts.join(", "))
