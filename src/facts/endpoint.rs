@@ -3,13 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, View, fact, intent};
-<<<<<<< HEAD
-use crate::gateway::{RouteId, Server, SiteId, Target};
-use crate::handshake::{Probe, Verdict, sets_handshake_header};
-=======
 use crate::gateway::{RouteId, SiteId, Target};
 use crate::handshake::Verdict;
->>>>>>> main
 use crate::source::Span;
 
 /// The facts of endpoints.
@@ -96,10 +91,6 @@ pub(super) fn all_unserved(view: &View<'_>) -> FxHashMap<RouteId, Unserved> {
 
 /// The line by which a route passes an upgrade on.
 fn passes_upgrade(view: &View<'_>, id: RouteId) -> Option<Span> {
-    // Most routes need no closer look.
-    if view.gateway.server == Server::Nginx && !sets_handshake_header(view.gateway, view.gateway.route(id).scope) {
-        return None;
-    }
     let reader = Reader::new(view, Item::Route(id));
     let (route, proxy) = reader.proxy().filter(|(_, proxy)| proxy.protocol.is_http())?;
     let sent = reader.sends_upgrade()?;
