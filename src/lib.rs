@@ -3,6 +3,7 @@
 //! [`check`] is the whole job: paths → sources → trees → roots with their includes → gateways → findings.
 
 pub mod apache;
+pub mod certificate;
 pub mod cli;
 pub mod config;
 pub mod facts;
@@ -117,7 +118,9 @@ impl Project {
     /// Models what the server does with a root.
     #[must_use]
     pub fn lower(&self, reached: &Reached) -> Gateway {
-        reached.resolved.lower(&self.store, &reached.root, reached.version)
+        let mut gateway = reached.resolved.lower(&self.store, &reached.root, reached.version);
+        certificate::attach(&self.store, &reached.root.base, &mut gateway);
+        gateway
     }
 
     /// The gateway of a root as facts are read of it.

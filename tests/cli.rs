@@ -196,6 +196,32 @@ fn what_a_comment_silences_is_counted_and_what_it_does_not_is_said() {
 }
 
 #[test]
+fn certificates_are_judged_at_the_moment_that_is_given_and_keys_are_not_shown() {
+    let fixture =
+        |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/certificates").join(name)).unwrap();
+    let site = "events { }\nhttp {\n    server {\n        listen 8443 ssl;\n        server_name chat.example.com;\n        ssl_certificate chat.pem;\n        ssl_certificate_key chat.key;\n        root /srv/www;\n    }\n}\n";
+    let check = |certificate: &str, key: &str, epoch: &str| {
+        let files = [("nginx.conf", site), ("chat.pem", &*fixture(certificate)), ("chat.key", &*fixture(key))];
+        let directory = tree(&files);
+        let arguments = ["check", "--select", "tls-certificate-mismatch", "--output-format", "json"];
+        let output = proxylint(directory.path()).env("SOURCE_DATE_EPOCH", epoch).args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(fixture(key).lines().nth(1).is_none_or(|secret| !text.contains(secret)), "{text}");
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let found = document["findings"].as_array().unwrap().first();
+        found.map(|finding| (finding["message"].as_str().unwrap().to_owned(), finding["span"]["start"]["line"].as_u64().unwrap()))
+    };
+    let fault =
+        |found: Option<(String, u64)>| found.map(|(message, line)| (message.split(['"', ';']).next().unwrap().to_owned(), line));
+    let says = |why: &str, line| Some((format!("the certificate does not fit: {why}"), line));
+    assert_eq!(fault(check("expired.pem", "ec.key", "1577836799")), None);
+    assert_eq!(fault(check("expired.pem", "ec.key", "1577836801")), says("it ended on 2020-01-01", 6));
+    assert_eq!(fault(check("expired.pem", "ec.key", "0")), says("it begins on 2019-01-01", 6));
+    assert_eq!(fault(check("valid.pem", "other.key", "1700000000")), says("the key does not belong to it", 7));
+    assert_eq!(fault(check("rsa.pem", "rsa.p8", "1700000000")), None);
+}
+
+#[test]
 fn rules_and_facts_are_listed() {
     let directory = tree(&[]);
     let ran = run(directory.path(), &["rules", "--output-format", "json"]);

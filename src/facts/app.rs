@@ -79,13 +79,37 @@ pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
     }
 }
 
-/// Where something leads to: hosts and ports, in lower case.
+/// Where something leads to.
 #[derive(Debug, Default)]
 pub(super) struct Backend {
     /// The names of a group and of its backends.
-    pub(super) hosts: Vec<String>,
+    pub(super) hosts: Vec<Host>,
     /// Their ports.
     pub(super) ports: Vec<u16>,
+}
+
+/// The name of a host, in lower case.
+#[derive(Debug)]
+pub(super) struct Host {
+    /// The whole of it.
+    pub(super) name: String,
+    /// Its letters and digits.
+    joined: String,
+}
+
+impl Host {
+    /// The host of that name.
+    pub(super) fn new(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        let joined = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        Self { name, joined }
+    }
+
+    /// Whether one word of the name, or all of them together, is `called`: `my-grafana`, `home-assistant`.
+    fn is_called(&self, called: &str) -> bool {
+        self.joined.contains(called)
+            && (self.joined == called || self.name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == called))
+    }
 }
 
 /// The weak hints at one application.
@@ -94,6 +118,13 @@ pub(super) struct Hints {
     pub(super) path: bool,
     pub(super) host: bool,
     pub(super) port: bool,
+}
+
+impl Hints {
+    /// What either of them says.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { path: self.path || other.path, host: self.host || other.host, port: self.port || other.port }
+    }
 }
 
 impl App {
@@ -109,7 +140,7 @@ impl App {
 
     /// What else hints at the application.
     pub(super) fn hints(&self, segments: &[String], backend: &Backend) -> Hints {
-        let host = self.hosts.iter().any(|name| backend.hosts.iter().any(|host| is_called(host, name)));
+        let host = self.hosts.iter().any(|name| backend.hosts.iter().any(|host| host.is_called(name)));
         let on = |ports: &[u16]| ports.iter().any(|port| backend.ports.contains(port));
         let path = self.weak.iter().any(|row| row.stands_in(segments));
         let port = on(&self.ports);
@@ -137,12 +168,6 @@ impl Row {
     }
 }
 
-/// Whether one word of `host`, or all of them together, is `name`: `my-grafana`, `home-assistant`.
-fn is_called(host: &str, name: &str) -> bool {
-    let is_break = |c: char| !c.is_ascii_alphanumeric();
-    host.split(is_break).any(|word| word == name) || host.split(is_break).flat_map(str::chars).eq(name.chars())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,7 +178,7 @@ mod tests {
 
     fn hints(name: &str, path: &str, host: &str, port: u16) -> (bool, bool, bool) {
         let app = known().iter().find(|app| app.name == name).unwrap();
-        let backend = Backend { hosts: vec![host.to_owned()], ports: vec![port] };
+        let backend = Backend { hosts: vec![Host::new(host)], ports: vec![port] };
         let Hints { path, host, port } = app.hints(&segments(path), &backend);
         (path, host, port)
     }

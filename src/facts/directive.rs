@@ -1,7 +1,7 @@
 //! The facts of directives: of what was noted while the configuration was read.
 
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::{Fault, Refusal, Remark, RemarkKind};
+use crate::gateway::{Fault, Misreading, Refusal, Remark, RemarkKind};
 use crate::source::Span;
 
 /// The facts of directives.
@@ -11,7 +11,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Directive,
         Type::Text,
         noted,
-        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `comment-continued`, `trailing-comment`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `value-invalid` or `incomplete`.",
+        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `section-hides-websocket`, `comment-continued`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `trailing-comment`, `upgrade-misplaced`, `unsupported-directive`, `value-invalid` or `incomplete`.",
     ),
     fact(
         "refused.message",
@@ -26,6 +26,13 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Text,
         misread,
         "What of a directive the server takes otherwise than it was meant: a variable that is always empty, a URL, a section, a comment.",
+    ),
+    fact(
+        "address.fault",
+        Subject::Directive,
+        Type::Text,
+        address_fault,
+        "What is wrong with the address of a backend, and what comes of it: the server does not start, or answers every request with an error.",
     ),
     fact("include.path", Subject::Directive, Type::Text, include_path, "What a failed include names, as written."),
     fact(
@@ -89,6 +96,17 @@ fn refusal_message(reader: &Reader<'_>, _: &str) -> Reading {
 fn misread(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
         RemarkKind::Misread { text, .. } => Some(Value::Text(text.clone())),
+        _ => None,
+    })
+}
+
+fn address_fault(reader: &Reader<'_>, _: &str) -> Reading {
+    if let Some(refusal) = refused(reader) {
+        let text = format!("the server refuses to start: {}", refusal.message);
+        return shown(Value::Text(text), refusal.span, &refusal.labels);
+    }
+    remark(reader, |kind| match kind {
+        RemarkKind::Misread { how: Misreading::AddressUnusable, text } => Some(Value::Text(text.clone())),
         _ => None,
     })
 }

@@ -1,6 +1,6 @@
 //! How sure we are that a route is meant for WebSockets: from its settings, its path and what its author wrote.
 
-use super::app::{self, App, Backend};
+use super::app::{self, App, Backend, Hints, Host};
 use super::{Evidence, Item, Reader};
 use crate::gateway::{
     Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
@@ -32,7 +32,7 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     if fits(&declared.other_routes, &path) {
         return (Intent::None, Vec::new());
     }
-    let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, host));
+    let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, &host.name));
     if is_endpoint || fits(&declared.websocket_routes, &path) || !declared.websocket_upstreams.is_empty() && is_upstream() {
         return (Intent::Declared, Vec::new());
     }
@@ -100,12 +100,12 @@ fn backend(reader: &Reader<'_>, proxy: &Proxy) -> Backend {
     // The first tell what a group is; a large one may have thousands, and as many routes.
     let members = proxy.upstream.map(|upstream| gateway.upstream(upstream).members.as_slice()).unwrap_or_default();
     for authority in proxy.authority.into_iter().chain(members.iter().take(16).map(|member| member.address)) {
-        let authority = gateway.texts.show(authority).to_ascii_lowercase();
+        let authority = gateway.texts.show(authority);
         // The address of a balancer's member is a URL.
-        let authority = authority.split_once("://").map_or(authority.as_str(), |(_, rest)| rest);
+        let authority = authority.split_once("://").map_or(&*authority, |(_, rest)| rest);
         let authority = authority.split('/').next().unwrap_or_default();
         let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
-        backend.hosts.push(host.to_owned());
+        backend.hosts.push(Host::new(host));
         backend.ports.extend(port.parse::<u16>());
     }
     backend
@@ -188,17 +188,17 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
     let mut hints = Vec::new();
     let mut hint = |span, note: &'static str| hints.push(Evidence { span, note: note.into() });
     let backend = backend(reader, proxy);
-    let all = || apps(reader).map(|app| app.hints(segments, &backend));
-    if all().any(|found| found.path) {
+    let found = apps(reader).map(|app| app.hints(segments, &backend)).fold(Hints::default(), Hints::or);
+    if found.path {
         hint(route.span, "a path that may be for WebSockets");
     }
     // Where the site has a route for the application's WebSockets, broken or not, its other routes are for its pages.
     let is_served = || reader.site_has_websocket_path(route.site) || reader.site_sends_upgrade(route.site);
-    if all().any(|found| found.host || found.port) && !is_served() {
-        if all().any(|found| found.host) {
+    if (found.host || found.port) && !is_served() {
+        if found.host {
             hint(proxy.span, "named like an application that uses WebSockets");
         }
-        if all().any(|found| found.port) {
+        if found.port {
             hint(proxy.span, "the port of an application that uses WebSockets");
         }
     }

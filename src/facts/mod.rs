@@ -6,6 +6,7 @@ mod app;
 mod application;
 mod backend;
 mod capacity;
+mod certificate;
 mod directive;
 mod endpoint;
 mod gateway;
@@ -136,6 +137,7 @@ const FILES: &[&[Definition]] = &[
     directive::FACTS,
     upstream::FACTS,
     site::FACTS,
+    certificate::FACTS,
     application::FACTS,
     backend::FACTS,
     capacity::FACTS,

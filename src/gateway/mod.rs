@@ -4,6 +4,7 @@
 
 mod area;
 mod capacity;
+mod certificate;
 mod expression;
 mod program;
 mod refusal;
@@ -25,6 +26,7 @@ pub use area::{
     OverrideClass, Overrides, Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
 };
 pub use capacity::{Capacity, Limit};
+pub use certificate::{Certificate, Certificates};
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step, Then, TryFiles};
 pub use refusal::{Fault, Refusal};
@@ -42,7 +44,7 @@ pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId
 pub use text::{TextId, Texts};
 pub use unknown::{Assumed, Known, Unknown};
 pub use upstream::{Member, Upstream, UpstreamId};
-pub use worker::{BalancedWorker, Worker};
+pub use worker::{BalancedWorker, Worker, is_authority};
 
 use rustc_hash::FxHashMap;
 
@@ -89,6 +91,8 @@ pub struct Gateway {
     pub default_headers: Vec<DefaultHeader>,
     /// The modules that are loaded, as far as can be seen.
     pub modules: Modules,
+    /// What the certificates of sites say, where their files lie in the given tree.
+    pub certificates: FxHashMap<SiteId, Certificates>,
     /// What bounds the connections of the whole server.
     pub capacity: Capacity,
     /// What reading the configuration brought to light.
@@ -134,6 +138,7 @@ impl Gateway {
             programs: Programs::default(),
             default_headers: Vec::new(),
             modules: Modules::default(),
+            certificates: FxHashMap::default(),
             capacity: Capacity::default(),
             remarks: Vec::new(),
             refusals: Vec::new(),

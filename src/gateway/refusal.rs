@@ -38,6 +38,12 @@ pub enum Fault {
     Duration,
     /// An address or URL that the server does not read.
     Address,
+    /// A comment behind a directive is an argument of it, and one too many.
+    TrailingComment,
+    /// What may be upgraded to is said of a group of backends instead of its members.
+    UpgradeMisplaced,
+    /// A directive that only a later, unreleased server has.
+    Unsupported,
     /// Any other value that the server does not take.
     Value,
     /// An included file is missing; the remark on the `include` says which.
@@ -63,6 +69,9 @@ impl Fault {
             Self::DuplicateLocation => "duplicate-location",
             Self::Duration => "duration-invalid",
             Self::Address => "address-malformed",
+            Self::TrailingComment => "trailing-comment",
+            Self::UpgradeMisplaced => "upgrade-misplaced",
+            Self::Unsupported => "unsupported-directive",
             Self::Value => "value-invalid",
             Self::Include => "include-missing",
             Self::Variable => "undefined-variable",

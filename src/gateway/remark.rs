@@ -74,10 +74,10 @@ pub enum Misreading {
     SectionNeverTrue,
     /// A section for a module that is not there, with a mapping for WebSockets in it.
     SectionLeftOut,
+    /// The same, where it is named so that it is never there.
+    SectionHidesWebSocket,
     /// A comment that goes on over the next line, which is a directive.
     CommentContinued,
-    /// A comment behind a directive, which is an argument of it.
-    TrailingComment,
 }
 
 impl Misreading {
@@ -90,8 +90,8 @@ impl Misreading {
             Self::AddressUnusable => "address-unusable",
             Self::SectionNeverTrue => "section-never-true",
             Self::SectionLeftOut => "section-left-out",
+            Self::SectionHidesWebSocket => "section-hides-websocket",
             Self::CommentContinued => "comment-continued",
-            Self::TrailingComment => "trailing-comment",
         }
     }
 }

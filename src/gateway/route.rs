@@ -119,8 +119,6 @@ pub enum Spelling {
     Read,
     /// Both as the client has written them: httpd's `nocanon`.
     Written,
-    /// The path as the server has read it, without the query: httpd's `noquery`.
-    WithoutQuery,
 }
 
 /// The protocol spoken to an upstream.

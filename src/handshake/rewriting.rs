@@ -246,6 +246,8 @@ fn escaped(text: &str) -> String {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || byte == b'_' {
             out.push(char::from(byte));
+        } else if byte == b' ' {
+            out.push('+');
         } else {
             // Writing to a `String` cannot fail.
             let _ = write!(out, "%{byte:02x}");

@@ -49,7 +49,7 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
             return Err(Unknown::Unmodelled(area.span));
         }
     }
-    let mapped = mapped(environment, site, &path)?;
+    let mapped = mapped(environment, site, &path, |_| true)?;
     Ok(match mapped {
         Some(id) => match environment.gateway.route(id).target {
             Target::Excluded(_) => Selected::Unproxied,
@@ -83,11 +83,16 @@ pub(super) fn rewriting_is_on(gateway: &Gateway, scope: ScopeId) -> Known<bool> 
     }
 }
 
-/// The mapping that takes `path`: that of the last area that covers it, where its own path matches, else the first of the list.
+/// The mapping, of those that `takes` holds for, that takes `path`: that of the last area that covers it, where its own path matches, else the first of the list.
 ///
 /// # Errors
 /// Where a mapping that could take it cannot be known.
-pub(super) fn mapped(environment: &Environment<'_>, site: SiteId, path: &str) -> Known<Option<RouteId>> {
+pub(super) fn mapped(
+    environment: &Environment<'_>,
+    site: SiteId,
+    path: &str,
+    takes: impl Fn(RouteId) -> bool,
+) -> Known<Option<RouteId>> {
     let gateway = environment.gateway;
     let mut last = None;
     for area in areas(gateway, site) {
@@ -100,13 +105,13 @@ pub(super) fn mapped(environment: &Environment<'_>, site: SiteId, path: &str) ->
     }
     if let Some(id) = last {
         let route = gateway.route(id);
-        if matches(environment, route.matcher, route.span, path)? {
+        if takes(id) && matches(environment, route.matcher, route.span, path)? {
             return Ok(Some(id));
         }
     }
     for id in mappings(gateway, site) {
         let route = gateway.route(id);
-        if !matches!(route.target, Target::Answer { .. }) && matches(environment, route.matcher, route.span, path)? {
+        if !matches!(route.target, Target::Answer { .. }) && takes(id) && matches(environment, route.matcher, route.span, path)? {
             return Ok(Some(id));
         }
     }
@@ -146,7 +151,7 @@ pub(super) fn matches(environment: &Environment<'_>, matcher: Matcher, span: Spa
 }
 
 /// How much of `path` is `prefix`, by whole segments; any number of slashes counts as one (`alias_match`, `mod_proxy.c`).
-pub(super) fn alias_match(path: &[u8], prefix: &[u8]) -> Option<usize> {
+pub(crate) fn alias_match(path: &[u8], prefix: &[u8]) -> Option<usize> {
     let slashes = |text: &[u8], from: usize| text[from..].iter().take_while(|&&byte| byte == b'/').count();
     let (mut p, mut u) = (0, 0);
     while p < prefix.len() && u < path.len() {

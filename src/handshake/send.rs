@@ -405,24 +405,27 @@ pub(super) fn forwarded_upgrade(environment: &Environment<'_>, passing: Passing<
     sent.spans.extend(setting.and_then(|setting| setting.origin.span()));
     let allowed = match setting.map(|setting| setting.value) {
         Some(Assigned::Text(text)) => Some(environment.evaluate(text)?),
-        _ => is_websocket.then(|| "websocket".to_owned()),
+        _ => None,
     };
     let asked = client_header(environment, passing.levels, "upgrade")?;
     sent.spans.extend(&asked.spans);
-    if let (Some(allowed), Some(asked)) = (allowed, asked.values.into_iter().next())
-        && may_upgrade(&allowed, &asked)
+    if let Some(asked) = asked.values.into_iter().next()
+        && allowed.map_or(is_websocket && asked.eq_ignore_ascii_case("websocket"), |allowed| may_upgrade(&allowed, &asked))
     {
         sent.values.push(asked);
     }
     Ok(sent)
 }
 
-/// Whether `upgrade=` allows what the client asks for: anything, the very same text, or one of a list (`ap_find_token`).
+/// Whether `upgrade=` allows what the client asks for: anything, the very same text, or a text that begins as one of its words
+/// (`ap_proxy_worker_can_upgrade`, `ap_find_token`).
 pub(crate) fn may_upgrade(allowed: &str, asked: &str) -> bool {
+    let is_stop = |c: char| !c.is_ascii_graphic() || "()<>@,;:\\\"/[]?={}".contains(c);
+    let begins = |word: &str| asked.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     allowed == "*"
         || allowed.eq_ignore_ascii_case("ANY")
         || allowed.eq_ignore_ascii_case(asked)
-        || asked.split(',').any(|token| allowed.split(',').any(|one| one.trim().eq_ignore_ascii_case(token.trim())))
+        || allowed.split(is_stop).any(|word| !word.is_empty() && begins(word))
 }
 
 /// Headers that a level around `route` sets for the upstream and that are lost here, because the level in force sets others:

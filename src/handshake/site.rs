@@ -223,6 +223,11 @@ fn by_name_as_httpd(gateway: &Gateway, candidates: &[Candidate<'_>], host: &str)
             return Some(chosen(*site, *listen, Some(hosts.span)));
         }
     }
+    // The name that stands for its address will do as well, where no site has it (`check_hostalias`).
+    let by_address = |listen: &&Listen| gateway.texts.get(listen.address) == host.as_bytes();
+    if let Some((site, _, Some(listen))) = candidates.iter().find(|(_, _, listen)| listen.as_ref().is_some_and(by_address)) {
+        return Some(chosen(*site, Some(listen), Some(listen.span)));
+    }
     if let Some((site, _, listen)) = candidates.first() {
         return Some(chosen(*site, *listen, None));
     }

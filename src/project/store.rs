@@ -209,6 +209,15 @@ impl Store {
         places.into_iter().zip(paths).map(&mut found).collect()
     }
 
+    /// The bytes of a file that is no configuration, where it is a file inside a base and has at most `most` bytes.
+    #[must_use]
+    pub fn read_aside(&self, path: &Path, most: u64) -> Option<Vec<u8>> {
+        let real = fs::canonicalize(path).ok()?;
+        let meta = fs::metadata(&real).ok()?;
+        let is_ours = self.is_inside(&real) && meta.is_file() && meta.len() <= most;
+        if is_ours { fs::read(real).ok() } else { None }
+    }
+
     /// Whether a file was read by this path.
     #[must_use]
     pub fn is_known(&self, path: &Path) -> bool {

@@ -10,7 +10,7 @@ use proxylint::gateway::{Server, Version};
 use proxylint::project::{Root, Store};
 use proxylint::rules::{Example, Finding, Options, Rule, Safety, builtin, judge};
 use proxylint::suppression::Suppressions;
-use proxylint::{Request, apache, fix, nginx};
+use proxylint::{Request, apache, certificate, fix, nginx};
 
 /// What is found in a configuration of these files (path and text), the main one first, with the place of each finding in words.
 pub(crate) fn lint(files: &[(String, String)], server: Server, version: Option<Version>) -> Vec<(String, Finding)> {
@@ -24,7 +24,7 @@ pub(crate) fn lint(files: &[(String, String)], server: Server, version: Option<V
     store.add_base(folder.path()).unwrap();
     let source = store.load(&paths[..1], server).remove(0).unwrap();
     let root = Root { server, source, base: folder.path().to_path_buf(), is_main: true };
-    let gateway = match server {
+    let mut gateway = match server {
         Server::Nginx => {
             let resolved = nginx::resolve(&mut store, &root);
             nginx::lower(&store, &root, &resolved, version)
@@ -34,6 +34,7 @@ pub(crate) fn lint(files: &[(String, String)], server: Server, version: Option<V
             apache::lower(&store, &root, &resolved, version)
         }
     };
+    certificate::attach(&store, folder.path(), &mut gateway);
     let declared = Declared::default();
     let view = View::new(&store.sources, &gateway, &declared);
     let place = |finding: &Finding| {

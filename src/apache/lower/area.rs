@@ -279,7 +279,7 @@ impl Lowerer<'_> {
         let is_match = name == b"redirectmatch";
         let (path, target) = match words {
             [path, target] => (Some(path), Some(target)),
-            [one] if (300..400).contains(&status) => (None, Some(one)),
+            [one] if in_area => (None, Some(one)),
             [one] => (Some(one), None),
             _ => (None, None),
         };

@@ -7,7 +7,10 @@ use rustc_hash::FxHashSet;
 use super::mapping::Mapping;
 use super::site::{Rewriting, Server};
 use super::{Lowerer, ServerIndex};
-use crate::gateway::{Action, Covers, Gateway, Handler, Listen, Matcher, Rewrite, RouteId, Site, TextId};
+use crate::gateway::{
+    Action, Covers, Gateway, Handler, Listen, Matcher, Misreading, Property, Protocol, RemarkKind, Rewrite, RouteId, Site,
+    Target, TextId,
+};
 
 impl Lowerer<'_> {
     pub(super) fn finish(mut self) -> Gateway {
@@ -27,6 +30,11 @@ impl Lowerer<'_> {
         }
         for worker in self.workers {
             self.gateway.scopes.close(worker.scope, worker.settings);
+        }
+        if carries_websockets(&self.gateway) {
+            // The section may be one of two forms, of which this is the one that is not wanted.
+            let is_left_out = |kind: &RemarkKind| matches!(kind, RemarkKind::Misread { how: Misreading::SectionLeftOut, .. });
+            self.gateway.remarks.retain(|remark| !is_left_out(&remark.kind));
         }
         self.gateway
     }
@@ -153,4 +161,15 @@ impl Lowerer<'_> {
         }
         self.add_route(at, mapping)
     }
+}
+
+/// Whether any route lets WebSockets through.
+fn carries_websockets(gateway: &Gateway) -> bool {
+    gateway.routes.iter().any(|route| match &route.target {
+        Target::Proxy(proxy) => {
+            let upgrades = |worker| gateway.scopes.own(worker).any(|entry| entry.property == Property::Upgrade);
+            matches!(proxy.protocol, Protocol::Ws | Protocol::Wss) || proxy.worker.is_some_and(upgrades)
+        }
+        _ => false,
+    })
 }

@@ -6,8 +6,8 @@ use super::{Lowerer, SectionPath, ServerIndex};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{parameter, proxy_url};
 use crate::gateway::{
-    self, Matcher, Protocol, Proxy, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId, Spelling, Target, TextId, Unknown,
-    Version,
+    self, Matcher, Misreading, Protocol, Proxy, RemarkKind, Route, RouteId, ScopeId, SharedWorker, Signal, SiteId, Spelling,
+    Target, TextId, Unknown, Version,
 };
 use crate::source::Span;
 
@@ -122,12 +122,8 @@ impl Lowerer<'_> {
         let authority = known(parts.authority).then(|| self.gateway.texts.intern(parts.authority));
         let path = known(parts.path).then(|| self.gateway.texts.intern(parts.path));
         let protocol = parts.protocol();
-        let bare = |name: &str| parameters.iter().any(|word| word.value.eq_ignore_ascii_case(name.as_bytes()));
-        let spelling = match (bare("nocanon"), bare("noquery")) {
-            (true, _) => Spelling::Written,
-            (false, true) => Spelling::WithoutQuery,
-            (false, false) => Spelling::Read,
-        };
+        let nocanon = parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon"));
+        let spelling = if nocanon { Spelling::Written } else { Spelling::Read };
         let mut proxy =
             Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, spelling, shares: None };
         if protocol == Protocol::Balancer {
@@ -139,11 +135,14 @@ impl Lowerer<'_> {
             return Destination { target: Target::Proxy(proxy), worker: None, balancer: Some(name), method };
         }
         let key = if url.unknown.is_none() { WorkerUrl::new(&url.value) } else { None };
-        // Since 2.4.47 the worker of a pattern with captures is one of its own.
+        // Since 2.4.47 those of patterns are among themselves (`AP_PROXY_WORKER_IS_MATCH`).
         let version = self.gateway.version;
         let has_captures = pattern && url.value.contains(&b'$');
-        let is_pattern = has_captures && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
-        let found = key.as_ref().filter(|_| !is_pattern).and_then(|key| self.servers[at.0].workers.find(key));
+        let is_pattern = pattern && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
+        let key = if is_pattern { WorkerUrl::of_pattern(&url.value).filter(|_| url.unknown.is_none()) } else { key };
+        let server = &self.servers[at.0];
+        let workers = if is_pattern { &server.pattern_workers } else { &server.workers };
+        let found = key.as_ref().and_then(|key| workers.find(key));
         if let Some(worker) = found {
             if parameters.iter().any(|word| parameter(&word.value).value.is_some()) {
                 let of = self.workers[worker.0].span;
@@ -156,12 +155,19 @@ impl Lowerer<'_> {
             let worker = self.new_worker(span);
             proxy.worker = Some(self.workers[worker.0].scope);
             self.set_parameters(worker, parameters);
-            if let Some(key) = key.as_ref().filter(|_| !has_captures) {
-                self.servers[at.0].workers.insert(key, worker);
+            let server = &mut self.servers[at.0];
+            match &key {
+                Some(key) if is_pattern => server.pattern_workers.insert(key, worker),
+                Some(key) if !has_captures => server.workers.insert(key, worker),
+                _ => {}
             }
             self.know_worker(at, &url.value, is_pattern, worker);
         }
-        Destination { target: Target::Proxy(proxy), worker: key.filter(|_| !has_captures), balancer: None, method: None }
+        if let Some(worker) = found.filter(|_| is_pattern) {
+            proxy.worker = Some(self.workers[worker.0].scope);
+        }
+        let worker = key.filter(|_| !has_captures && !is_pattern);
+        Destination { target: Target::Proxy(proxy), worker, balancer: None, method: None }
     }
 
     /// Adds a worker to those that requests are matched with.
@@ -225,8 +231,11 @@ impl Lowerer<'_> {
         let balancer = (protocol == Protocol::Balancer).then_some(()).and(parts);
         let balancer =
             balancer.filter(|parts| is_literal(parts.authority)).map(|parts| self.gateway.texts.intern_lower(parts.authority));
-        let worker =
-            if unknown.is_none() && protocol != Protocol::Balancer && authority.is_some() { WorkerUrl::new(url) } else { None };
+        let worker = if unknown.is_none() && protocol != Protocol::Balancer && authority.is_some() {
+            WorkerUrl::of_rule(url)
+        } else {
+            None
+        };
         Destination { target: Target::Proxy(proxy), worker, balancer, method: None }
     }
 
@@ -247,8 +256,46 @@ impl Lowerer<'_> {
             let balanced = self.balanced(proxy);
             route.requires = self.requirements(proxy, balanced, matches!(route.matcher, Matcher::Rewrite(_)), method.as_deref());
         }
+        self.note_unusable_address(&route);
         let id = RouteId(u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX));
         self.gateway.routes.push(route);
         id
+    }
+
+    /// Notes an address that httpd starts with and that no request comes to.
+    fn note_unusable_address(&mut self, route: &Route) {
+        let Target::Proxy(proxy) = &route.target else { return };
+        let Some(authority) = proxy.authority else { return };
+        let texts = &self.gateway.texts;
+        let url = self.gateway.symbolics.literal(proxy.url, texts).unwrap_or_default();
+        // Where a socket is named the host is for the header alone.
+        if url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:")) {
+            return;
+        }
+        let authority = texts.show(authority);
+        let glues = |path: TextId| texts.get(path).ends_with(b"/") && proxy.path.is_some_and(|own| texts.get(own).is_empty());
+        let text = match (proxy.upstream.map(|id| self.gateway.upstream(id)), route.matcher) {
+            (_, Matcher::Segments(path)) if glues(path) => {
+                format!(
+                    "a request for `{0}x` is passed to the host `{authority}x`, for no slash parts them, and is answered 500",
+                    texts.show(path)
+                )
+            }
+            (Some(group), _) if group.members.is_empty() && group.partial.is_none() && self.gateway.partial.is_none() => {
+                format!("`{authority}` has no `BalancerMember`, and every request is answered 503")
+            }
+            (None, _) if proxy.protocol.is_http() && !gateway::is_authority(&authority) => {
+                format!("there is no host `{authority}`, and every request is answered 500")
+            }
+            (None, _) if proxy.protocol == Protocol::Other && !url.is_empty() => {
+                let scheme = url.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
+                if matches!(scheme.as_slice(), b"ftp" | b"fdpass" | b"express") {
+                    return;
+                }
+                format!("no module speaks `{}`, and every request is answered 500", String::from_utf8_lossy(&scheme))
+            }
+            _ => return,
+        };
+        self.gateway.remark(proxy.span, RemarkKind::Misread { how: Misreading::AddressUnusable, text });
     }
 }

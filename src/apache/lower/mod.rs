@@ -3,6 +3,7 @@
 mod access;
 mod area;
 mod balancer;
+mod comment;
 mod directory;
 mod expression;
 mod finish;

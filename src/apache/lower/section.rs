@@ -120,10 +120,11 @@ impl Lowerer<'_> {
         let main = self.servers[0].scope;
         let scope = self.gateway.scopes.open(Some(main), span);
         let mut server = Server::new(span, scope);
-        server.identity.port = self.servers[0].identity.port;
         for word in self.resolved.words(self.store, statement) {
             server.listens.push(self.socket(&word.value, word.unknown.is_some(), word.span));
         }
+        // Until a `ServerName` says otherwise (`ap_parse_vhost_addrs`).
+        server.identity.port = server.listens.first().and_then(|listen| listen.port).filter(|&port| port > 0);
         self.servers.push(server);
         self.server = super::ServerIndex(self.servers.len() - 1);
     }
@@ -165,8 +166,12 @@ impl Lowerer<'_> {
         };
         let covers = match name.strip_suffix(b"match").unwrap_or(name) {
             b"location" => {
+                // It takes the very text of a path with wildcards for a regular expression.
                 let matcher_of_proxy = match matcher {
                     Matcher::Pattern { .. } if !globbed => Matcher::Segments(id),
+                    Matcher::Pattern { ignore_case, .. } => {
+                        Matcher::Pattern { pattern: self.gateway.texts.intern(&text), ignore_case }
+                    }
                     other => other,
                 };
                 return Some((Covers::Path(matcher), Some(SectionPath { matcher: matcher_of_proxy, is_pattern: globbed })));

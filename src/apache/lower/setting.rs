@@ -24,6 +24,8 @@ impl Lowerer<'_> {
                 self.flag(statement, Property::RewriteEngine)
             }
             b"requestheader" => self.request_header(statement),
+            b"sslcertificatefile" => self.text(statement, Property::Certificate),
+            b"sslcertificatekeyfile" => self.text(statement, Property::CertificateKey),
             b"header" => self.response_header(statement),
             _ => return self.area_setting(name, statement),
         };
@@ -52,6 +54,17 @@ impl Lowerer<'_> {
         let assigned = match word.unknown {
             Some(why) => Assigned::Unknown(why),
             None => Assigned::Flag(switch(&word.value)?),
+        };
+        Some(Entry { property, assigned, span })
+    }
+
+    fn text(&mut self, statement: &Statement, property: Property) -> Option<Entry> {
+        let span = statement.span(self.store);
+        let words = self.resolved.words(self.store, statement);
+        let word = words.first()?;
+        let assigned = match word.unknown {
+            Some(why) => Assigned::Unknown(why),
+            None => Assigned::Text(literal(&mut self.gateway, &word.value)),
         };
         Some(Entry { property, assigned, span })
     }
@@ -171,7 +184,8 @@ impl Lowerer<'_> {
         let host = self.gateway.texts.intern_lower(address.host);
         let has_none = memchr::memchr(b':', text).is_none() || text.ends_with(b"]");
         // Without any it is the one that the main server has by now (`ap_init_virtual_host`).
-        let default = if every.is_some() { Some(0) } else { has_none.then(|| self.servers[0].identity.port.unwrap_or(0)) };
+        let default =
+            if every.is_some() || text == b"*" { Some(0) } else { has_none.then(|| self.servers[0].identity.port.unwrap_or(0)) };
         let port = address.port.or(default).filter(|_| !unknown);
         Listen { address: host, port, tls: false, default: false, speaks: Speaks::Http, span }
     }
@@ -206,6 +220,9 @@ impl Lowerer<'_> {
 
     /// What the parser and the configuration phase found.
     pub(super) fn remarks(&mut self) {
+        for &source in &self.resolved.sources {
+            self.continued_comments(source);
+        }
         self.gateway.remarks.extend(self.resolved.remarks.iter().cloned());
     }
 }
@@ -213,6 +230,13 @@ impl Lowerer<'_> {
 /// The status of `Redirect` or one of its kin, and the words behind it: path and URL, in a section the URL alone.
 pub(super) fn redirect_words<'a, 'w>(name: &[u8], words: &'a [Word<'w>], in_section: bool) -> (u16, &'a [Word<'w>]) {
     let status = if name == b"redirectpermanent" { 301 } else { 302 };
+    if let [only] = words
+        && in_section
+        && name == b"redirect"
+        && let Some(named) = redirect_status(&only.value)
+    {
+        return (named, &[]);
+    }
     if let [first, rest @ ..] = words
         && !rest.is_empty()
         && (in_section || !first.value.starts_with(b"/"))

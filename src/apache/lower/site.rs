@@ -38,6 +38,8 @@ pub(super) struct Server {
     pub(super) rewriting: Rewriting,
     /// Its workers; a virtual host does not share those of the main server.
     pub(super) workers: Workers,
+    /// Those of `ProxyPassMatch` and its like.
+    pub(super) pattern_workers: Workers,
     /// Its balancers.
     pub(super) balancers: FxHashMap<TextId, UpstreamId>,
 }
@@ -60,6 +62,7 @@ impl Server {
             behind: Vec::new(),
             rewriting: Rewriting::default(),
             workers: Workers::default(),
+            pattern_workers: Workers::default(),
             balancers: FxHashMap::default(),
         }
     }

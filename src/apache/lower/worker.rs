@@ -47,17 +47,31 @@ pub(super) struct WorkerUrl {
 }
 
 impl WorkerUrl {
-    /// The worker URL of a URL as written.
+    /// The worker URL of a URL as written, as far as no capture decides.
     pub(super) fn new(url: &[u8]) -> Option<Self> {
+        Self::until(url, |byte| byte == b'$')
+    }
+
+    /// The same of the URL of a pattern, captures and all.
+    pub(super) fn of_pattern(url: &[u8]) -> Option<Self> {
+        Self::until(url, |_| false)
+    }
+
+    /// The same of a rewrite rule's URL.
+    pub(super) fn of_rule(url: &[u8]) -> Option<Self> {
+        Self::until(url, |byte| matches!(byte, b'$' | b'%'))
+    }
+
+    fn until(url: &[u8], decides: impl Fn(u8) -> bool) -> Option<Self> {
         let url = proxy_url(url)?;
         let mut text = url.scheme.to_ascii_lowercase();
         text.extend_from_slice(b"://");
         text.extend(url.authority.to_ascii_lowercase());
-        if let Some(at) = memchr::memchr2(b'$', b'%', &text) {
+        if let Some(at) = text.iter().position(|&byte| decides(byte)) {
             text.truncate(at);
         }
         let authority_end = text.len();
-        let literal = url.path.iter().position(|&byte| byte == b'$' || byte == b'%').unwrap_or(url.path.len());
+        let literal = url.path.iter().position(|&byte| decides(byte)).unwrap_or(url.path.len());
         text.extend_from_slice(&url.path[..literal]);
         Some(Self { text, authority_end })
     }
@@ -99,7 +113,7 @@ pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: O
         Property::Upgrade
     } else if parameter.is(&["flushpackets"]) {
         Property::Buffering
-    } else if parameter.is(&["disablereuse"]) {
+    } else if parameter.is(&["disablereuse", "enablereuse"]) {
         Property::Reuse
     } else if parameter.is(&["status"]) {
         Property::Disabled
@@ -112,7 +126,7 @@ pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: O
         (None, Property::ConnectTimeout) => Assigned::Duration(suffixed_duration(value)?),
         // `on`, `off`, and `auto`, which waits a moment for more.
         (None, Property::Buffering) => Assigned::Flag(value.eq_ignore_ascii_case(b"off")),
-        (None, Property::Reuse) => Assigned::Flag(!switch(value)?),
+        (None, Property::Reuse) => Assigned::Flag(switch(value)? == parameter.is(&["enablereuse"])),
         // `+D`, `D`: disabled; `+S`, `+E`: stopped, in error.
         (None, Property::Disabled) => {
             let upper = value.to_ascii_uppercase();

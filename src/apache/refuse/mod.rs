@@ -98,6 +98,10 @@ struct Checker<'a> {
     assumed: bool,
 }
 
+/// Directives of httpd's trunk that no release has; some copies of the manual list them.
+const UNRELEASED: [&str; 5] =
+    ["ProxyWebsocketIdleTimeout", "ProxyWebsocketAsync", "ProxyWebsocketAsyncDelay", "ProxyAsyncDelay", "ProxyAsyncIdleTimeout"];
+
 /// A line in effect with what is known of it.
 struct Line<'a> {
     statement: &'a Statement,
@@ -188,6 +192,9 @@ impl<'a> Checker<'a> {
         let words = self.resolved.words(self.store, statement);
         let line = Line { statement, row, words, span };
         if let Err((fault, message)) = self.check(&line, follows_if) {
+            // What stands behind `#` is not a comment but arguments (`ap_getword_conf` knows none).
+            let is_comment = |word: &Word<'_>| word.value.starts_with(b"#");
+            let fault = if line.words.iter().skip(1).any(is_comment) { Fault::TrailingComment } else { fault };
             self.refuse(span, fault, message, statement);
         }
     }
@@ -244,12 +251,14 @@ impl<'a> Checker<'a> {
         if self.assumed {
             return;
         }
+        let is_unreleased = UNRELEASED.iter().any(|known| known.eq_ignore_ascii_case(&text));
+        let fault = if is_unreleased { Fault::Unsupported } else { Fault::UnknownDirective };
         let certain = self.modules.complete && !self.foreign
             || self.is_main && !is_name && !name.iter().any(|byte| matches!(byte, b'%' | b'@'));
         if certain || near.is_some() && !self.foreign {
             let message = invalid_command(name, is_section);
-            let mut refusal = Refusal::new(span, Fault::UnknownDirective, message);
-            if let Some(near) = near {
+            let mut refusal = Refusal::new(span, fault, message);
+            if let Some(near) = near.filter(|_| !is_unreleased) {
                 refusal.labels.push((span, format!("did you mean `{near}`?")));
             }
             if let Some(used) = self.resolved.used(statement) {

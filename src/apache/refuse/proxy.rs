@@ -193,7 +193,8 @@ fn balancer_parameter(word: &Word<'_>) -> Result<(), Refused> {
     if KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
         return Ok(());
     }
-    value_fault("unknown Balancer parameter".to_owned())
+    let fault = if name.eq_ignore_ascii_case(b"upgrade") { Fault::UpgradeMisplaced } else { Fault::Value };
+    Err((fault, "unknown Balancer parameter".to_owned()))
 }
 
 /// The URL of a backend (`ap_proxy_define_worker`, `apr_uri_parse`).

@@ -7,7 +7,7 @@ use crate::apache::condition::{self, Outcome};
 use crate::apache::directives;
 use crate::apache::include::{Included, include};
 use crate::apache::statement::{Kind, Statement, Word};
-use crate::gateway::{Assumed, Fault, Remark, RemarkKind, Unknown};
+use crate::gateway::{Assumed, Fault, Misreading, Remark, RemarkKind, Unknown};
 use crate::project::Store;
 use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, TokenId, TokenKind};
@@ -111,6 +111,9 @@ impl Reader {
                 outcome
             }
         };
+        if action == ReadTime::IfModule && outcome == Outcome::False && !first.starts_with(b"!") {
+            self.section_left_out(store, &statement, span, first);
+        }
         if outcome == Outcome::Assumed {
             let tree = store.tree(statement.source);
             let after = tree.directive(statement.directive).after;
@@ -128,6 +131,22 @@ impl Reader {
             };
             self.enter(store, statement.directive, kind);
         }
+    }
+
+    /// Notes a section that is left out where its author hardly meant that: for a module under a name that none has, or with mappings for
+    /// WebSockets in it.
+    fn section_left_out(&mut self, store: &Store, statement: &Statement, span: Span, token: &[u8]) {
+        // Modules of others have sources of any name.
+        let endings = [&b"_module"[..], b".c", b".cc", b".cpp", b".cxx"];
+        let nameless = !endings.iter().any(|ending| token.ends_with(ending));
+        let how = match (nameless, holds_websocket(store, statement)) {
+            (true, true) => Misreading::SectionHidesWebSocket,
+            (true, false) => Misreading::SectionNeverTrue,
+            (false, true) => Misreading::SectionLeftOut,
+            (false, false) => return,
+        };
+        let kind = RemarkKind::Misread { how, text: String::from_utf8_lossy(token).into_owned() };
+        self.resolved.remarks.push(Remark { span, labels: Vec::new(), kind });
     }
 
     fn include(&mut self, store: &mut Store, span: Span, words: &[Vec<u8>], unknown: Option<Unknown>, optional: bool) {
@@ -275,4 +294,17 @@ fn defined_at(store: &Store, source: SourceId, section: DirectiveId) -> String {
     let source_text = store.sources.get(source);
     let line = source_text.position(store.tree(source).head(section).start).line;
     format!("(defined on line {line} of \"{}\")", source_text.path().display())
+}
+
+/// Whether a line of the section passes requests on as WebSockets.
+fn holds_websocket(store: &Store, section: &Statement) -> bool {
+    let tree = store.tree(section.source);
+    let bytes = store.sources.get(section.source).bytes();
+    let inside = section.directive.0 + 1..tree.directive(section.directive).after.0;
+    inside.map(DirectiveId).any(|id| {
+        let head = tree.head(id);
+        let line = bytes[head.start as usize..head.end as usize].to_ascii_lowercase();
+        let maps = [&b"proxypass"[..], b"rewriterule", b"balancermember"].iter().any(|name| line.starts_with(name));
+        maps && [&b"ws://"[..], b"wss://", b"upgrade="].iter().any(|sign| memchr::memmem::find(&line, sign).is_some())
+    })
 }

@@ -18,7 +18,7 @@ use crate::facts::View;
 use crate::gateway::{Area, Assumed, EncodedSlashes, Gateway, Handler, Known, SiteId, Target, Unknown};
 use crate::handshake::evaluate::{Environment, Notes};
 use crate::handshake::request::Request;
-use crate::handshake::send::change_early;
+use crate::handshake::send::{change_early, client_headers};
 use crate::handshake::walk::{Because, Verdict};
 use crate::handshake::{Chosen, Walk};
 use crate::source::Span;
@@ -42,6 +42,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         notes,
         walk,
         areas: Vec::new(),
+        changed: None,
         failed: None,
     };
     course.walk.verdict = match course.run() {
@@ -65,8 +66,14 @@ struct Course<'a> {
     walk: Walk,
     /// The areas that count by now.
     areas: Vec<&'a Area>,
+    /// Its headers after `RequestHeader`, where it has come so far.
+    changed: Option<Vec<(String, String)>>,
     /// What went wrong, where a page is looked for that says so.
     failed: Option<Verdict>,
+}
+
+fn with_query(path: &str, query: Option<&str>) -> String {
+    query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 
 /// What one round of handling comes to.
@@ -135,8 +142,8 @@ impl<'a> Course<'a> {
         }
         let slashes = setting(&site_areas, |settings| settings.encoded_slashes).unwrap_or(EncodedSlashes::Refused);
         let merge = setting(&site_areas, |settings| settings.merge_slashes).unwrap_or(true);
-        let raw = self.request.target.clone();
-        let raw = raw.as_deref().map_or(self.request.path.as_str(), |raw| raw.split(['?', '#']).next().unwrap_or(raw));
+        let written = self.request.target.get_or_insert_with(|| with_query(&self.request.path, self.request.query.as_deref()));
+        let raw = written.split(['?', '#']).next().unwrap_or_default();
         match paths::normalized(raw, slashes, merge) {
             Ok(path) => self.request.path = path,
             Err(status) => return Ok(self.answered(status, span, "refuses the path")),
@@ -152,16 +159,12 @@ impl<'a> Course<'a> {
                     Some(Round::Done(verdict)) => return Ok(verdict),
                     Some(Round::Again(path, query, _)) => {
                         self.failed = Some(verdict);
-                        self.request.path = path;
-                        self.request.query = query;
-                        self.request.target = None;
+                        self.begin_anew(path, query);
                     }
                     None => return Ok(self.after_failure(verdict)),
                 },
                 Round::Again(path, query, without_rules) => {
-                    self.request.path = path;
-                    self.request.query = query;
-                    self.request.target = None;
+                    self.begin_anew(path, query);
                     rewrites &= !without_rules;
                 }
             }
@@ -169,8 +172,32 @@ impl<'a> Course<'a> {
         Ok(self.answered(500, span, "the request was handled anew too often"))
     }
 
+    /// The request is handled anew (`internal_internal_redirect`): its variables are told apart from those that are set then.
+    fn begin_anew(&mut self, path: String, query: Option<String>) {
+        self.request.path = path;
+        self.request.query = query;
+        self.request.target = None;
+        if let Some(headers) = self.changed.take() {
+            self.request.headers = headers;
+        }
+        for (name, _) in &mut self.notes.variables {
+            name.insert_str(0, "REDIRECT_");
+        }
+    }
+
     /// Handles the request once.
     fn round(&mut self, rewrites: bool) -> Known<Round> {
+        match self.look_up(rewrites, true)? {
+            Ok((areas, Mapped::Backend(asked))) => self.pass(&areas, &asked).map(Round::Done),
+            Ok((areas, Mapped::File(file))) => self.serve(&areas, &file),
+            Ok((areas, Mapped::Nowhere(file))) => self.serve_stock(&areas, &file),
+            Err(round) => Ok(round),
+        }
+    }
+
+    /// Finds out what handles the request, and the areas that cover it; or what it comes to before anything handles it. Where it is the client's own,
+    /// and not one on behalf of another, what stands for a directory is looked for.
+    fn look_up(&mut self, rewrites: bool, own: bool) -> Known<Result<(Vec<&'a Area>, Mapped), Round>> {
         let gateway = self.gateway;
         self.notes.file = None;
         let early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
@@ -179,7 +206,7 @@ impl<'a> Course<'a> {
         let mapped = if rewrites { self.translate(&early)? } else { self.map(&early)? };
         let mapped = match mapped {
             Ok(mapped) => mapped,
-            Err(verdict) => return Ok(Round::Done(verdict)),
+            Err(verdict) => return Ok(Err(Round::Done(verdict))),
         };
         let (file, url) = match &mapped {
             Mapped::Backend(asked) => (Some(format!("proxy:{}", asked.url)), Some(asked.url.clone())),
@@ -191,7 +218,7 @@ impl<'a> Course<'a> {
         let areas = covering(gateway, &self.environment(), self.site, whereto)?;
         let areas = match areas::allowed(areas) {
             Ok(areas) => areas,
-            Err((span, why)) => return Ok(Round::Done(self.answered(500, span, why))),
+            Err((span, why)) => return Ok(Err(Round::Done(self.answered(500, span, why)))),
         };
         self.areas.clone_from(&areas);
         self.assign(&areas, false)?;
@@ -202,15 +229,28 @@ impl<'a> Course<'a> {
                 500 => "asks for a user, and nothing says how to give a password",
                 _ => "does not let the client in",
             };
-            return Ok(Round::Done(self.answered(refused.status, refused.span, message)));
+            return Ok(Err(Round::Done(self.answered(refused.status, refused.span, message))));
         }
         self.assign(&areas, true)?;
         if let Some(verdict) = self.redirected_in(&areas)? {
-            return Ok(Round::Done(verdict));
+            return Ok(Err(Round::Done(verdict)));
         }
-        let mapped = match self.rewrite_in_areas(&areas, mapped, rewrites)? {
+        let rewritten = self.rewrite_in_areas(&areas, mapped, rewrites)?;
+        if own {
+            // Where the request is handled anew, this is what it has (`do_headers_fixup`).
+            self.changed = Some(client_headers(&self.environment(), &areas::levels(&areas))?);
+        }
+        // Rules do not keep `mod_dir` from looking into a directory (`DirectoryCheckHandler Off`).
+        if own
+            && !matches!(rewritten, Err(Round::Done(_)))
+            && let Some(file) = file.filter(|_| url.is_none())
+            && let Some(round) = self.directory(&areas, &file)?
+        {
+            return Ok(Err(round));
+        }
+        let mapped = match rewritten {
             Ok(mapped) => mapped,
-            Err(round) => return Ok(round),
+            Err(round) => return Ok(Err(round)),
         };
         let handler = areas.iter().rev().find_map(|area| Some((area.handler?, area.span)));
         let mapped = match (mapped, handler) {
@@ -224,15 +264,11 @@ impl<'a> Course<'a> {
             }
             (_, Some((Handler::Named(name), span))) if self.handles(name) => {
                 let name = gateway.texts.show(name).into_owned();
-                return Ok(Round::Done(self.answered(200, span, format!("the handler {name} answers"))));
+                return Ok(Err(Round::Done(self.answered(200, span, format!("the handler {name} answers")))));
             }
             (mapped, _) => mapped,
         };
-        match mapped {
-            Mapped::Backend(asked) => self.pass(&areas, &asked).map(Round::Done),
-            Mapped::File(file) => self.serve(&areas, &file),
-            Mapped::Nowhere(file) => self.serve_stock(&areas, &file),
-        }
+        Ok(Ok((areas, mapped)))
     }
 
     /// Passes the request on, with the areas that cover what it is passed to.

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use super::areas::{levels, setting};
 use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped};
+use super::with_query;
 use crate::gateway::{
     Area, Assigned, Gateway, Known, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Spelling, Unknown, UpstreamId,
-    Version, Via, Worker,
+    Version, Via, Worker, is_authority,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
@@ -109,7 +110,8 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
         protocol => {
             let path = sent_path(url.path, asked.verbatim);
             // It is the URL as it is sent that workers are compared with.
-            let worker = worker(gateway, site, &format!("{}://{}{path}", url.scheme, url.authority));
+            let sent = format!("{}://{}{path}", url.scheme, url.authority);
+            let worker = worker(gateway, site, &with_query(&sent, asked.query.as_deref()));
             vec![Backend { protocol, authority: url.authority.to_owned(), path, worker, route: None }]
         }
     };
@@ -251,7 +253,10 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     let at = backend.worker.map_or(asked.span, |worker| worker.span);
     for (blocked, span) in areas.iter().flat_map(|area| &area.settings.blocked) {
         let blocked = gateway.texts.show(*blocked);
-        if blocked == "*" || backend.authority.contains(&*blocked) {
+        if blocked == "*"
+            || backend.authority.contains(&*blocked)
+            || is_this_machine(&blocked) && is_this_machine(&backend.authority)
+        {
             let because = Some((*span, format!("{} is blocked", backend.authority)));
             return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
         }
@@ -321,16 +326,10 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     sent(environment, site, areas, asked, backend, speaker, route, is_websocket && speaker == Speaker::Tunnel)
 }
 
-fn is_authority(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
-    let port_fits =
-        port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit()));
-    let host_fits = host.starts_with('[')
-        || !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    port_fits && host_fits
+/// Whether a host, with a port or without, is known to be this machine: names are compared by their addresses too.
+fn is_this_machine(authority: &str) -> bool {
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn flag(gateway: &Gateway, scope: ScopeId, property: Property) -> Known<Option<bool>> {
@@ -375,13 +374,20 @@ fn sent(
         Speaker::Http => forwarded_upgrade(environment, passing)?.values.into_iter().next(),
     };
     if speaker == Speaker::Tunnel && upgrade.is_none() {
+        let message = "the request does not ask for an upgrade, and ws takes no other";
+        if gateway.version.is_none_or(|version| version >= HTTP_UPGRADES) {
+            let verdict = Verdict::Answered { status: 426, location: None };
+            return Ok(Answer { verdict, sent: None, because: Some((asked.span, message.to_owned())) });
+        }
         // `mod_proxy_wstunnel` declines what is no upgrade to WebSocket, and no other module speaks the scheme.
-        return Ok(Answer::refused(500, asked.span, "the request does not ask for an upgrade, and ws takes no other"));
+        return Ok(Answer::refused(500, asked.span, message));
     }
-    let target = match asked.query.as_deref() {
-        Some(query) => format!("{}?{query}", backend.path),
-        None => backend.path.clone(),
-    };
+    // What is passed on as it is must be fit for a request line (AH10411).
+    if asked.verbatim && backend.path.bytes().any(|byte| byte == b' ' || byte.is_ascii_control()) {
+        let because = Some((asked.span, "a path with a blank is not passed on as it is".to_owned()));
+        return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
+    }
+    let target = with_query(&backend.path, asked.query.as_deref());
     let client = client_headers(environment, &levels)?;
     let find = |name: &str| client.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
     let preserves = last_flag(gateway, &levels, Property::PreserveHost) == Some(true);
@@ -405,9 +411,11 @@ fn sent(
         forwarded(&mut headers, gateway, site, from, find("host"));
     }
     let kept_alive = environment.notes.is_none_or(|notes| notes.variable("proxy-nokeepalive").is_none());
-    let reused = kept_alive
-        && scope.is_some_and(|scope| !matches!(flag(gateway, scope, Property::Reuse), Ok(Some(false))))
-        && !backend.worker.is_some_and(|worker| worker.is_pattern);
+    // What is behind a capture may be anything (`ap_proxy_define_worker_ex`).
+    let is_open = |worker: Worker| worker.is_pattern && gateway.texts.get(worker.url).contains(&b'$');
+    let by_default = !backend.worker.is_some_and(is_open);
+    let reused =
+        kept_alive && scope.is_some_and(|scope| flag(gateway, scope, Property::Reuse).ok().flatten().unwrap_or(by_default));
     match &upgrade {
         Some(upgrade) if speaker == Speaker::Tunnel => {
             headers.push(("Upgrade".to_owned(), upgrade.clone()));
@@ -532,7 +540,7 @@ fn is_key(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ematch, is_authority};
+    use super::ematch;
 
     #[test]
     fn captures_in_a_worker_stand_for_any_text() {
@@ -540,11 +548,5 @@ mod tests {
         assert!(ematch("http://b/ws", "http://b/$1"));
         assert!(!ematch("http://b/api", "http://b/ws$1"));
         assert!(ematch("http://b/a/x/c", "http://b/$1/x/$2"));
-    }
-
-    #[test]
-    fn hosts_and_ports_are_told_from_what_is_glued_to_them() {
-        assert!(is_authority("127.0.0.1:19001") && is_authority("b") && is_authority("[::1]:80"));
-        assert!(!is_authority("127.0.0.1:19001ws") && !is_authority("") && !is_authority("$b"));
     }
 }

@@ -54,17 +54,28 @@ impl<'a> Course<'a> {
         Verdict::Answered { status, location: location.filter(|_| (300..400).contains(&status)) }
     }
 
-    /// Redirects in sections.
+    /// The redirect of the sections for all their requests: the last that is written (`try_redirect`).
+    pub(super) fn redirected_by(&mut self, areas: &[&'a Area]) -> Known<Option<Verdict>> {
+        let inner = areas.iter().rev().filter(|area| !matches!(area.covers, Covers::Everything));
+        let Some(redirect) = inner.flat_map(|area| area.redirects.iter().rev()).find(|redirect| redirect.matcher.is_none())
+        else {
+            return Ok(None);
+        };
+        let target = redirect.target.map(|target| self.environment().evaluate(target)).transpose()?;
+        let location = target.map(|target| self.qualified(target));
+        Ok(Some(self.sent_to(redirect.status, location, redirect.span)))
+    }
+
+    /// Redirects in sections, once the request is mapped (`fixup_redir`).
     pub(super) fn redirected_in(&mut self, areas: &[&'a Area]) -> Known<Option<Verdict>> {
+        if let Some(verdict) = self.redirected_by(areas)? {
+            return Ok(Some(verdict));
+        }
         let inner = areas.iter().rev().filter(|area| !matches!(area.covers, Covers::Everything));
         for redirect in inner.flat_map(|area| &area.redirects) {
-            let location = if let Some(matcher) = redirect.matcher {
-                self.location(matcher, redirect.target, redirect.span)?
-            } else {
-                let target = redirect.target.map(|target| self.environment().evaluate(target)).transpose()?;
-                Some(target.map(|target| self.qualified(target)))
-            };
-            if let Some(location) = location {
+            if let Some(matcher) = redirect.matcher
+                && let Some(location) = self.location(matcher, redirect.target, redirect.span)?
+            {
                 return Ok(Some(self.sent_to(redirect.status, location, redirect.span)));
             }
         }

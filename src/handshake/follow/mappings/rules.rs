@@ -58,6 +58,7 @@ impl<'a> Course<'a> {
                     return Ok(Err(Round::Done(self.answered(403, span, "needs mod_proxy, which is not loaded"))));
                 }
                 self.step(Some(span), format!("rewrites to {url}"), false);
+                self.request.query.clone_from(&query);
                 Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
             }
             Rewritten::Redirected { status, url, query, verbatim, span } => {

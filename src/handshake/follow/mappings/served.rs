@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::areas::setting;
 use super::paths::UNKNOWN_ROOT;
-use super::{Course, Round};
-use crate::gateway::{Area, Known, Unknown};
+use super::{Course, Mapped, Round};
+use crate::gateway::{Area, Known, TextId, Unknown};
 use crate::handshake::Verdict;
 use crate::handshake::follow::{FileKind, Files};
 
@@ -14,27 +14,13 @@ impl<'a> Course<'a> {
     pub(super) fn serve(&mut self, areas: &[&'a Area], file: &str) -> Known<Round> {
         let span = self.gateway.site(self.site).span;
         let Some(files) = self.notes.files else { return Err(Unknown::Environment) };
-        let directories_redirect = self.gateway.modules.has("dir") != Some(false);
         match files(in_tree(file)) {
             Some(FileKind::File) => {
                 self.step(Some(span), format!("serves the file {file}"), true);
                 Ok(Round::Done(Verdict::Answered { status: 200, location: None }))
             }
-            Some(FileKind::Directory) if !file.ends_with('/') => {
-                if !directories_redirect || setting(areas, |settings| settings.slash) == Some(false) {
-                    // No file is looked for in it (`fixup_dir`, `mod_dir.c`).
-                    return self.serve_directory(areas, file, |_| None).map(Round::Done);
-                }
-                let path = format!("{}/", super::paths::escaped_in_location(&self.request.path));
-                let mut location = self.environment().own_url(&path);
-                if let Some(query) = &self.request.query {
-                    location.push('?');
-                    location.push_str(query);
-                }
-                self.step(Some(span), format!("{file} is a directory"), true);
-                Ok(Round::Done(Verdict::Answered { status: 301, location: Some(location) }))
-            }
-            Some(FileKind::Directory) => self.serve_directory(areas, file, |path| files(in_tree(path))).map(Round::Done),
+            // What stands for it has been looked for (`mod_dir`).
+            Some(FileKind::Directory) => self.serve_directory(areas, file, |_| None).map(Round::Done),
             None => {
                 if let Some(again) = self.fallback(areas) {
                     return Ok(again);
@@ -42,6 +28,57 @@ impl<'a> Course<'a> {
                 Ok(Round::Done(self.answered(404, span, format!("there is no file {}", in_tree(file).display()))))
             }
         }
+    }
+}
+
+impl<'a> Course<'a> {
+    /// What `mod_dir` makes of a request for a directory: a slash is put behind its name, or a file stands for it (`fixup_dir`, `mod_dir.c`).
+    pub(super) fn directory(&mut self, areas: &[&'a Area], file: &str) -> Known<Option<Round>> {
+        let Some(files) = self.notes.files else { return Err(Unknown::Environment) };
+        if self.gateway.modules.has("dir") == Some(false) || files(in_tree(file)) != Some(FileKind::Directory) {
+            return Ok(None);
+        }
+        if !file.ends_with('/') {
+            if setting(areas, |settings| settings.slash) == Some(false) {
+                return Ok(None);
+            }
+            let path = format!("{}/", super::paths::escaped_in_location(&self.request.path));
+            let location = super::with_query(&self.environment().own_url(&path), self.request.query.as_deref());
+            self.step(None, format!("{file} is a directory"), true);
+            return Ok(Some(Round::Done(Verdict::Answered { status: 301, location: Some(location) })));
+        }
+        let mut error = None;
+        for name in self.index_names(areas) {
+            let before = (self.request.clone(), self.notes.clone(), self.areas.clone(), self.walk.clone());
+            let below = format!("{file}{name}");
+            self.request.path = if name.starts_with('/') { name } else { format!("{}{name}", self.request.path) };
+            self.request.target = None;
+            match self.look_up(true, false)? {
+                Ok((areas, Mapped::Backend(asked))) => return Ok(Some(Round::Done(self.pass(&areas, &asked)?))),
+                Ok((areas, Mapped::File(file))) if files(in_tree(&file)) == Some(FileKind::File) => {
+                    return self.serve(&areas, &file).map(Some);
+                }
+                Err(round @ (Round::Again(..) | Round::Done(Verdict::Answered { status: 200..300, .. })))
+                    if files(in_tree(&below)) == Some(FileKind::File) =>
+                {
+                    return Ok(Some(round));
+                }
+                Err(Round::Done(verdict @ Verdict::Answered { status: 300..400, .. })) => return Ok(Some(Round::Done(verdict))),
+                Err(Round::Done(Verdict::Answered { status: status @ 400.., .. })) if status != 404 => error = Some(status),
+                _ => {}
+            }
+            (self.request, self.notes, self.areas, self.walk) = before;
+        }
+        let span = self.gateway.site(self.site).span;
+        Ok(error.map(|status| Round::Done(self.answered(status, span, "what stands for the directory is refused"))))
+    }
+
+    /// The names of files that stand for a directory: `DirectoryIndex`.
+    fn index_names(&self, areas: &[&'a Area]) -> Vec<String> {
+        let names = setting(areas, |settings| settings.indexes.as_deref());
+        let shown = |names: &[TextId]| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect();
+        let names: Vec<String> = names.map_or_else(|| vec!["index.html".to_owned()], shown);
+        if names == ["disabled"] { Vec::new() } else { names }
     }
 }
 
@@ -83,10 +120,7 @@ impl<'a> Course<'a> {
     ) -> Known<Verdict> {
         let span = self.gateway.site(self.site).span;
         let has = |module: &str| self.gateway.modules.has(module).ok_or(Unknown::Environment);
-        let default = ["index.html".to_owned()];
-        let names = setting(areas, |settings| settings.indexes.as_deref());
-        let names = names.map(|names| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect::<Vec<_>>());
-        let found = names.as_deref().unwrap_or(&default).iter().any(|name| {
+        let found = self.index_names(areas).iter().any(|name| {
             let path = if name.starts_with('/') { name.clone() } else { format!("{directory}{name}") };
             look(&path) == Some(FileKind::File)
         });

@@ -6,6 +6,7 @@ use super::paths::UNKNOWN_ROOT;
 use super::{Course, Mapped};
 use crate::gateway::{Area, Covers, Handler, Known, Matcher, RouteId, Spelling, SymbolicId, Target, Unknown};
 use crate::handshake::evaluate::Environment;
+use crate::handshake::request::Request;
 use crate::handshake::rewriting::Rewritten;
 use crate::handshake::select::{alias_match, mapped, matches, rewrite_in_site};
 use crate::handshake::walk::Verdict;
@@ -44,6 +45,7 @@ impl<'a> Course<'a> {
                     self.step(redirect, "would send the client elsewhere, but is not the last rule", true);
                 }
                 self.step(Some(span), format!("rewrites to {url}"), false);
+                self.request.query.clone_from(&query);
                 Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
             }
             Rewritten::Redirected { status, url, query, verbatim, span } => {
@@ -57,7 +59,7 @@ impl<'a> Course<'a> {
     pub(super) fn map(&mut self, early: &[&'a Area]) -> Known<Result<Mapped, Verdict>> {
         let gateway = self.gateway;
         if self.notes.variable("no-proxy").is_none()
-            && let Some(id) = mapped(&self.environment(), self.site, &self.request.path)?
+            && let Some(id) = mapped(&self.environment(), self.site, &self.request.path, |id| !self.declines(id, early))?
         {
             let route = gateway.route(id);
             self.walk.route = Some(id);
@@ -67,7 +69,6 @@ impl<'a> Course<'a> {
                     self.step(Some(*span), "takes the path out of proxying", true);
                 }
                 Target::Unknown(why) => return Err(*why),
-                Target::Proxy(_) if self.declines(id, early) => self.walk.route = None,
                 _ => {
                     let span = route.span;
                     let asked = self.asked(id, span)?;
@@ -75,6 +76,9 @@ impl<'a> Course<'a> {
                     return Ok(Ok(Mapped::Backend(asked)));
                 }
             }
+        }
+        if let Some(verdict) = self.redirected_by(early)? {
+            return Ok(Err(verdict));
         }
         // The site's own come before those of the main server (`merge_alias_config`).
         for area in early.iter().rev().filter(|area| matches!(area.covers, Covers::Everything)) {
@@ -123,7 +127,7 @@ impl<'a> Course<'a> {
         {
             return Ok(Asked { route, url, query: None, verbatim: true, span });
         }
-        let query = self.request.query.clone().filter(|_| spelling != Spelling::WithoutQuery);
+        let query = self.request.query.clone();
         Ok(Asked { route, url: self.url_of(route, span, &self.request.path)?, query, verbatim: false, span })
     }
 
@@ -144,7 +148,9 @@ impl<'a> Course<'a> {
     pub(super) fn url_of(&self, id: RouteId, span: Span, path: &str) -> Known<String> {
         let route = self.gateway.route(id);
         let Target::Proxy(proxy) = &route.target else { return Err(Unknown::Unmodelled(span)) };
-        let environment = self.environment();
+        // A pattern's URL may have the whole path behind it.
+        let request = Request { path: path.to_owned(), ..self.request.clone() };
+        let environment = Environment { request: &request, ..self.environment() };
         match route.matcher {
             Matcher::Pattern { pattern, ignore_case } => {
                 let captures = environment.captures(pattern, ignore_case, path, span)?.unwrap_or_default();

@@ -166,7 +166,7 @@ impl Writer<'_> {
         let parameter = self.random.pick(&["", " upgrade=websocket", " upgrade=websocket", " upgrade=ANY"]);
         let path = self.random.pick(&["", "", "", "/app"]);
         let spare = self.random.chance(20);
-        let second = self.random.chance(12);
+        let second = self.random.chance(2);
         self.section("Proxy", "\"balancer://ws\"", |proxy| {
             proxy.line(&format!("BalancerMember \"{scheme}://127.0.0.1:19001{path}\"{parameter}"));
             if spare {

@@ -34,7 +34,7 @@ const PATHS: [&str; 22] = [
 ];
 
 const HOSTS: [&str; 9] =
-    ["localhost", "a.test", "a.test", "www.a.test", "b.test", "x.b.test", "c.test", "A.TEST", "other.test:18080"];
+    ["localhost", "a.test", "a.test", "www.a.test", "b.test", "x.b.test", "c.test", "A.TEST", "other.test:8080"];
 
 /// Modules beside the ones that every such server has, and how often each is loaded, in percent.
 const MODULES: [(&str, usize); 22] = [

@@ -1,0 +1,27 @@
+//! What is known of the certificates that a site shows.
+
+use crate::source::Span;
+
+/// The certificates that a site shows, as far as their files lie in the given tree.
+#[derive(Clone, Debug, Default)]
+pub struct Certificates {
+    /// Those that could be read.
+    pub read: Vec<Certificate>,
+    /// Whether these are all that the site shows.
+    pub complete: bool,
+}
+
+/// A certificate.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The directive that names its file.
+    pub span: Span,
+    /// The names and addresses that it is for, in lower case.
+    pub names: Vec<String>,
+    /// From when it holds, in seconds since 1970.
+    pub from: i64,
+    /// Until when it holds.
+    pub until: i64,
+    /// The directive that names the key's file, and whether the key belongs to it; `None` where that cannot be seen.
+    pub key: Option<(Span, bool)>,
+}
