@@ -93,20 +93,17 @@ impl Checked {
     /// Judges the project as it stands.
     fn judge(&mut self, request: &Request) {
         let Self { project, options, .. } = self;
-        let judged = project.roots.par_iter().enumerate().map(|(root, reached)| {
-            let gateway = project.lower(reached);
-            let view = project.view(reached, &gateway);
-            let settings = &project.settings[reached.given];
-            let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
-            findings.retain(|finding| settings.applies(&finding.rule));
-            findings.iter_mut().flat_map(|finding| &mut finding.subjects).for_each(|subject| subject.root = root);
-            (gateway.routes.len(), findings)
-        });
-        let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
-        self.routes = judged.iter().map(|(routes, _)| routes).sum();
-        let mut findings = project.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect());
+        let (routes, mut findings) = project.judge(options);
+        self.routes = routes;
+        let all = || {
+            let mut options = options.clone();
+            for options in &mut options {
+                options.pedantic = true;
+            }
+            project.judge(&options).1
+        };
         let shown = |finding: &Finding| request.pedantic || finding.intent != Some(Intent::Possible);
-        self.suppressed = project.silence(&mut findings).into_iter().filter(shown).count();
+        self.suppressed = project.silence(&mut findings, all).into_iter().filter(shown).count();
         let all = findings.len();
         findings.retain(shown);
         self.hidden = all - findings.len();
@@ -129,8 +126,25 @@ impl Project {
         View::new(&self.store.sources, gateway, &self.settings[reached.given].declared)
     }
 
-    /// Takes out of `findings` what comments silence, and returns it; puts in what is to be said of comments that silence nothing.
-    fn silence(&self, findings: &mut Vec<Finding>) -> Vec<Finding> {
+    /// The number of routes, and what is found by all rules under `options`, one for each given path.
+    fn judge(&self, options: &[Options]) -> (usize, Vec<Finding>) {
+        let judged = self.roots.par_iter().enumerate().map(|(root, reached)| {
+            let gateway = self.lower(reached);
+            let view = self.view(reached, &gateway);
+            let settings = &self.settings[reached.given];
+            let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
+            findings.retain(|finding| settings.applies(&finding.rule));
+            findings.iter_mut().flat_map(|finding| &mut finding.subjects).for_each(|subject| subject.root = root);
+            (gateway.routes.len(), findings)
+        });
+        let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
+        let routes = judged.iter().map(|(routes, _)| routes).sum();
+        (routes, self.in_order(judged.into_iter().flat_map(|(_, findings)| findings).collect()))
+    }
+
+    /// Takes out of `findings` what comments silence, and returns it; puts in what is to be said of comments that silence nothing. `all` finds
+    /// what `--pedantic` shows, too: a comment that silences nothing else is not idle.
+    fn silence(&self, findings: &mut Vec<Finding>, all: impl FnOnce() -> Vec<Finding>) -> Vec<Finding> {
         let own = self.settings.iter().flat_map(|settings| &settings.own).map(|rule| rule.name());
         let names: BTreeSet<&str> = rules::builtin().iter().map(rules::Rule::name).chain(own).collect();
         let names: Vec<&str> = names.into_iter().collect();
@@ -148,6 +162,9 @@ impl Project {
         let ran = |source: SourceId, rule: &str| roots.get(&source).is_some_and(|reached| applies(reached, rule));
         let is_whole = |source: SourceId| roots.get(&source).is_some_and(|reached| reached.root.is_main);
         let mut silenced = suppressions.silence(findings);
+        if suppressions.is_any_unused() {
+            suppressions.silence(&mut all());
+        }
         let mut unused = suppressions.unused(&self.store, rules::builtin(), ran, is_whole);
         silenced.extend(suppressions.silence(&mut unused));
         findings.append(&mut unused);

@@ -79,6 +79,12 @@ impl Suppressions {
         self.silent.is_empty() && self.faults.is_empty()
     }
 
+    /// Whether anything that a comment was to silence was not found so far.
+    #[must_use]
+    pub fn is_any_unused(&self) -> bool {
+        self.silent.values().flatten().any(|silence| !silence.used)
+    }
+
     /// Adds what stands behind everything added before in its file.
     fn add(&mut self, sources: &Sources, rule: String, silence: Silence) {
         let source = silence.name.source;

@@ -187,6 +187,21 @@ fn what_a_comment_silences_is_counted_and_what_it_does_not_is_said() {
     // A rule that was not asked is not missed.
     assert_eq!(run(directory.path(), &["check", "--select", "unused-suppression"]).code, 0);
 
+    // What only --pedantic shows is silenced as well.
+    let hinted =
+        PLAIN_PROXY.replace("location /ws", "# proxylint: ignore[upgrade-header-missing] a feed\n        location /stream");
+    let directory = tree(&[("nginx.conf", &hinted)]);
+    for pedantic in [&["check"][..], &["check", "--pedantic"]] {
+        assert!(!run(directory.path(), pedantic).out.contains("unused-suppression"), "{pedantic:?}");
+    }
+    let noted =
+        PLAIN_PROXY.replace("location /ws", "# proxylint: ignore[host-not-forwarded] one name only\n        location /ws");
+    let noted = noted.replace("listen 8080;", "listen 8080;\n        server_name chat.example.com;");
+    let directory = tree(&[("nginx.conf", &noted)]);
+    let silent = run(directory.path(), &["check", "--pedantic", "--output-format", "json"]);
+    assert!(silent.out.contains("\"suppressed\":1") && !silent.out.contains("unused-suppression"), "{}", silent.out);
+    assert!(!run(directory.path(), &["check"]).out.contains("unused-suppression"));
+
     let idle = NGINX.replace("        root", "        # proxylint: ignore[upgrade-header-missing]\n        root");
     let directory = tree(&[("nginx.conf", &idle)]);
     let ran = run(directory.path(), &["check", "--output-format", "concise"]);

@@ -11,7 +11,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Directive,
         Type::Text,
         noted,
-        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `section-hides-websocket`, `comment-continued`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `trailing-comment`, `upgrade-misplaced`, `unsupported-directive`, `value-invalid` or `incomplete`.",
+        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `section-hides-websocket`, `comment-continued`, `certificate-missing`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `trailing-comment`, `upgrade-misplaced`, `unsupported-directive`, `value-invalid` or `incomplete`.",
     ),
     fact(
         "refused.message",
@@ -43,6 +43,13 @@ pub(super) const FACTS: &[Definition] = &[
         "Whether that lies inside the given files, so that the server will not find it either.",
     ),
     fact("variable.name", Subject::Directive, Type::Text, variable_name, "A variable that nothing defines, without `$`."),
+    fact(
+        "certificate.lacks",
+        Subject::Directive,
+        Type::Text,
+        certificate_lacks,
+        "The directive that a site lacks which speaks TLS: the one that names its certificate, or its key.",
+    ),
     fact("duration.name", Subject::Directive, Type::Text, duration_name, "What is set to a duration whose unit is ignored."),
     fact("duration.written", Subject::Directive, Type::Text, duration_written, "That duration as written."),
     fact("duration.read_as", Subject::Directive, Type::Duration, duration_read_as, "That duration as the server reads it."),
@@ -61,7 +68,8 @@ fn remark(reader: &Reader<'_>, read: impl FnOnce(&RemarkKind) -> Option<Value>) 
 /// The refusal that is read, where no remark says more of the same.
 fn refused<'a>(reader: &Reader<'a>) -> Option<&'a Refusal> {
     let Item::Refused(index) = reader.item else { return None };
-    Some(&reader.view.gateway.refusals[index]).filter(|refusal| !matches!(refusal.fault, Fault::Include | Fault::Variable))
+    Some(&reader.view.gateway.refusals[index])
+        .filter(|refusal| !matches!(refusal.fault, Fault::Include | Fault::Variable | Fault::Certificate))
 }
 
 /// A value with the place it is read off, and others that explain it.
@@ -79,6 +87,7 @@ fn noted(reader: &Reader<'_>, _: &str) -> Reading {
             RemarkKind::IncludeOutside { .. } => "include-outside",
             RemarkKind::UndefinedVariable { .. } => "undefined-variable",
             RemarkKind::UnitIgnored { .. } => "unit-ignored",
+            RemarkKind::CertificateMissing { .. } => "certificate-missing",
             RemarkKind::UnusedSuppression { .. } => "unused-suppression",
             RemarkKind::Misread { how, .. } => how.name(),
         };
@@ -128,6 +137,13 @@ fn include_inside(reader: &Reader<'_>, _: &str) -> Reading {
 fn variable_name(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
         RemarkKind::UndefinedVariable { name } => Some(Value::Text(name.clone())),
+        _ => None,
+    })
+}
+
+fn certificate_lacks(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::CertificateMissing { lacks } => Some(Value::Text((*lacks).to_owned())),
         _ => None,
     })
 }

@@ -74,7 +74,11 @@ const WORKERS: &[&str] = &[
 ];
 
 /// What may change on any route where what is wanted serves them all, by how the facts' names begin.
-const SERVES_ALL: [(&str, &[&str]); 1] = [("missing_modules", &["modules", "missing_modules", "required_for"])];
+const SERVES_ALL: [(&str, &[&str]); 2] = [
+    ("missing_modules", &["modules", "missing_modules", "required_for"]),
+    // A rule that leads handshakes to `ws://` needs modules that the mapping did without.
+    ("handshake.request_header.upgrade", &["modules"]),
+];
 
 /// The same where a line is mended that is read otherwise than it was meant.
 const LINES_DECIDE: [&str; 3] = ["timeout.", "refused_clients", "rewrite_engine"];
@@ -309,10 +313,7 @@ impl Targets {
         }) {
             return true;
         }
-        let serves_all = |want: &Want| {
-            let serves = SERVES_ALL.iter().any(|(from, _)| *from == want.name());
-            serves && (is_verdict(fact) || list(&SERVES_ALL, &want.name()))
-        };
+        let serves_all = |want: &Want| list(&SERVES_ALL, &want.name()) || want.name() == "missing_modules" && is_verdict(fact);
         let lines_decide = is_verdict(fact) || LINES_DECIDE.iter().any(|decided| fact.starts_with(decided));
         proposals.iter().any(|proposal| proposal.wants.iter().any(serves_all)) || !self.directives.is_empty() && lines_decide
     }

@@ -50,6 +50,8 @@ pub enum Fault {
     Include,
     /// Nothing defines a variable; the remark on its use says which.
     Variable,
+    /// A site that speaks TLS lacks a certificate or its key; the remark on its socket says which.
+    Certificate,
     /// Something that the configuration as a whole needs is missing.
     Missing,
 }
@@ -75,6 +77,7 @@ impl Fault {
             Self::Value => "value-invalid",
             Self::Include => "include-missing",
             Self::Variable => "undefined-variable",
+            Self::Certificate => "certificate-missing",
             Self::Missing => "incomplete",
         }
     }

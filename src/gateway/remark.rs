@@ -52,6 +52,11 @@ pub enum RemarkKind {
         /// What of it, as written.
         text: String,
     },
+    /// A site speaks TLS and has no certificate or no key, so that the server does not start.
+    CertificateMissing {
+        /// The directive that is missing.
+        lacks: &'static str,
+    },
     /// A comment was to silence a rule, or to say something else to proxylint, and does nothing.
     UnusedSuppression {
         /// Why it does nothing.

@@ -61,6 +61,8 @@ const PAGES: &[(&str, &str)] = &[
     ("rules/timeout-wrong-directive.md", include_str!("../../rules/timeout-wrong-directive.md")),
     ("rules/timeout-zero.md", include_str!("../../rules/timeout-zero.md")),
     ("rules/tls-certificate-mismatch.md", include_str!("../../rules/tls-certificate-mismatch.md")),
+    ("rules/tls-certificate-missing.md", include_str!("../../rules/tls-certificate-missing.md")),
+    ("rules/tls-protocol-weak.md", include_str!("../../rules/tls-protocol-weak.md")),
     ("rules/tls-proxy-engine-off.md", include_str!("../../rules/tls-proxy-engine-off.md")),
     ("rules/tls-server-name-off.md", include_str!("../../rules/tls-server-name-off.md")),
     ("rules/undefined-variable.md", include_str!("../../rules/undefined-variable.md")),

@@ -3,7 +3,7 @@
 use super::Editor;
 use super::line::Line;
 use super::rewrite::{loosened, with_flag};
-use crate::apache::values::flags;
+use crate::apache::values::{Parameter, flags, parameter};
 use crate::gateway::{Fault, Millis, Misreading, Refusal, Remark, RemarkKind};
 use crate::rules::Plan;
 use crate::source::{Edit, Span};
@@ -79,16 +79,14 @@ fn pass_on(line: Line<'_>) -> Result<Vec<Plan>, String> {
     let Some(word) = line.word(2) else { return Ok(plan("write `[P,L]`".to_owned(), vec![line.append(" [P,L]")?])) };
     let value = word.value();
     let known = flags(&value).ok_or("its flags cannot be read")?;
-    let is_redirect = |one: &crate::apache::values::Parameter<'_>| one.is(&["R", "redirect"]);
-    if !known.iter().any(is_redirect) {
+    // Both win over `P`.
+    let is_other = |one: &Parameter<'_>| one.is(&["R", "redirect", "PT", "passthrough"]);
+    if !known.iter().any(is_other) {
         let edit = with_flag(line, "P", true)?.ok_or("nothing is left to write for it")?;
         return Ok(plan("write the flag `P`".to_owned(), vec![edit]));
     }
     let inside = String::from_utf8_lossy(&value[1..value.len() - 1]).into_owned();
-    let kept = inside.split(',').map(str::trim).filter(|flag| {
-        let name = flag.split('=').next().unwrap_or_default();
-        !name.eq_ignore_ascii_case("R") && !name.eq_ignore_ascii_case("redirect")
-    });
+    let kept = inside.split(',').map(str::trim).filter(|flag| !is_other(&parameter(flag.as_bytes())));
     let flags = std::iter::once("P").chain(kept).collect::<Vec<_>>().join(",");
     Ok(plan("write the flag `P`".to_owned(), vec![word.replace(&format!("[{flags}]"))]))
 }

@@ -135,7 +135,15 @@ impl Editor<'_> {
             Some(closed) => format!("{closed}/?$"),
             None => format!("{pattern}.*"),
         };
-        steps.push(Step::new(format!("write `{open}`"), vec![word.replace(&open)]));
+        let pattern = Step::new(format!("write `{open}`"), vec![word.replace(&open)]);
+        // Behind the URL of a pattern comes the whole path of the request, behind that of a path what the path leaves over.
+        let (_, proxy) = self.proxied(id)?;
+        let whole_path = proxy.path.is_some_and(|path| matches!(self.gateway().texts.get(path), b"" | b"/"));
+        if whole_path {
+            steps.insert(0, pattern);
+        } else {
+            steps.push(pattern);
+        }
         Ok(steps)
     }
 

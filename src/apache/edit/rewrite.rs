@@ -29,11 +29,8 @@ impl<'a> Editor<'a> {
     /// The header that a condition looks at, where it is one that a handshake has.
     fn header_of(&self, subject: crate::gateway::SymbolicId) -> Option<&'a [u8]> {
         let gateway = self.gateway();
-        let header = gateway.symbolics.get(subject).iter().find_map(|part| match part {
-            Part::Variable(Variable::RequestHeader(name)) => Some(gateway.texts.get(*name)),
-            _ => None,
-        });
-        header.filter(|name| matches!(*name, b"upgrade" | b"connection"))
+        let [Part::Variable(Variable::RequestHeader(name))] = gateway.symbolics.get(subject) else { return None };
+        Some(gateway.texts.get(*name)).filter(|name| matches!(*name, b"upgrade" | b"connection"))
     }
 
     /// The scheme for WebSockets in the target of a rule that only handshakes come to.

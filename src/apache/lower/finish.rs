@@ -11,6 +11,7 @@ use crate::gateway::{
     Action, Covers, Gateway, Handler, Listen, Matcher, Misreading, Property, Protocol, RemarkKind, Rewrite, RouteId, Site,
     Target, TextId,
 };
+use crate::source::Span;
 
 impl Lowerer<'_> {
     pub(super) fn finish(mut self) -> Gateway {
@@ -30,6 +31,9 @@ impl Lowerer<'_> {
         }
         for worker in self.workers {
             self.gateway.scopes.close(worker.scope, worker.settings);
+        }
+        if !self.managed_certificates {
+            certificates(&mut self.gateway);
         }
         if carries_websockets(&self.gateway) {
             // The section may be one of two forms, of which this is the one that is not wanted.
@@ -160,6 +164,18 @@ impl Lowerer<'_> {
             mapping.route.scope = self.servers[at.0].scope;
         }
         self.add_route(at, mapping)
+    }
+}
+
+/// Notes which sites speak TLS without a certificate (`ssl_init_server_certs`: AH02572). The key may stand in the same file.
+fn certificates(gateway: &mut Gateway) {
+    let lacks = |site: &&Site| {
+        site.areas.first().is_some_and(|area| area.settings.tls == Some(true))
+            && matches!(gateway.scopes.scalar(site.scope, Property::Certificate), Ok(None))
+    };
+    let lacking: Vec<Span> = gateway.sites.iter().filter(lacks).map(|site| site.span).collect();
+    for span in lacking {
+        gateway.remark(span, RemarkKind::CertificateMissing { lacks: "SSLCertificateFile" });
     }
 }
 

@@ -51,6 +51,7 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
         resolved,
         gateway,
         servers: vec![main],
+        managed_certificates: false,
         server: ServerIndex(0),
         sections: Vec::new(),
         conditions: Vec::new(),
@@ -93,6 +94,8 @@ struct Lowerer<'a> {
     resolved: &'a Resolved,
     gateway: Gateway,
     servers: Vec<Server>,
+    /// Whether a module gets certificates by itself: `mod_md`.
+    managed_certificates: bool,
     /// The server whose lines are being read.
     server: ServerIndex,
     /// The open sections, outermost first.

@@ -27,6 +27,12 @@ impl Lowerer<'_> {
             b"sslcertificatefile" => self.text(statement, Property::Certificate),
             b"sslcertificatekeyfile" => self.text(statement, Property::CertificateKey),
             b"header" => self.response_header(statement),
+            b"sslprotocol" => Some(self.tls_protocols(statement)),
+            // `mod_md` gets the certificates of the sites that it is told of.
+            _ if name.starts_with(b"mdomain") => {
+                self.managed_certificates = true;
+                None
+            }
             _ => return self.area_setting(name, statement),
         };
         let Some(entry) = entry else { return };
@@ -121,6 +127,33 @@ impl Lowerer<'_> {
         let id = HeaderEditId(u32::try_from(self.gateway.header_edits.len()).unwrap_or(u32::MAX));
         self.gateway.header_edits.push(HeaderEdit { name, lower, change, value, when, early });
         entry(Assigned::HeaderEdit(id))
+    }
+
+    /// `SSLProtocol [+|-]protocol …`: a name without a sign replaces what stands before it (`ssl_cmd_protocol_parse`).
+    fn tls_protocols(&mut self, statement: &Statement) -> Entry {
+        const ALL: [&str; 5] = ["SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+        let span = statement.span(self.store);
+        let words = self.resolved.words(self.store, statement);
+        if let Some(why) = words.iter().find_map(|word| word.unknown) {
+            return Entry { property: Property::TlsProtocols, assigned: Assigned::Unknown(why), span };
+        }
+        let mut spoken: Vec<&str> = Vec::new();
+        for word in words {
+            let (sign, name) = match word.value.split_first() {
+                Some((&sign @ (b'+' | b'-'), name)) => (Some(sign), name),
+                _ => (None, &*word.value),
+            };
+            let named = |known: &&str| name.eq_ignore_ascii_case(b"all") || name.eq_ignore_ascii_case(known.as_bytes());
+            if sign.is_none() {
+                spoken.clear();
+            }
+            spoken.retain(|known| !named(known));
+            if sign != Some(b'-') {
+                spoken.extend(ALL.iter().filter(|known| named(known)));
+            }
+        }
+        let assigned = Assigned::Text(literal(&mut self.gateway, spoken.join(",").as_bytes()));
+        Entry { property: Property::TlsProtocols, assigned, span }
     }
 
     /// `Header [onsuccess|always] action name value …`: what sets a header of the answer.

@@ -179,7 +179,11 @@ fn sockets_and_names() {
     for (host, status) in [("b.test", "201"), ("x.b.test", "201"), ("c.test", "202")] {
         assert_eq!(outcome(&walk(two, "/", host)), status, "{host}");
     }
-    assert_eq!(of("listen 80 ssl;", "/"), "400");
-    assert_eq!(of("listen 80 ssl; error_page 497 https://$host$request_uri;", "/x"), "302 to https://localhost/x");
+    assert_eq!(of("listen 80 ssl;", "/"), "refuses-to-start");
+    assert_eq!(of("listen 80 ssl; ssl_certificate c; ssl_certificate_key k;", "/"), "400");
+    assert_eq!(
+        of("listen 80 ssl; ssl_certificate c; ssl_certificate_key k; error_page 497 https://$host$request_uri;", "/x"),
+        "302 to https://localhost/x"
+    );
     assert_eq!(of("listen 80 proxy_protocol;", "/"), "444");
 }

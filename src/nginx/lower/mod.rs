@@ -3,6 +3,7 @@
 //! One walk over the directives with includes expanded in place. Blocks and included files being read stand on explicit stacks.
 
 mod capacity;
+mod certificate;
 pub(super) mod line;
 mod map;
 mod names;
@@ -84,6 +85,7 @@ fn finish(mut gateway: Gateway, root: &Root, resolved: &Resolved, refused: Check
             gateway.partial.get_or_insert(Unknown::MissingInclude(problem.span));
         }
     }
+    certificate::check(&mut gateway);
     gateway.remarks.append(&mut undefined);
     gateway.routes.shrink_to_fit();
     gateway.sites.shrink_to_fit();

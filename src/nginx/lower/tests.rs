@@ -63,6 +63,7 @@ fn a_whole_configuration() {
             map $http_upgrade $connection_upgrade { default upgrade; '' close; }
             server {
                 listen 443 ssl default_server; listen [::]:80;
+                ssl_certificate a.pem; ssl_certificate_key a.key;
                 server_name A.example.com *.b.org;
                 proxy_set_header Host $host;
                 location /ws/ {
@@ -317,4 +318,29 @@ fn defaults_by_version() {
     assert_eq!(of(None), ("close".to_owned(), Some(Version::new(1, 29, 7))));
     assert_eq!(of(Some(Version::new(1, 29, 6))), ("close".to_owned(), None));
     assert_eq!(of(Some(Version::new(1, 30, 0))), (String::new(), None));
+}
+
+#[test]
+fn only_the_default_of_a_tls_socket_needs_a_certificate() {
+    let lacks = |http: &str| {
+        let (_, gateway) = lowered(&format!("events {{}} http {{ {http} }}"));
+        let lacks = gateway.remarks.iter().filter_map(|remark| match remark.kind {
+            RemarkKind::CertificateMissing { lacks } => Some(lacks),
+            _ => None,
+        });
+        lacks.collect::<Vec<_>>()
+    };
+    let pair = "ssl_certificate c; ssl_certificate_key k;";
+    // Each seen on 1.22.1.
+    for (http, expected) in [
+        ("server { listen 443 ssl; }".to_owned(), &["ssl_certificate"][..]),
+        ("server { listen 443 ssl; ssl_certificate c; }".to_owned(), &["ssl_certificate_key"]),
+        (format!("server {{ listen 443 ssl; {pair} server_name a; }} server {{ listen 443 ssl; server_name b; }}"), &[]),
+        (format!("server {{ listen 443 ssl; server_name b; }} server {{ listen 443 ssl; {pair} }}"), &["ssl_certificate"]),
+        (format!("server {{ listen 443; server_name c; }} server {{ listen 443 ssl; {pair} }}"), &["ssl_certificate"]),
+        ("server { listen 443 ssl; ssl_reject_handshake on; }".to_owned(), &[]),
+        (format!("{pair} server {{ listen 443 ssl; }}"), &[]),
+    ] {
+        assert_eq!(lacks(&http), expected, "{http}");
+    }
 }

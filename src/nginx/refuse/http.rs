@@ -114,6 +114,11 @@ impl Checker<'_> {
             let message = "no proxy_ssl_trusted_certificate for proxy_ssl_verify".to_owned();
             self.refuse(span, Fault::Value, message);
         }
+        for remark in &gateway.remarks {
+            if let RemarkKind::CertificateMissing { lacks } = remark.kind {
+                self.refuse(remark.span, Fault::Certificate, format!("no \"{lacks}\" is defined for what speaks TLS here"));
+            }
+        }
         // A module of others may define any variable.
         if self.doubt.is_none() {
             for (name, span) in std::mem::take(&mut self.http.wanted_in_stream) {
