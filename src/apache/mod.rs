@@ -2,6 +2,7 @@
 
 mod condition;
 mod directives;
+mod edit;
 mod expand;
 mod fnmatch;
 mod include;
@@ -15,6 +16,7 @@ mod statement;
 mod values;
 mod words;
 
+pub use edit::Editor;
 pub use lower::lower;
 pub use parse::parse;
 pub use resolve::{Resolved, resolve, resolve_for};

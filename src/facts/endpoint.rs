@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, View, fact, intent};
 use crate::gateway::{RouteId, SiteId, Target};
-use crate::handshake::{Probe, Verdict};
+use crate::handshake::Verdict;
 use crate::source::Span;
 
 /// The facts of endpoints.
@@ -93,7 +93,7 @@ pub(super) fn all_unserved(view: &View<'_>) -> FxHashMap<RouteId, Unserved> {
 fn passes_upgrade(view: &View<'_>, id: RouteId) -> Option<Span> {
     let reader = Reader::new(view, Item::Route(id));
     let (route, proxy) = reader.proxy().filter(|(_, proxy)| proxy.protocol.is_http())?;
-    let sent = reader.sent(Probe::Chrome, "upgrade").ok().filter(|sent| !sent.values.is_empty())?;
+    let sent = reader.sends_upgrade()?;
     Some(sent.spans.first().copied().unwrap_or(if proxy.span.source == route.span.source { proxy.span } else { route.span }))
 }
 

@@ -11,11 +11,11 @@ use super::intent::is_for_websockets;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
-    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Site, SiteId, Target, TextId, Unknown, UpstreamId,
+    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Target, TextId, Unknown, UpstreamId,
 };
 use crate::handshake::{
     Client, Environment, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site, lost_headers,
-    sample_path, select, sent_header,
+    sample_path, select, sent_header, sets_handshake_header,
 };
 use crate::rules::Intent;
 use crate::source::{Sources, Span};
@@ -146,11 +146,16 @@ impl<'a> View<'a> {
 
     /// A handshake to `path` of `site`.
     pub(super) fn handshake(&self, site: &Site, path: &str) -> Request {
+        self.request(Probe::Chrome, site, path)
+    }
+
+    /// The request of `probe` to `path` of `site`.
+    fn request(&self, probe: Probe, site: &Site, path: &str) -> Request {
         // Engine.IO tells its transport in the query, and rewrite rules for it ask there.
-        let is_engine_io = path.contains("/socket.io") || path.contains("/engine.io");
+        let is_engine_io = probe != Probe::Plain && (path.contains("/socket.io") || path.contains("/engine.io"));
         let query = is_engine_io.then(|| "EIO=4&transport=websocket".to_owned());
         let tls = site.listens.iter().any(|listen| listen.tls);
-        Request { query, ..Probe::Chrome.request(&host(self.gateway, site), path, tls) }
+        Request { query, ..probe.request(&host(self.gateway, site), path, tls) }
     }
 
     /// Every item that is a `subject`, in order.
@@ -272,12 +277,7 @@ impl<'a> Reader<'a> {
             Item::Route(id) => self.handshake_path(id, route),
             _ => self.route_path(route),
         };
-        let handshake = self.view.handshake(self.view.gateway.site(route.site), &path);
-        if probe == Probe::Chrome {
-            return handshake;
-        }
-        let query = handshake.query.filter(|_| probe != Probe::Plain);
-        Request { query, ..probe.request(&handshake.host, &path, handshake.tls) }
+        self.view.request(probe, self.view.gateway.site(route.site), &path)
     }
 
     /// A header as the route that is read sends it under a probe.
@@ -337,13 +337,24 @@ impl<'a> Reader<'a> {
         sites.contains(&site)
     }
 
+    /// The `Upgrade` that the route that is read sends in a handshake, where it is known to send one.
+    pub(super) fn sends_upgrade(&self) -> Option<Sent> {
+        let (route, _) = self.meant()?;
+        let gateway = self.view.gateway;
+        // nginx sends none of itself, and most routes set none.
+        if gateway.server == Server::Nginx && !sets_handshake_header(gateway, route.scope) {
+            return None;
+        }
+        self.sent(Probe::Chrome, "upgrade").ok().filter(|sent| !sent.values.is_empty())
+    }
+
     /// Whether any route of `site` sends `Upgrade` in a handshake.
     pub(super) fn site_sends_upgrade(&self, site: SiteId) -> bool {
         let upgrading = self.view.upgrading_sites.get_or_init(|| {
             let gateway = self.view.gateway;
             let sends = |id: &RouteId| {
                 let reader = Reader::new(self.view, Item::Route(*id));
-                reader.sent(Probe::Chrome, "upgrade").is_ok_and(|sent| !sent.values.is_empty())
+                reader.sends_upgrade().is_some()
             };
             gateway.route_ids().filter(sends).map(|id| gateway.route(id).site).collect()
         });

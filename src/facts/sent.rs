@@ -29,6 +29,13 @@ pub(super) const FACTS: &[Definition] = &[
         "What else keeps the request that the upstream is sent from being a handshake: its method, its body, the keys that a browser sends.",
     ),
     fact(
+        "plain.forced",
+        Subject::Route,
+        Type::Flag,
+        plain_forced,
+        "Whether plain requests to the route ask the upstream for an upgrade as well.",
+    ),
+    fact(
         "plain.certainty",
         Subject::Route,
         Type::Text,
@@ -146,6 +153,25 @@ fn text(reader: &Reader<'_>, route: &Route, proxy: &Proxy, property: Property) -
     let request = reader.request(Probe::Chrome, route);
     let value = reader.environment(route, proxy, &request).evaluate(text).ok()?;
     Some((value, setting.origin.span()?))
+}
+
+fn plain_forced(reader: &Reader<'_>, _: &str) -> Reading {
+    http(reader, |_, _| {
+        let mut forced = Reading::new(Value::Flag(false));
+        for name in ["upgrade", "connection"] {
+            match reader.sent(Probe::Plain, name) {
+                Err(why) => return Reading { value: Err(why), ..Reading::absent() },
+                Ok(Sent { values, spans, .. }) => {
+                    let mut tokens = values.iter().flat_map(|value| value.split(','));
+                    if tokens.any(|token| name == "upgrade" || token.trim().eq_ignore_ascii_case("upgrade")) {
+                        forced.value = Ok(Value::Flag(true));
+                        forced = spans.into_iter().fold(forced, |forced, span| forced.at(span, "sent for every request"));
+                    }
+                }
+            }
+        }
+        forced
+    })
 }
 
 fn plain_certainty(reader: &Reader<'_>, _: &str) -> Reading {

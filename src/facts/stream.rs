@@ -79,7 +79,9 @@ fn events(reader: &Reader<'_>, _: &str) -> Reading {
         if let Some(signal) = route.signals.iter().find(|signal| signal.kind == SignalKind::Events) {
             return text("declared").at(signal.span, "a comment speaks of server-sent events");
         }
-        let accepted = reader.sent(Probe::Plain, "accept").ok();
+        // A plain GET asks for nothing: without a line for it, no closer look is needed.
+        let is_set = reader.view.gateway.texts.find(b"accept").is_some();
+        let accepted = is_set.then(|| reader.sent(Probe::Plain, "accept").ok()).flatten();
         if let Some(sent) = accepted.filter(|sent| sent.values.iter().any(|value| value.contains("text/event-stream"))) {
             let reading = text("declared");
             return sent.spans.iter().fold(reading, |reading, &span| reading.at(span, "asks for a stream of events"));

@@ -23,7 +23,8 @@ pub(super) struct Cell {
 }
 
 /// Facts that say how the program judges and not what the server does: they follow from the others.
-const JUDGEMENTS: [&str; 4] = ["intent", "plain.certainty", "handshake.upgraded_elsewhere", "upgrade.beside_access_control"];
+const JUDGEMENTS: [&str; 5] =
+    ["intent", "plain.certainty", "handshake.upgraded_elsewhere", "upgrade.beside_access_control", "forged_headers"];
 
 /// The facts of one root.
 #[derive(Debug, Default)]
@@ -104,6 +105,11 @@ impl Snapshot {
         snapshot.keys = keys;
         snapshot.names = named.into_iter().map(|(name, _)| name).collect();
         snapshot
+    }
+
+    /// The value of one fact of an item.
+    pub(super) fn value(&self, key: Key, fact: &str) -> Option<u64> {
+        self.cells.get(&key)?.iter().find(|cell| self.name(cell) == fact)?.value
     }
 
     /// The name of the fact of a cell.

@@ -151,7 +151,7 @@ pub(super) fn matches(environment: &Environment<'_>, matcher: Matcher, span: Spa
 }
 
 /// How much of `path` is `prefix`, by whole segments; any number of slashes counts as one (`alias_match`, `mod_proxy.c`).
-pub(super) fn alias_match(path: &[u8], prefix: &[u8]) -> Option<usize> {
+pub(crate) fn alias_match(path: &[u8], prefix: &[u8]) -> Option<usize> {
     let slashes = |text: &[u8], from: usize| text[from..].iter().take_while(|&&byte| byte == b'/').count();
     let (mut p, mut u) = (0, 0);
     while p < prefix.len() && u < path.len() {

@@ -58,7 +58,11 @@ impl Resolved {
                 let editor = nginx::Editor::new(store, resolved, view);
                 Box::new(move |job| editor.plan(job))
             }
-            Self::Apache(_) | Self::SyntaxOnly(_) => Box::new(|_| Err("no edit is known for it".to_owned())),
+            Self::Apache(_) => {
+                let editor = apache::Editor::new(store, view);
+                Box::new(move |job| editor.plan(job))
+            }
+            Self::SyntaxOnly(_) => Box::new(|_| Err("no edit is known for it".to_owned())),
         }
     }
 

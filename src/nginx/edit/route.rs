@@ -3,7 +3,7 @@
 use super::Editor;
 use super::map::Plain;
 use super::place::{Block, Spacing, replace_word};
-use crate::facts::{Fact, Item, Reader, Value};
+use crate::facts::{Evidence, Fact, Item, Reader, Reading, Value};
 use crate::fix::Job;
 use crate::gateway::{Assigned, Entry, Matcher, Millis, Property, Protocol, RouteId, ScopeId, Target};
 use crate::handshake::lost_headers;
@@ -83,6 +83,26 @@ impl<'a> Editor<'a> {
                     ));
                 }
                 ("lost_headers", Value::Absent) => task.keep_lost = true,
+                ("plain.forced", Value::Flag(false)) => self.unforce(id, &mut task)?,
+                ("handshake.repeated_headers", Value::Absent) => {
+                    for (line, other) in repeated(&want.fact.read(&reader)) {
+                        if self.value_of(line) != self.value_of(other) {
+                            return Err("they differ: which is to stay is for you to say".to_owned());
+                        }
+                        task.edits.push(self.take_out(line)?);
+                    }
+                }
+                // What stands in the way of a handshake has no other use on its route.
+                ("handshake.lacks", Value::Absent) | ("handshake.verdict", Value::Text(_)) => {
+                    let reading = want.fact.read(&reader);
+                    for evidence in &reading.evidence {
+                        let line = self.line_at(evidence.span).ok_or("the line cannot be found")?;
+                        if line.name().ends_with(b"_pass") || line.name() == b"location" {
+                            return Err("no single line stands in the way".to_owned());
+                        }
+                        task.edits.push(self.take_out(evidence.span)?);
+                    }
+                }
                 ("timeout.idle", Value::Duration(time)) => {
                     let protocol = match &route.target {
                         Target::Proxy(proxy) => proxy.protocol,
@@ -96,6 +116,27 @@ impl<'a> Editor<'a> {
         // As everybody writes them.
         task.headers.sort_by_key(|(name, _)| *name != "Upgrade");
         Ok(task)
+    }
+
+    /// Leaves it to the client whether an upgrade is asked for.
+    fn unforce(&self, id: RouteId, task: &mut Task) -> Result<(), String> {
+        let reader = Reader::new(self.view, Item::Route(id));
+        let read = |name: &str| Fact::named(name).ok().and_then(|fact| fact.read(&reader).value.ok());
+        if !matches!(read("plain.request_header.upgrade"), Some(Value::Absent)) {
+            task.headers.push(("Upgrade", "$http_upgrade".to_owned()));
+        }
+        if matches!(read("plain.request_header.connection"), Some(Value::List(tokens)) if tokens.iter().any(|token| token == "upgrade"))
+        {
+            let (variable, edit) = self.connection_variable(self.plain(id), self.gateway().route(id).scope)?;
+            task.edits.extend(edit);
+            task.headers.push(("Connection", variable));
+        }
+        Ok(())
+    }
+
+    /// The last word of the line at `span`.
+    fn value_of(&self, span: Span) -> Option<Vec<u8>> {
+        self.line_at(span)?.words().last().map(|word| word.value().into_owned())
     }
 
     /// What requests that ask for no upgrade are to be sent as `Connection`: what they are sent now, unless that is wrong beside a kept connection.
@@ -230,6 +271,12 @@ impl<'a> Editor<'a> {
     }
 }
 
+/// The lines that are one too many, each with the one before it, as the fact `handshake.repeated_headers` shows them.
+fn repeated(reading: &Reading) -> Vec<(Span, Span)> {
+    let is_first = |evidence: &Evidence| evidence.note == "sent here";
+    reading.evidence.windows(2).filter(|pair| is_first(&pair[1])).map(|pair| (pair[0].span, pair[1].span)).collect()
+}
+
 /// The request headers that are written on a level.
 fn headers<'a>(editor: &Editor<'a>, level: ScopeId) -> impl Iterator<Item = &'a Entry> {
     editor.gateway().scopes.own(level).filter(|entry| entry.property == Property::RequestHeader)
@@ -260,7 +307,9 @@ fn title(task: &Task) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(task.scalars.iter().map(|(name, _, value)| format!("`{name} {value};`")));
     parts.extend(task.headers.iter().map(|(name, value)| format!("`proxy_set_header {name} {value};`")));
-    if parts.is_empty() {
+    if parts.is_empty() && !task.keep_lost {
+        "take the line out".to_owned()
+    } else if parts.is_empty() {
         "repeat the dropped `proxy_set_header` lines".to_owned()
     } else {
         format!("write {}", parts.join(", "))
