@@ -198,11 +198,6 @@ fn check_random(software: Software, seed: u64, installed: &Result<Installed, Str
         Err(reason) => return missing(reason),
     };
     let record = std::env::var_os("PROXYLINT_KEEP_ALL").is_some();
-    if software == Software::Apache && std::env::var_os("PROXYLINT_RANDOM").is_none() && !record {
-        return Ok(Completion::ignored_with(
-            "predictions of random deployments still disagree too often: PROXYLINT_RANDOM=N tries",
-        ));
-    }
     let folder = tempfile::tempdir()?;
     let case = random::case(software, seed, folder.path())?;
     let happened = SLOTS.with(|slot| run::run(installed, &case, slot))??;
@@ -211,6 +206,7 @@ fn check_random(software: Software, seed: u64, installed: &Result<Installed, Str
         return Ok(Completion::Completed);
     }
     let result = check_prediction(&case, &installed.version, &happened.steps, &happened.upstream, Told::ByBackends);
+    let result = still_open(&format!("random::{}::{seed}", software.name()), result);
     if !matches!(result, Ok(Completion::Completed)) {
         let place = random::keep(&case, installed, &happened)?;
         return result
