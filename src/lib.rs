@@ -11,6 +11,7 @@ pub mod fix;
 pub mod gateway;
 pub mod handshake;
 pub mod nginx;
+mod pcre;
 pub mod project;
 pub mod report;
 mod request;

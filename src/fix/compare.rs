@@ -43,7 +43,7 @@ impl Fault {
 }
 
 /// What follows from a wanted fact on the same item, besides what becomes of the handshake.
-const FOLLOWS: [(&str, &[&str]); 6] = [
+const FOLLOWS: [(&str, &[&str]); 8] = [
     (
         "handshake.request_header.upgrade",
         // What plain requests carry as `Connection` concerns one connection only.
@@ -56,7 +56,9 @@ const FOLLOWS: [(&str, &[&str]); 6] = [
     ),
     ("handshake.request_header.connection", &["plain.request_header.connection"]),
     ("plain.forced", &["plain.request_header.upgrade", "plain.request_header.connection"]),
+    ("host", &["handshake.request_header.host", "plain.request_header.host"]),
     ("timeout.idle", &["timeout.read"]),
+    ("timeout.zero", &["timeout.read", "timeout.connect", "timeout.idle"]),
     // A worker comes with all of its parameters.
     ("shadowed_by", WORKERS),
     ("worker_of.lost", WORKERS),
@@ -236,8 +238,8 @@ impl Targets {
                 }
             }
         }
-        // What stands under a condition in a route is part of it.
-        for (key, parent) in &before.conditional {
+        // What is part of something is mended with it.
+        for (key, parent) in &before.parts {
             if let Some(indices) = targets.items.get(parent).cloned() {
                 targets.items.entry(*key).or_default().extend(indices);
             }
@@ -292,13 +294,17 @@ impl Targets {
 
     /// Whether a fact of an item may change: a proposal wants it, or it follows from what one wants.
     fn allow(&self, before: &Snapshot, key: Key, fact: &str, proposals: &[&Proposal]) -> bool {
-        let is_lost = || {
+        let is_faulty = || {
             let name = fact.strip_prefix("handshake.request_header.").or_else(|| fact.strip_prefix("plain.request_header."));
-            name.is_some_and(|name| before.lost.get(&key).is_some_and(|lost| lost.iter().any(|lost| lost == name)))
+            name.is_some_and(|name| before.faulty.get(&key).is_some_and(|headers| headers.iter().any(|header| header == name)))
         };
         let list =
             |table: &[(&str, &[&str])], wanted: &str| table.iter().any(|(from, what)| *from == wanted && what.contains(&fact));
-        let follows = |wanted: &str| wanted == fact || list(&FOLLOWS, wanted) || wanted == "lost_headers" && is_lost();
+        let follows = |wanted: &str| {
+            wanted == fact
+                || list(&FOLLOWS, wanted)
+                || matches!(wanted, "lost_headers" | "handshake.repeated_headers") && is_faulty()
+        };
         let is_done = DONE.iter().any(|done| fact.starts_with(done));
         let kin = self.kin.get(&key).map_or(&[][..], Vec::as_slice);
         if self.of(key).iter().chain(kin).any(|&index| {

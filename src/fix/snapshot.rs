@@ -41,10 +41,10 @@ pub(super) struct Snapshot {
     pub(super) keys: FxHashMap<Item, Key>,
     /// How often the same is noted or refused.
     pub(super) directives: FxHashMap<Key, usize>,
-    /// The routes that are part of another under a condition, with that one.
-    pub(super) conditional: Vec<(Key, Key)>,
-    /// The request headers that routes lose, where they lose any.
-    pub(super) lost: FxHashMap<Key, Vec<String>>,
+    /// The routes that are part of something that is mended as a whole, with that.
+    pub(super) parts: Vec<(Key, Key)>,
+    /// The request headers that routes lose or repeat, where they do.
+    pub(super) faulty: FxHashMap<Key, Vec<String>>,
     /// Whether the server refuses to start.
     pub(super) refused: bool,
 }
@@ -77,20 +77,14 @@ impl Snapshot {
                         cells.push(Cell { fact: index, value: read(&fact, &reader) });
                     }
                 }
-                if let Item::Route(id) = item
-                    && let Ok(lost) = lost_headers(view.gateway, view.gateway.route(id))
-                    && !lost.is_empty()
-                {
-                    snapshot.lost.insert(key, lost.into_iter().map(|(name, ..)| name).collect());
+                if let Item::Route(id) = item {
+                    let headers = faulty_headers(&reader, id);
+                    if !headers.is_empty() {
+                        snapshot.faulty.insert(key, headers);
+                    }
+                    snapshot.parts.extend(whole_of(view, id).and_then(|whole| Some((key, *keys.get(&whole)?))));
                 }
                 snapshot.items.push((key, item));
-                if let Item::Route(id) = item
-                    && let route = view.gateway.route(id)
-                    && matches!(route.matcher, Matcher::Conditional)
-                    && let Some(parent) = route.parent.and_then(|parent| keys.get(&Item::Route(parent)))
-                {
-                    snapshot.conditional.push((key, *parent));
-                }
                 snapshot.cells.insert(key, cells);
             }
         }
@@ -169,6 +163,27 @@ fn header_names(gateway: &Gateway, item: Item) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// What a route is a part of: another route under a condition, else its site.
+fn whole_of(view: &View<'_>, id: RouteId) -> Option<Item> {
+    let route = view.gateway.route(id);
+    match route.matcher {
+        Matcher::Conditional => route.parent.map(Item::Route),
+        _ => Some(Item::Site(route.site)),
+    }
+}
+
+/// The request headers, in lower case, that a route loses from a level around it or sends more than once.
+fn faulty_headers(reader: &Reader<'_>, id: RouteId) -> Vec<String> {
+    let gateway = reader.view.gateway;
+    let lost = lost_headers(gateway, gateway.route(id)).unwrap_or_default();
+    let mut headers: Vec<String> = lost.into_iter().map(|(name, ..)| name).collect();
+    let repeated = Fact::named("handshake.repeated_headers").ok().map(|fact| fact.read(reader).value);
+    if let Some(Ok(Value::List(names))) = repeated {
+        headers.extend(names);
+    }
+    headers
 }
 
 /// The key of every item.

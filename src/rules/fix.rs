@@ -9,7 +9,7 @@ use crate::source::Edit;
 pub struct Want {
     /// The fact.
     pub fact: Fact,
-    /// What it is to be: what is ordered, at least this; a list, holding all of these; `Absent`, not there.
+    /// What it is to be: a number or duration, at least this; a list, holding all of these; `Absent`, not there.
     pub value: Value,
 }
 
@@ -29,7 +29,6 @@ impl Want {
             // What never ends lasts long enough.
             (Value::Duration(_), Value::Absent) => true,
             (Value::Number(wanted), Value::Number(found)) => found >= wanted,
-            (Value::Version(wanted), Value::Version(found)) => found >= wanted,
             (Value::List(wanted), Value::List(found)) => {
                 wanted.iter().all(|wanted| found.iter().any(|found| found.eq_ignore_ascii_case(wanted)))
             }

@@ -77,7 +77,7 @@ pub(crate) fn check(case: &Case, installed: &Installed, slots: &Slots, tally: &T
         let readable =
             case.recorded.get(&installed.version).is_some_and(|recorded| recorded.readable.iter().any(Option::is_some));
         if !readable {
-            wrong.extend(mispredicted(&after, &now, &installed.version)?);
+            wrong.extend(mispredicted(&before, &after, &now, &installed.version)?);
         }
     }
     if wrong.is_empty() {
@@ -212,11 +212,14 @@ fn requests(software: Software, upstream: Option<&[Sent]>) -> Vec<String> {
     requests
 }
 
-/// Handshakes of which `trace` says that they are upgraded now, and that are not.
-fn mispredicted(case: &Case, now: &Happened, version: &str) -> Result<Vec<String>, Failed> {
+/// Handshakes of which `trace` says that the fixes upgrade them, and that are not upgraded. Where it said so before, the backend is to blame.
+fn mispredicted(original: &Case, case: &Case, now: &Happened, version: &str) -> Result<Vec<String>, Failed> {
     let mut wrong = Vec::new();
     for (step, seen) in case.steps.iter().zip(&now.steps).filter(|(step, _)| !step.is_plain()) {
         if prediction::obstacle(case, step).is_some() || is_upgraded(&seen.outcome) {
+            continue;
+        }
+        if prediction::predict(original, step, version)?.verdict.kind == Kind::Upgraded {
             continue;
         }
         let prediction = prediction::predict(case, step, version)?;

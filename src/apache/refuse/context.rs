@@ -45,7 +45,7 @@ impl Around {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::VirtualHost => "VirtualHost",
             Self::Directory(name)

@@ -5,6 +5,7 @@ mod context;
 mod header;
 mod module;
 mod proxy;
+mod requirement;
 mod rewrite;
 mod server;
 
@@ -15,7 +16,7 @@ use super::directives::{self, Arguments, Row};
 use super::resolve::Resolved;
 use super::statement::{Kind, Statement, Word};
 use super::values::switch;
-use crate::gateway::{Fault, Gateway, Refusal, RemarkKind, Unknown, Version};
+use crate::gateway::{Fault, Gateway, Refusal, RemarkKind, Target, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 
@@ -40,6 +41,17 @@ pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved
         sockets: FxHashSet::default(),
         listens: false,
         templates: FxHashMap::default(),
+        aliases: resolved.statements.iter().any(|statement| {
+            statement.kind == Kind::Begin && resolved.name(store, statement).eq_ignore_ascii_case(b"authzprovideralias")
+        }),
+        shared: gateway
+            .routes
+            .iter()
+            .filter_map(|route| match &route.target {
+                Target::Proxy(proxy) => proxy.shares.map(|_| proxy.span),
+                _ => None,
+            })
+            .collect(),
         assumed: false,
     };
     checker.walk();
@@ -94,6 +106,10 @@ struct Checker<'a> {
     listens: bool,
     /// Which files are templates.
     templates: FxHashMap<SourceId, bool>,
+    /// Whether the configuration defines requirements of its own: `<AuthzProviderAlias>`.
+    aliases: bool,
+    /// The mappings whose parameters are not looked at, for another's worker is theirs.
+    shared: FxHashSet<Span>,
     /// Whether the line is in effect only if a condition holds which cannot be decided.
     assumed: bool,
 }
@@ -214,6 +230,7 @@ impl<'a> Checker<'a> {
             return Ok(());
         }
         count(line)?;
+        compiles(line)?;
         match line.row.name {
             "Else" | "ElseIf" if !follows_if => {
                 let message = "<Else> or <ElseIf> section without previous <If> or <ElseIf> section in same scope";
@@ -225,6 +242,7 @@ impl<'a> Checker<'a> {
             "RewriteRule" => self.rewrite_rule(line),
             "RewriteCond" => self.rewrite_cond(line),
             "Header" | "RequestHeader" => header::check(line),
+            "Require" => self.require(line),
             "Listen" => self.listen(line),
             "If" | "ElseIf" => server::condition(line),
             "ServerName" => server::name(line),
@@ -314,6 +332,22 @@ fn count(line: &Line<'_>) -> Result<(), Refused> {
         Arguments::Raw => return Ok(()),
     };
     if good { Ok(()) } else { Err((Fault::Arguments, format!("{} {takes}", line.row.name))) }
+}
+
+/// Whether the regular expressions compile that stand as words of their own.
+fn compiles(line: &Line<'_>) -> Result<(), Refused> {
+    let (patterns, message) = match line.row.name {
+        "RedirectMatch" => (2, "Regular expression could not be compiled."),
+        "AliasMatch" | "ScriptAliasMatch" | "ProxyPassMatch" => (1, "Regular expression could not be compiled."),
+        "LocationMatch" | "FilesMatch" | "DirectoryMatch" | "ProxyMatch" => (1, "Regex could not be compiled"),
+        _ => return Ok(()),
+    };
+    let starts = |word: &&Word<'_>| matches!(word.value.first(), Some(b'^' | b'(' | b'/'));
+    let patterns = line.words.iter().take(patterns).filter(starts);
+    if patterns.into_iter().any(|word| crate::pcre::fault(&word.value).is_some()) {
+        return Err((Fault::Value, message.to_owned()));
+    }
+    Ok(())
 }
 
 fn one_of(line: &Line<'_>, words: &[&str]) -> Result<(), Refused> {

@@ -3,7 +3,7 @@
 use super::context::Around;
 use super::{Checker, Line, Refused, escaped};
 use crate::apache::statement::Word;
-use crate::apache::values::{parameter, seconds, suffixed_duration, switch};
+use crate::apache::values::{Parameter, parameter, seconds, suffixed_duration, switch};
 use crate::gateway::{Fault, Millis, Version};
 
 fn value_fault(message: String) -> Result<(), Refused> {
@@ -59,13 +59,16 @@ impl<'a> Checker<'a> {
         let is_balancer = url.value.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"balancer:"));
         if is_balancer {
             return settings.into_iter().try_for_each(|word| {
-                balancer_parameter(word).map_err(|(fault, message)| (fault, format!("ProxyPass {message}")))
+                self.balancer_parameter(word).map_err(|(fault, message)| (fault, format!("ProxyPass {message}")))
             });
         }
         // Since 2.4.47 the backend of a pattern's back references is looked at when a request comes.
         let with_captures = url.value.contains(&b'$') && self.version.is_none_or(|version| version >= Version::new(2, 4, 47));
         if !with_captures {
             worker_url(&url.value).map_err(|(fault, message)| (fault, format!("ProxyPass {message}")))?;
+        }
+        if self.shared.contains(&line.span) {
+            return Ok(());
         }
         settings
             .into_iter()
@@ -78,7 +81,9 @@ impl<'a> Checker<'a> {
         if !matches!(self.around.last(), Some(Around::Proxy(_))) {
             words = words.get(1..).unwrap_or_default();
         }
-        let Some((url, parameters)) = words.split_first() else { return Ok(()) };
+        let Some((url, parameters)) = words.split_first() else {
+            return address_fault("BalancerMember must define remote proxy server".to_owned());
+        };
         let named = |(fault, message)| (fault, format!("BalancerMember {message}"));
         worker_url(&url.value).map_err(named)?;
         for word in parameters {
@@ -101,7 +106,7 @@ impl<'a> Checker<'a> {
                             let set = escaped(&word.value);
                             (fault, format!("ProxySet: {message} {set}; {}", escaped(&url)))
                         };
-                        balancer_parameter(word).map_err(amiss)
+                        self.balancer_parameter(word).map_err(amiss)
                     })
                 }
                 _ => Ok(()),
@@ -171,30 +176,37 @@ impl<'a> Checker<'a> {
             _ => wrong("unknown Worker parameter"),
         }
     }
-}
 
-/// `set_balancer_param`.
-fn balancer_parameter(word: &Word<'_>) -> Result<(), Refused> {
-    const KNOWN: [&str; 12] = [
-        "stickysession",
-        "stickysessionsep",
-        "nofailover",
-        "timeout",
-        "maxattempts",
-        "lbmethod",
-        "scolonpathdelim",
-        "failonstatus",
-        "failontimeout",
-        "nonce",
-        "growth",
-        "forcerecovery",
-    ];
-    let name = parameter(&word.value).name;
-    if KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
-        return Ok(());
+    /// `set_balancer_param`.
+    fn balancer_parameter(&self, word: &Word<'_>) -> Result<(), Refused> {
+        const KNOWN: [&str; 12] = [
+            "stickysession",
+            "stickysessionsep",
+            "nofailover",
+            "timeout",
+            "maxattempts",
+            "lbmethod",
+            "scolonpathdelim",
+            "failonstatus",
+            "failontimeout",
+            "nonce",
+            "growth",
+            "forcerecovery",
+        ];
+        let parameter @ Parameter { name, .. } = parameter(&word.value);
+        let value = parameter.value.unwrap_or_default();
+        if name.eq_ignore_ascii_case(b"lbmethod") {
+            // Each method is a module; one that is not httpd's own may bring another.
+            let module = format!("lbmethod_{}", String::from_utf8_lossy(value));
+            let is_known = self.foreign || self.modules.has(&module) != Some(false);
+            return if is_known { Ok(()) } else { value_fault("unknown lbmethod".to_owned()) };
+        }
+        if KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+            return Ok(());
+        }
+        let fault = if name.eq_ignore_ascii_case(b"upgrade") { Fault::UpgradeMisplaced } else { Fault::Value };
+        Err((fault, "unknown Balancer parameter".to_owned()))
     }
-    let fault = if name.eq_ignore_ascii_case(b"upgrade") { Fault::UpgradeMisplaced } else { Fault::Value };
-    Err((fault, "unknown Balancer parameter".to_owned()))
 }
 
 /// The URL of a backend (`ap_proxy_define_worker`, `apr_uri_parse`).

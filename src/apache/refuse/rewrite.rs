@@ -59,7 +59,16 @@ const CONDITION_FLAGS: [&str; 6] = ["nc", "nocase", "or", "ornext", "nv", "novar
 
 impl<'a> Checker<'a> {
     pub(super) fn rewrite_rule(&mut self, line: &Line<'a>) -> Result<(), Refused> {
-        self.flags(line, &RULE_FLAGS)
+        self.flags(line, &RULE_FLAGS)?;
+        let (text, unknown) = self.resolved.arguments(self.store, line.statement);
+        let pattern = rewrite_arguments(&text).filter(|_| unknown.is_none()).map(|arguments| arguments.subject);
+        let pattern = pattern.map(|pattern| pattern.strip_prefix(b"!").unwrap_or(pattern));
+        match pattern.filter(|pattern| crate::pcre::fault(pattern).is_some()) {
+            Some(pattern) => {
+                Err((Fault::Value, format!("RewriteRule: cannot compile regular expression '{}'", escaped(pattern))))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn rewrite_cond(&mut self, line: &Line<'a>) -> Result<(), Refused> {

@@ -54,6 +54,9 @@ pub(super) fn condition(line: &Line<'_>) -> Result<(), Refused> {
     if text.rfind("%{").is_some_and(|open| !text[open..].contains('}')) && !text.contains(['\'', '#']) {
         return refused("Unterminated string or variable");
     }
+    if word.value.trim_ascii_end().ends_with(b"==") || word.value.trim_ascii_end().ends_with(b"!=") {
+        return refused("syntax error, unexpected $end");
+    }
     // A bare word can only be a function's name.
     let operand = ["==", "!="].iter().find_map(|operator| text.rsplit_once(operator)).map(|(_, operand)| operand.trim());
     if operand.is_some_and(|operand| {

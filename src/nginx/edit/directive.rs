@@ -8,6 +8,7 @@ use crate::nginx::line::{Line, Word};
 use crate::nginx::values::{self, Resolution};
 use crate::rules::Plan;
 use crate::source::{Edit, Span};
+use crate::tree::Shape;
 
 impl Editor<'_> {
     /// The edits for what was noted.
@@ -42,6 +43,9 @@ impl Editor<'_> {
 fn remove_copy(line: Line<'_>) -> Result<Vec<Plan>, String> {
     let parent = line.tree.directive(line.id).parent;
     let words = |line: Line<'_>| line.words().map(|word| word.value().into_owned()).collect::<Vec<_>>();
+    if line.shape() != Shape::Simple {
+        return Err("which of the two blocks is to stay is for you to say".to_owned());
+    }
     let before = line.tree.children(parent).take_while(|id| *id < line.id);
     let mut same = before.map(|id| Line { id, ..line }).filter(|other| other.name() == line.name());
     let first = same.next().ok_or("the other one stands in another file or block: which is to stay is for you to say")?;

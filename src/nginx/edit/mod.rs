@@ -6,6 +6,7 @@ mod directive;
 mod map;
 mod place;
 mod route;
+mod site;
 
 use std::cell::OnceCell;
 
@@ -44,7 +45,8 @@ impl<'a> Editor<'a> {
             Item::Route(id) => self.route(id, job),
             Item::Directive(index) => self.remark(&self.gateway().remarks[index]),
             Item::Refused(index) => self.refusal(&self.gateway().refusals[index]),
-            Item::Upstream(_) | Item::Site(_) | Item::Gateway => Err("no edit is known for it".to_owned()),
+            Item::Site(id) => self.site(id, job.wants),
+            Item::Upstream(_) | Item::Gateway => Err("no edit is known for it".to_owned()),
         }
     }
 

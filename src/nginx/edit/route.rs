@@ -71,9 +71,7 @@ impl<'a> Editor<'a> {
             match (want.name().as_str(), &want.value) {
                 ("handshake.request_header.upgrade", _) => task.headers.push(("Upgrade", "$http_upgrade".to_owned())),
                 ("handshake.request_header.connection", _) => {
-                    let (variable, edit) = self.connection_variable(self.plain(id), route.scope)?;
-                    task.edits.extend(edit);
-                    task.headers.push(("Connection", variable));
+                    self.send_connection(id, &mut task)?;
                 }
                 ("http_version", Value::Version(version)) => {
                     task.scalars.push((
@@ -110,12 +108,46 @@ impl<'a> Editor<'a> {
                     };
                     task.scalars.push((read_timeout(protocol)?, Property::read_timeout(protocol), written(*time)));
                 }
+                ("plain.request_header.connection", Value::Absent) => self.send_connection(id, &mut task)?,
+                ("timeout.zero", Value::Absent) => {
+                    let Target::Proxy(proxy) = &route.target else { return Err("nothing is proxied here".to_owned()) };
+                    let protocol = proxy.protocol;
+                    let read = read_timeout(protocol)?;
+                    match want.fact.read(&reader).value {
+                        Ok(Value::Text(name)) if name == "read timeout" => {
+                            task.scalars.push((read, Property::read_timeout(protocol), "1h".to_owned()));
+                        }
+                        Ok(Value::Text(_)) if read == "proxy_read_timeout" => {
+                            task.scalars.push(("proxy_connect_timeout", Property::ConnectTimeout, "60s".to_owned()));
+                        }
+                        _ => return Err("no edit is known for this timeout".to_owned()),
+                    }
+                }
+                ("tls.server_name", _) => {
+                    task.scalars.push(("proxy_ssl_server_name", Property::SendServerName, "on".to_owned()));
+                }
+                ("events.held_by", Value::Absent) => match &route.target {
+                    Target::Proxy(proxy) if proxy.protocol.is_http() => {
+                        task.scalars.push(("proxy_buffering", Property::Buffering, "off".to_owned()));
+                    }
+                    _ => return Err("no edit is known for this protocol".to_owned()),
+                },
+                ("scheme_forwarded", _) => task.headers.push(("X-Forwarded-Proto", "$scheme".to_owned())),
+                ("host", _) => task.headers.push(("Host", "$http_host".to_owned())),
                 (name, _) => return Err(format!("no edit is known for `{name}`")),
             }
         }
         // As everybody writes them.
         task.headers.sort_by_key(|(name, _)| *name != "Upgrade");
         Ok(task)
+    }
+
+    /// Has `Connection` sent from a map over the client's `Upgrade`.
+    fn send_connection(&self, id: RouteId, task: &mut Task) -> Result<(), String> {
+        let (variable, edit) = self.connection_variable(self.plain(id), self.gateway().route(id).scope)?;
+        task.edits.extend(edit);
+        task.headers.push(("Connection", variable));
+        Ok(())
     }
 
     /// Leaves it to the client whether an upgrade is asked for.
@@ -127,9 +159,7 @@ impl<'a> Editor<'a> {
         }
         if matches!(read("plain.request_header.connection"), Some(Value::List(tokens)) if tokens.iter().any(|token| token == "upgrade"))
         {
-            let (variable, edit) = self.connection_variable(self.plain(id), self.gateway().route(id).scope)?;
-            task.edits.extend(edit);
-            task.headers.push(("Connection", variable));
+            self.send_connection(id, task)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rustc_hash::FxHashMap;
 
 use super::value::Refused;
-use super::{Checker, Context, Level, pattern, show};
+use super::{Checker, Context, Level, show};
 use crate::gateway::{Fault, Refusal};
 use crate::nginx::line::Line;
 use crate::source::Span;
@@ -89,7 +89,7 @@ impl<'a> Checker<'a> {
             }
         }
         if compared == Compared::Pattern
-            && let Some(reason) = pattern::fault(&name)
+            && let Some(reason) = crate::pcre::fault(&name)
         {
             return fault(format!("pcre2_compile() failed: {reason} in \"{}\"", show(&name)));
         }

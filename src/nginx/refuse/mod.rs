@@ -7,7 +7,6 @@ mod foreign;
 mod http;
 mod listen;
 mod location;
-mod pattern;
 mod rows;
 mod setter;
 mod shared;

@@ -4,7 +4,7 @@
 use rustc_hash::FxHashSet;
 
 use super::setter::is_network;
-use super::{Checker, pattern, show};
+use super::{Checker, show};
 use crate::gateway::Fault;
 use crate::nginx::line::Line;
 use crate::nginx::lower::hundredths;
@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
                 b"include" => {}
                 [b'~', pattern @ ..] => {
                     let pattern = pattern.strip_prefix(b"*").unwrap_or(pattern);
-                    if let Some(reason) = pattern::fault(pattern) {
+                    if let Some(reason) = crate::pcre::fault(pattern) {
                         let message = format!("pcre2_compile() failed: {reason} in \"{}\"", show(pattern));
                         return self.refuse(row.span(), Fault::Value, message);
                     }

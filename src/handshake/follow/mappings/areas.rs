@@ -101,7 +101,9 @@ pub(super) fn allowed<'g>(areas: Vec<&'g Area>) -> Result<Vec<&'g Area>, (Span, 
         if let Some(file) = &area.file {
             let overrides = setting(&kept, |settings| settings.overrides.as_deref());
             let Some(overrides) = overrides.filter(|overrides| overrides.reads()) else { continue };
-            if let Some(refused) = file.refused {
+            if let Some(refused) = file.refused
+                && !overrides.lenient
+            {
                 return Err(refused);
             }
             if let Some(needed) = file.needs.iter().find(|needed| !overrides.allow(needed))

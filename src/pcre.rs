@@ -1,7 +1,7 @@
 //! Regular expressions that PCRE does not compile, as far as it shows without compiling them.
 
 /// PCRE2's reason why it refuses a pattern for its parentheses; `None` where nothing is amiss with these.
-pub(super) fn fault(pattern: &[u8]) -> Option<&'static str> {
+pub(crate) fn fault(pattern: &[u8]) -> Option<&'static str> {
     // In these the text has other rules: `\\Q…\\E`, `(?x)` with its comments.
     if pattern.windows(2).any(|pair| matches!(pair, br"\Q" | b"(*"))
         || pattern.windows(3).any(|start| start == b"(?#")
