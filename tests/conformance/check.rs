@@ -217,7 +217,7 @@ impl Idle {
 fn is_handshake_to_odd_backend(sent: &Sent) -> bool {
     let Sent::Http(request) = sent else { return false };
     let has = |value: &Option<String>, token: &str| {
-        value.as_ref().is_some_and(|value| value.split(',').any(|element| element.trim().eq_ignore_ascii_case(token)))
+        value.as_ref().is_some_and(|value| value.split([',', '|']).any(|element| element.trim().eq_ignore_ascii_case(token)))
     };
     let odd =
         |port: &str| request.backend.as_deref() == Some(port) || request.host.as_ref().is_some_and(|host| host.ends_with(port));

@@ -116,6 +116,10 @@ fn check_server(case: &Case, installed: &Result<Installed, String>) -> Result<Co
     if let Some(reason) = missing_module(case, recorded, &happened) {
         return Ok(Completion::ignored_with(reason));
     }
+    if std::env::var_os("PROXYLINT_KEEP_ALL").is_some() {
+        random::keep(case, installed, &happened)?;
+        return Ok(Completion::Completed);
+    }
     let differences = recorded.map(|recorded| check::against_record(case, &happened, recorded)).unwrap_or_default();
     if !differences.is_empty() {
         return Err(differences.join("\n  ").into());

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::case::{Case, Software};
+use crate::outcome::Outcome;
 use crate::run::Happened;
 use crate::sent::Sent;
 use crate::server::Installed;
@@ -83,7 +84,7 @@ pub(crate) fn keep(case: &Case, installed: &Installed, happened: &Happened) -> i
         }
     }
     let lines = |sent: &[Sent]| sent.iter().map(Sent::to_string).collect::<Vec<_>>();
-    let refused = happened.steps.len() < case.steps.len();
+    let refused = happened.steps.iter().all(|seen| seen.outcome == Outcome::Refused);
     let steps = happened.steps.iter().zip(&case.steps).filter(|_| !refused);
     let steps: Vec<_> = steps
         .map(|(seen, step)| {
@@ -92,12 +93,22 @@ pub(crate) fn keep(case: &Case, installed: &Installed, happened: &Happened) -> i
         })
         .collect();
     let outcomes = happened.steps.iter().map(|seen| seen.outcome.to_string()).collect::<Vec<_>>();
-    let complaints: Vec<_> = if refused { happened.complaints.lines().take(2).collect() } else { vec![] };
-    let expected = json!({ &installed.version: {
-        "outcome": outcomes.join(" ; "), "upstream": lines(&happened.upstream), "steps": steps, "log": complaints,
-    } });
+    let outcome = if refused {
+        let said: Vec<_> = happened.complaints.lines().filter_map(emergency).take(1).collect();
+        json!({ "outcome": "start-error", "config": said })
+    } else {
+        json!({ "outcome": outcomes.join(" ; "), "upstream": lines(&happened.upstream), "steps": steps })
+    };
+    let expected = json!({ &installed.version: outcome });
     fs::write(place.join("expected.json"), format!("{expected:#}\n"))?;
     Ok(place)
+}
+
+/// Why nginx does not start, without the time and the process.
+fn emergency(line: &str) -> Option<String> {
+    let (_, said) = line.split_once("[emerg] ")?;
+    let said = said.split_once(": ").filter(|(process, _)| process.contains('#')).map_or(said, |(_, said)| said);
+    Some(format!("[emerg] {said}"))
 }
 
 /// Marsaglia's xorshift64*: small, and the same everywhere.
