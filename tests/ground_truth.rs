@@ -14,7 +14,7 @@ mod outcome;
 #[expect(dead_code, reason = "the conformance suite compares requests")]
 mod sent;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -124,13 +124,11 @@ fn is_browsers(step: &Step) -> bool {
 }
 
 /// Every handshake of a browser, with what one version did: `judge` says what is wrong with what is found.
-fn every_handshake(judge: impl Fn(&Read, &Step, &Outcome) -> Option<String>) {
-    let exceptions = exceptions();
+/// Every exception must be needed.
+fn every_handshake(exceptions: &BTreeMap<&str, &str>, judge: impl Fn(&Read, &Step, &Outcome) -> Option<String>) {
+    let mut needless: BTreeSet<&str> = exceptions.keys().copied().collect();
     let (mut looked_at, mut wrong) = (0, String::new());
     for case in Case::read_all(Software::Nginx).unwrap() {
-        if exceptions.contains_key(case.name.as_str()) {
-            continue;
-        }
         for (version, recorded) in &case.recorded {
             let read = Read::new(&case, version.parse().unwrap());
             let told = case.steps.iter().zip(&recorded.steps).zip(recorded.readable.iter().chain(std::iter::repeat(&None)));
@@ -138,7 +136,9 @@ fn every_handshake(judge: impl Fn(&Read, &Step, &Outcome) -> Option<String>) {
                 // A backend that is dead, slow or lenient is nothing that the configuration tells.
                 let seen = readable.as_ref().unwrap_or(seen);
                 looked_at += 1;
-                if let Some(fault) = judge(&read, step, &seen.outcome) {
+                let Some(fault) = judge(&read, step, &seen.outcome) else { continue };
+                needless.remove(case.name.as_str());
+                if !exceptions.contains_key(case.name.as_str()) {
                     writeln!(wrong, "{}@{version} {}: {}, {fault}", case.name, step.path(), seen.outcome).unwrap();
                 }
             }
@@ -147,6 +147,7 @@ fn every_handshake(judge: impl Fn(&Read, &Step, &Outcome) -> Option<String>) {
     assert!(looked_at > 1000, "{looked_at} handshakes");
     let count = wrong.lines().filter(|line| !line.starts_with(' ')).count();
     assert!(wrong.is_empty(), "{count} of {looked_at}:\n{wrong}");
+    assert!(needless.is_empty(), "no exceptions any more: {needless:?}");
 }
 
 fn path_of(step: &Step) -> &str {
@@ -155,7 +156,7 @@ fn path_of(step: &Step) -> &str {
 
 #[test]
 fn a_broken_handshake_has_an_error_on_the_line_to_blame() {
-    every_handshake(|read, step, outcome| {
+    every_handshake(&exceptions(), |read, step, outcome| {
         if matches!(outcome, Outcome::Upgraded | Outcome::Cut(_) | Outcome::Alive(_)) {
             return None;
         }
@@ -175,7 +176,7 @@ fn a_broken_handshake_has_an_error_on_the_line_to_blame() {
 
 #[test]
 fn a_handshake_that_comes_through_has_no_error() {
-    every_handshake(|read, step, outcome| {
+    every_handshake(&BTreeMap::new(), |read, step, outcome| {
         if !matches!(outcome, Outcome::Upgraded | Outcome::Cut(_) | Outcome::Alive(_)) {
             return None;
         }
