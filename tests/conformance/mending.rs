@@ -169,7 +169,8 @@ fn compare(case: &Case, then: &Happened, now: &Happened) -> Vec<String> {
         // A route that was mended may say another `Connection` and speak a newer HTTP; all others are as they were.
         let requests = |seen: &crate::case::Seen| requests(case.software, seen.upstream.as_deref());
         let (old, new) = (requests(before), requests(after));
-        if !handshake_changed(case, step, then, now) && !was_forced(before.upstream.as_deref()) && old != new {
+        // Where nothing was sent, nothing worked.
+        if !old.is_empty() && !handshake_changed(case, step, then, now) && !was_forced(before.upstream.as_deref()) && old != new {
             wrong.push(format!("GET {}: sent {:?}, was {:?}", step.path(), after.upstream, before.upstream));
         }
     }
@@ -193,7 +194,13 @@ fn handshake_changed(case: &Case, plain: &Step, then: &Happened, now: &Happened)
 
 /// Whether requests that ask for no upgrade were sent on as if they did: that is a fault to mend.
 fn was_forced(upstream: Option<&[Sent]>) -> bool {
-    upstream.into_iter().flatten().any(|sent| matches!(sent, Sent::Http(request) if request.upgrade.is_some()))
+    upstream.into_iter().flatten().any(|sent| match sent {
+        Sent::Http(request) => {
+            let names_it = |value: &String| value.to_ascii_lowercase().contains("upgrade");
+            request.upgrade.is_some() || request.connection.as_ref().is_some_and(names_it)
+        }
+        Sent::Other(_) => false,
+    })
 }
 
 /// What the backends were sent. Whether httpd keeps the connection for another request comes of its worker, not of the request.
