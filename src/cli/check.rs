@@ -103,7 +103,8 @@ pub(super) fn run(args: CheckArgs, terminal: &mut Terminal) -> Result<Outcome, F
             }
             fixed = Some(mended.count);
         }
-        if fixed.is_some() || matches!(args.output_format, Format::Full | Format::Json) {
+        let shows_fixes = matches!(args.output_format, Format::Full | Format::Json);
+        if fixed.is_some() || shows_fixes && checked.routes <= ROUTES_WITH_FIXES_SHOWN {
             fix::plan(&mut checked, &request);
         }
         write(&checked, args.output_format, args.statistics, fixed, terminal)?;
@@ -118,6 +119,10 @@ pub(super) fn run(args: CheckArgs, terminal: &mut Terminal) -> Result<Outcome, F
     std::mem::forget(checked);
     Ok(outcome)
 }
+
+/// Up to how many routes a report shows how each finding can be mended. To try a fix is to read all facts of the configuration again, which
+/// in a large one takes many times as long as to check it.
+const ROUTES_WITH_FIXES_SHOWN: usize = 5_000;
 
 fn write(
     checked: &Checked,
@@ -137,5 +142,8 @@ fn write(
         Format::Concise => report::concise(out, checked, look)?,
     }
     writeln!(out, "{}", report::summary(checked))?;
+    if format == Format::Full && fixed.is_none() && checked.routes > ROUTES_WITH_FIXES_SHOWN && !checked.findings.is_empty() {
+        writeln!(out, "more than {ROUTES_WITH_FIXES_SHOWN} routes: --diff, --fix and --unsafe-fixes tell what can be mended")?;
+    }
     report::mended(checked, fixed).map_or(Ok(()), |line| writeln!(out, "{line}"))
 }
