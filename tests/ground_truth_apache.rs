@@ -14,8 +14,7 @@ mod outcome;
 #[expect(dead_code, reason = "the conformance suite compares requests")]
 mod sent;
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use case::{Case, Mode, Pattern, Software, Step};
@@ -134,75 +133,93 @@ fn is_browsers(step: &Step) -> bool {
         && !matches!(step.pattern, Pattern::ClientNoread | Pattern::ServerStall)
 }
 
-/// Every handshake of a browser, with what one version did: `judge` says what is wrong with what is found.
-fn every_handshake(judge: impl Fn(&Read, &Step, &Outcome) -> Option<String>) {
-    let exceptions = exceptions();
-    let (mut looked_at, mut wrong) = (0, String::new());
+/// What is wrong with what is found for a handshake that came to this outcome, if anything is.
+type Judge = fn(&Read, &Step, &Outcome) -> Option<String>;
+
+/// What `judge` says of every handshake of a browser with every version: how many there are, and what is wrong, by the names that an
+/// exception may have: the case, or the case and the path.
+fn faults(judge: Judge) -> (usize, Vec<([String; 2], String)>) {
+    let (mut looked_at, mut faults) = (0, Vec::new());
     for case in Case::read_all(Software::Apache).unwrap() {
-        if exceptions.contains_key(case.name.as_str()) {
-            continue;
-        }
         for (version, recorded) in &case.recorded {
             let read = Read::new(&case, version.parse().unwrap());
             let told = case.steps.iter().zip(&recorded.steps).zip(recorded.readable.iter().chain(std::iter::repeat(&None)));
             for ((step, seen), readable) in told.filter(|((step, _), _)| is_browsers(step)) {
                 // A backend that is dead, slow or lenient is nothing that the configuration tells.
                 let seen = readable.as_ref().unwrap_or(seen);
-                if exceptions.contains_key(format!("{} {}", case.name, step.path()).as_str()) {
-                    continue;
-                }
                 looked_at += 1;
                 if let Some(fault) = judge(&read, step, &seen.outcome) {
-                    writeln!(wrong, "{}@{version} {}: {}, {fault}", case.name, step.path(), seen.outcome).unwrap();
+                    let text = format!("{}@{version} {}: {}, {fault}", case.name, step.path(), seen.outcome);
+                    faults.push(([case.name.clone(), format!("{} {}", case.name, step.path())], text));
                 }
             }
         }
     }
+    (looked_at, faults)
+}
+
+/// Nothing is wrong with any handshake but those of exceptions.
+fn holds(judge: Judge) {
+    let exceptions = exceptions();
+    let (looked_at, mut faults) = faults(judge);
+    faults.retain(|(names, _)| !names.iter().any(|name| exceptions.contains_key(name.as_str())));
+    let texts: Vec<&str> = faults.iter().map(|(_, text)| text.as_str()).collect();
     assert!(looked_at > 1400, "{looked_at} handshakes");
-    let count = wrong.lines().filter(|line| !line.starts_with(' ')).count();
-    assert!(wrong.is_empty(), "{count} of {looked_at}:\n{wrong}");
+    assert!(texts.is_empty(), "{} of {looked_at}:\n{}", texts.len(), texts.join("\n"));
 }
 
 fn path_of(step: &Step) -> &str {
     step.path().split('?').next().unwrap_or_default()
 }
 
+fn fault_of_a_broken_one(read: &Read, step: &Step, outcome: &Outcome) -> Option<String> {
+    if matches!(outcome, Outcome::Upgraded | Outcome::Cut(_) | Outcome::Alive(_)) {
+        return None;
+    }
+    let walk = read.walk(step);
+    if read.is_deliberate(&walk) {
+        return None;
+    }
+    let errors = read.errors(Some(path_of(step)), &walk);
+    let culprits = read.culprits(&walk);
+    // Where nothing maps the path the site's head is to blame for want of a line; the finding is on the one that was to map it.
+    let unmapped = walk
+        .because
+        .iter()
+        .filter(|because| because.culprit)
+        .all(|because| because.span.is_none_or(|span| read.gateway.sites.iter().any(|site| site.span == span)));
+    let named = |finding: &Finding| {
+        let labels = finding.labels.iter().map(|(span, _)| *span);
+        unmapped || [finding.span].into_iter().chain(labels).any(|span| culprits.contains(&read.place(span)))
+    };
+    (!errors.iter().any(named)).then(|| format!("to blame: {culprits:?}, errors:\n{}", read.shown(&errors)))
+}
+
+fn fault_of_one_that_comes_through(read: &Read, step: &Step, outcome: &Outcome) -> Option<String> {
+    if !matches!(outcome, Outcome::Upgraded | Outcome::Cut(_) | Outcome::Alive(_)) {
+        return None;
+    }
+    let walk = read.walk(step);
+    [None, Some(path_of(step))].into_iter().find_map(|declared| {
+        let errors = read.errors(declared, &walk);
+        (!errors.is_empty()).then(|| format!("errors:\n{}", read.shown(&errors)))
+    })
+}
+
 #[test]
 fn a_broken_handshake_has_an_error_on_the_line_to_blame() {
-    every_handshake(|read, step, outcome| {
-        if matches!(outcome, Outcome::Upgraded | Outcome::Cut(_) | Outcome::Alive(_)) {
-            return None;
-        }
-        let walk = read.walk(step);
-        if read.is_deliberate(&walk) {
-            return None;
-        }
-        let errors = read.errors(Some(path_of(step)), &walk);
-        let culprits = read.culprits(&walk);
-        // Where nothing maps the path the site's head is to blame for want of a line; the finding is on the one that was to map it.
-        let unmapped = walk
-            .because
-            .iter()
-            .filter(|because| because.culprit)
-            .all(|because| because.span.is_none_or(|span| read.gateway.sites.iter().any(|site| site.span == span)));
-        let named = |finding: &Finding| {
-            let labels = finding.labels.iter().map(|(span, _)| *span);
-            unmapped || [finding.span].into_iter().chain(labels).any(|span| culprits.contains(&read.place(span)))
-        };
-        (!errors.iter().any(named)).then(|| format!("to blame: {culprits:?}, errors:\n{}", read.shown(&errors)))
-    });
+    holds(fault_of_a_broken_one);
 }
 
 #[test]
 fn a_handshake_that_comes_through_has_no_error() {
-    every_handshake(|read, step, outcome| {
-        if !matches!(outcome, Outcome::Upgraded | Outcome::Cut(_) | Outcome::Alive(_)) {
-            return None;
-        }
-        let walk = read.walk(step);
-        [None, Some(path_of(step))].into_iter().find_map(|declared| {
-            let errors = read.errors(declared, &walk);
-            (!errors.is_empty()).then(|| format!("errors:\n{}", read.shown(&errors)))
-        })
-    });
+    holds(fault_of_one_that_comes_through);
+}
+
+#[test]
+fn every_exception_is_needed() {
+    let judges: [Judge; 2] = [fault_of_a_broken_one, fault_of_one_that_comes_through];
+    let needed: BTreeSet<String> = judges.into_iter().flat_map(|judge| faults(judge).1).flat_map(|(names, _)| names).collect();
+    let needless: Vec<&str> = exceptions().into_keys().filter(|name| !needed.contains(*name)).collect();
+    assert!(needless.is_empty(), "no exceptions any more: {needless:#?}");
 }
