@@ -34,8 +34,8 @@ pub use remark::{Misreading, Remark, RemarkKind};
 pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Spelling, Target};
 pub use scope::{
-    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId,
-    Scopes, Setting,
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Instead, Millis, Origin, Property, Scope, ScopeBuilder,
+    ScopeId, Scopes, Setting,
 };
 pub use server::{Modules, NotAVersion, Server, Version};
 pub use signal::{Signal, SignalKind};

@@ -31,6 +31,8 @@ pub struct Member {
     pub address: TextId,
     /// Whether it is only asked when the others are down.
     pub backup: bool,
+    /// Whether it is marked as down: it is never asked.
+    pub down: bool,
     /// The directive.
     pub span: Span,
 }

@@ -3,6 +3,7 @@
 mod evaluate;
 mod expression;
 mod follow;
+mod forwarded;
 mod idle;
 mod locations;
 mod pattern;

@@ -66,7 +66,7 @@ impl Lowerer<'_> {
         let backup = parameters.iter().any(standby);
         let worker = self.new_worker(span);
         self.set_parameters(worker, parameters);
-        self.gateway.upstreams[id.0 as usize].members.push(Member { address, backup, span });
+        self.gateway.upstreams[id.0 as usize].members.push(Member { address, backup, down: false, span });
         self.balancers[id.0 as usize].members.push((worker, protocol));
         let route =
             parameters.iter().map(|word| parameter(&word.value)).filter(|one| one.is(&["route"])).find_map(|one| one.value);

@@ -4,7 +4,9 @@
 use super::uri;
 use super::{Client, Files};
 use crate::facts::View;
-use crate::gateway::{Assigned, Gateway, Known, Matcher, Property, RouteId, ScopeId, SiteId, Speaks, Target, Unknown, Version};
+use crate::gateway::{
+    Assigned, Gateway, Instead, Known, Matcher, Property, RouteId, ScopeId, SiteId, Speaks, Target, Unknown, Version,
+};
 use crate::handshake::evaluate::{Environment, Followed};
 use crate::handshake::pattern::Patterns;
 use crate::handshake::request::Request;
@@ -53,6 +55,7 @@ fn walk<'a>(
             files,
             memory: std::cell::RefCell::default(),
             scope,
+            behind_alias: false,
             upstream: None,
         },
         route: None,
@@ -351,6 +354,7 @@ impl Following<'_> {
     fn rewrite_site(&mut self) -> Known<Next> {
         let scope = self.gateway.site(self.site).scope;
         self.enter(None, scope)?;
+        self.real_client()?;
         self.in_location = true;
         Ok(self.run(scope)?.unwrap_or(Next::Find))
     }
@@ -456,6 +460,7 @@ impl Following<'_> {
     }
 
     fn serve_location(&mut self) -> Known<Next> {
+        self.real_client()?;
         if !self.subrequest
             && let Some(next) = self.access()?
         {
@@ -545,6 +550,10 @@ impl Following<'_> {
         if matches!(status, 502 | 504) {
             self.failed = true;
         }
+        // `ngx_http_finalize_request`: the connection is closed, whatever would be answered.
+        if matches!(status, 408 | 444 | 499) {
+            return Ok(Next::End(self.finish(status)?));
+        }
         if !self.handled && self.changes > 0 {
             let gateway = self.gateway;
             let (level, unseen) = gateway.scopes.list(self.followed.scope, Property::ErrorPage);
@@ -557,7 +566,7 @@ impl Following<'_> {
                     Assigned::ErrorPage { status: own, answer, target } if own == status => {
                         let target = self.environment().evaluate(target)?;
                         self.note(Some(entry.span), format!("`{target}` instead of {status}"));
-                        return Ok(self.instead(answer, &target));
+                        return Ok(self.instead(status, answer, &target));
                     }
                     Assigned::Unknown(why) if entry.property == Property::ErrorPage => return Err(why),
                     _ => {}
@@ -569,8 +578,12 @@ impl Following<'_> {
     }
 
     /// `ngx_http_send_error_page`.
-    fn instead(&mut self, answer: Option<u16>, target: &str) -> Next {
-        self.answer = answer;
+    fn instead(&mut self, status: u16, answer: Instead, target: &str) -> Next {
+        let set = match answer {
+            Instead::Set(status) => Some(status),
+            Instead::Kept | Instead::Answered => None,
+        };
+        self.answer = if answer == Instead::Kept { Some(status) } else { set };
         if target.starts_with('/') {
             if self.request.method != "HEAD" {
                 "GET".clone_into(&mut self.request.method);
@@ -581,17 +594,18 @@ impl Following<'_> {
             return Next::Named(target.to_owned());
         }
         self.location = Some(target.to_owned());
-        self.answer = answer.filter(|status| matches!(status, 301..=303 | 307 | 308)).or(Some(302));
+        self.answer = set.filter(|status| matches!(status, 301..=303 | 307 | 308)).or(Some(302));
         Next::Answer(302)
     }
 
     /// The server's own answer with this status.
     fn finish(&mut self, status: u16) -> Known<Outcome> {
-        let is_redirect = matches!(status, 201 | 301..=303 | 307 | 308);
-        let location = match self.location.take().filter(|_| is_redirect) {
-            Some(location) => Some(self.absolute(location)?),
-            None => None,
-        };
+        // What has named a place to go stays, whatever status is sent in the end (`ngx_http_header_filter`).
+        let location =
+            match self.location.take().filter(|location| !location.is_empty() || matches!(status, 301..=303 | 307 | 308)) {
+                Some(location) => Some(self.absolute(location)?),
+                None => None,
+            };
         let verdict = if self.failed { Verdict::BadGateway { status } } else { Verdict::Answered { status, location } };
         Ok(Outcome { verdict, upstream_request: self.sent.take() })
     }
@@ -602,7 +616,7 @@ impl Following<'_> {
             return Ok(location);
         }
         let host = if self.is_on(Property::SiteNameInRedirect, false)? {
-            self.environment().site_name()
+            self.environment().site_name()?
         } else {
             self.request.host.clone()
         };

@@ -5,6 +5,7 @@ mod files;
 mod locations;
 mod mappings;
 mod pass;
+mod real_ip;
 mod referer;
 mod rewrite;
 #[cfg(test)]

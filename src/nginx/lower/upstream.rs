@@ -33,8 +33,8 @@ impl Lowerer<'_> {
         match line.name() {
             b"server" => {
                 if let Some(address) = address {
-                    let backup = line.words().skip(1).any(|word| word.value().as_ref() == b"backup");
-                    upstream.members.push(Member { address, backup, span });
+                    let says = |what: &[u8]| line.words().skip(1).any(|word| word.value().as_ref() == what);
+                    upstream.members.push(Member { address, backup: says(b"backup"), down: says(b"down"), span });
                 }
             }
             b"ip_hash" | b"hash" | b"sticky" | b"sticky_cookie_insert" => upstream.affinity = Some(span),
