@@ -6,14 +6,14 @@ use std::net::IpAddr;
 
 use rustc_hash::FxHashMap;
 
-use super::follow::{FileKind, Files};
+use super::follow::Files;
 use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::site::Socket;
 use crate::gateway::{
     Definition, FileTest, Gateway, Known, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown, Variable,
 };
-use crate::source::Span;
+use crate::source::{FileKind, Span};
 
 /// How deep maps may look up maps; nginx has no limit of its own but no configuration comes near.
 const DEPTH: u8 = 16;

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use super::FileKind;
 use super::locations::{Following, Next};
 use super::uri;
 use crate::gateway::{Assigned, Fallback, Known, Matcher, Part, Property, TryFiles, Unknown};
 use crate::handshake::evaluate::Environment;
-use crate::source::Span;
+use crate::source::{FileKind, Span};
 
 /// Where the files of a location are: `root` or `alias`.
 #[derive(Clone, Debug)]

@@ -21,6 +21,7 @@ use super::site::{Chosen, Socket, choose};
 use super::walk::{Because, Verdict, Walk};
 use crate::facts::View;
 use crate::gateway::{Refusal, Server, SiteId, Unknown};
+use crate::source::FileKind;
 
 /// A client with its request.
 #[derive(Clone, Debug)]
@@ -31,15 +32,6 @@ pub struct Client {
     pub socket: Socket,
     /// Its own address.
     pub from: IpAddr,
-}
-
-/// What stands at a path of the server's file system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
 }
 
 /// Looks a path of the server's file system up in the given tree; `None`: it is not there.

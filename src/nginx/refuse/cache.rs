@@ -72,7 +72,7 @@ impl<'a> Checker<'a> {
 /// One to three levels of one or two letters each.
 fn is_levels(setting: &[u8]) -> bool {
     let mut levels = setting.split(|&byte| byte == b':');
-    levels.all(|level| matches!(level, b"1" | b"2")) && setting.len() < 6
+    setting.is_empty() || levels.all(|level| matches!(level, b"1" | b"2")) && setting.len() < 6
 }
 
 /// `proxy_cache_valid` and its like.

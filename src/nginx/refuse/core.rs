@@ -41,7 +41,8 @@ pub(super) fn resolver(line: Line<'_>) -> Result<(), Refused> {
             return fault(format!("invalid parameter: {}", show(&value)));
         }
     }
-    Ok(())
+    let is_parameter = |word: Word<'_>| word.value().contains(&b'=');
+    if line.words().all(is_parameter) { fault("no name servers defined".to_owned()) } else { Ok(()) }
 }
 
 /// `ngx_http_core_directio`.
@@ -70,6 +71,9 @@ pub(super) fn disable_symlinks(line: Line<'_>) -> Result<(), Refused> {
             return invalid_parameter(word);
         }
     }
+    if line.words().all(|word| word.value().starts_with(b"from=")) {
+        return fault("\"disable_symlinks\" must have \"off\", \"on\" or \"if_not_owner\" parameter".to_owned());
+    }
     Ok(())
 }
 
@@ -93,7 +97,8 @@ pub(super) fn bind(line: Line<'_>) -> Result<(), Refused> {
         return Ok(());
     }
     let is_address = str::from_utf8(&value).is_ok_and(|text| {
-        text.parse::<std::net::IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok() || text.starts_with('[')
+        let with_port = text.parse::<std::net::SocketAddr>().is_ok_and(|address| address.port() > 0);
+        text.parse::<std::net::IpAddr>().is_ok() || with_port || text.starts_with('[')
     });
     if !value.contains(&b'$') && !is_address {
         return fault(format!("invalid address \"{}\"", show(&value)));

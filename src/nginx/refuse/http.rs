@@ -115,9 +115,10 @@ impl Http {
 
 impl Checker<'_> {
     /// What is looked at when everything is read.
-    pub(super) fn whole(&mut self, gateway: &Gateway, root: &Root) {
+    /// Gives the places that nginx never looks at.
+    pub(super) fn whole(&mut self, gateway: &Gateway, root: &Root) -> FxHashSet<Span> {
         if self.broken {
-            return;
+            return FxHashSet::default();
         }
         let twice = std::mem::take(&mut self.http.twice);
         self.refusals.extend(twice);
@@ -125,7 +126,7 @@ impl Checker<'_> {
             self.refusals.extend(self.http.bound_twice());
         }
         if !self.is_main || gateway.partial.is_some() {
-            return;
+            return FxHashSet::default();
         }
         let outer_headers = std::mem::take(&mut self.http.outer_headers);
         if self.http.inherits_headers {
@@ -152,7 +153,7 @@ impl Checker<'_> {
         }
         for (pool, span) in std::mem::take(&mut self.http.wanted_pools) {
             if !self.http.pools.contains(&pool) {
-                self.refuse(span, Fault::Missing, format!("unknown thread pool \"{}\"", show(&pool)));
+                self.refuse(span, Fault::Value, format!("unknown thread pool \"{}\"", show(&pool)));
             }
         }
         // A module of others may define any variable.
@@ -175,5 +176,6 @@ impl Checker<'_> {
             let start = Span::new(root.source, 0, 0);
             self.refuse(start, Fault::Missing, "no \"events\" section in configuration".to_owned());
         }
+        unread
     }
 }

@@ -209,7 +209,12 @@ struct Frame<'a> {
 impl<'a> Checker<'a> {
     /// Notes in `gateway`, whose remarks are complete, what nginx refuses.
     pub(super) fn note(mut self, gateway: &mut Gateway, root: &Root) {
-        self.whole(gateway, root);
+        let unread = self.whole(gateway, root);
+        if !unread.is_empty() {
+            gateway
+                .remarks
+                .retain(|remark| !(matches!(remark.kind, RemarkKind::UndefinedVariable { .. }) && unread.contains(&remark.span)));
+        }
         let Self { mut refusals, doubt, .. } = self;
         // A file that is read several times is refused once.
         if refusals.len() > 1 {

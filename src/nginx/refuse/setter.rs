@@ -189,6 +189,9 @@ fn alone(line: Line<'_>, context: Context) -> Result<(), Refused> {
         b"set_real_ip_from" => core::real_ip_from(line),
         b"ssl_session_cache" => core::session_cache(line),
         b"userid_expires" => core::userid_expires(line),
+        b"index" if line.words().any(|word| word.value().is_empty()) => {
+            value_fault("index \"\" in \"index\" directive is invalid".to_owned())
+        }
         b"sub_filter" if first().is_empty() => value_fault("empty search pattern".to_owned()),
         b"fastcgi_param" | b"uwsgi_param" | b"scgi_param" => third(line, &[b"if_not_empty"]),
         b"if" => condition::check(line),

@@ -91,7 +91,7 @@ impl Shared {
     }
 
     fn wants(&mut self, line: Line<'_>, name: &[u8], used: Use, message: String) {
-        self.wanted.push((name.to_vec(), used, Refusal::new(line.span(), Fault::Missing, message)));
+        self.wanted.push((name.to_vec(), used, Refusal::new(line.span(), Fault::Value, message)));
     }
 }
 
@@ -128,18 +128,21 @@ impl<'a> Checker<'a> {
                 let Some(name) = line.word(0).map(|word| word.value().into_owned()) else { return Ok(()) };
                 super::log::format(line)?;
                 let message = format!("duplicate \"log_format\" name \"{}\"", show(&name));
-                let taken = name == b"combined" || !self.http.shared.formats.insert(name);
+                // Formats are told apart without regard to case where they are used, but not where they are defined.
+                let taken = name == b"combined" || self.http.shared.formats.contains(&name);
+                self.http.shared.formats.insert(name.to_ascii_lowercase());
+                self.http.shared.formats.insert(name);
                 if taken && !self.is_template(line) { Err((Fault::Duplicate, message)) } else { Ok(()) }
             }
             b"access_log" => {
                 super::log::access_log(line)?;
                 if let Some(format) = line.word(1).map(Word::value)
                     && line.word(0).is_some_and(|file| file.value().as_ref() != b"off")
-                    && format.as_ref() != b"combined"
-                    && !self.http.shared.formats.contains(format.as_ref())
+                    && !format.eq_ignore_ascii_case(b"combined")
+                    && !self.http.shared.formats.contains(&format.to_ascii_lowercase())
                 {
                     let message = format!("unknown log format \"{}\"", show(&format));
-                    self.http.shared.formless.push(Refusal::new(line.span(), Fault::Missing, message));
+                    self.http.shared.formless.push(Refusal::new(line.span(), Fault::Value, message));
                 }
                 Ok(())
             }
@@ -172,7 +175,7 @@ impl<'a> Checker<'a> {
                 return Err(fault(format!("invalid parameter \"{}\"", show(&value))));
             }
         }
-        let Some((name, size)) = named else {
+        let Some((name, size)) = named.filter(|(name, _)| !name.is_empty()) else {
             return Err(fault(format!("\"{}\" must have \"zone\" parameter", show(line.name()))));
         };
         if size < SMALLEST_ZONE {
