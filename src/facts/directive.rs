@@ -11,7 +11,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Directive,
         Type::Text,
         noted,
-        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `section-hides-websocket`, `comment-continued`, `certificate-missing`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `trailing-comment`, `upgrade-misplaced`, `unsupported-directive`, `value-invalid` or `incomplete`.",
+        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `section-hides-websocket`, `comment-continued`, `duration-misread`, `certificate-missing`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `trailing-comment`, `upgrade-misplaced`, `unsupported-directive`, `value-invalid` or `incomplete`.",
     ),
     fact(
         "refused.message",
@@ -33,6 +33,13 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Text,
         address_fault,
         "What is wrong with the address of a backend, and what comes of it: the server does not start, or answers every request with an error.",
+    ),
+    fact(
+        "duration.fault",
+        Subject::Directive,
+        Type::Text,
+        duration_fault,
+        "What is wrong with a duration, and what comes of it: the server does not start, or reads another one than it looks.",
     ),
     fact("include.path", Subject::Directive, Type::Text, include_path, "What a failed include names, as written."),
     fact(
@@ -105,6 +112,17 @@ fn refusal_message(reader: &Reader<'_>, _: &str) -> Reading {
 fn misread(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
         RemarkKind::Misread { text, .. } => Some(Value::Text(text.clone())),
+        _ => None,
+    })
+}
+
+fn duration_fault(reader: &Reader<'_>, _: &str) -> Reading {
+    if let Some(refusal) = refused(reader) {
+        let text = format!("the server refuses to start: {}", refusal.message);
+        return shown(Value::Text(text), refusal.span, &refusal.labels);
+    }
+    remark(reader, |kind| match kind {
+        RemarkKind::Misread { how: Misreading::DurationSum, text } => Some(Value::Text(text.clone())),
         _ => None,
     })
 }

@@ -83,6 +83,8 @@ pub enum Misreading {
     SectionHidesWebSocket,
     /// A comment that goes on over the next line, which is a directive.
     CommentContinued,
+    /// A duration whose parts the server adds up otherwise than it looks: `1ms500`.
+    DurationSum,
 }
 
 impl Misreading {
@@ -97,6 +99,7 @@ impl Misreading {
             Self::SectionLeftOut => "section-left-out",
             Self::SectionHidesWebSocket => "section-hides-websocket",
             Self::CommentContinued => "comment-continued",
+            Self::DurationSum => "duration-misread",
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Editor;
 use super::map::{Plain, USUAL};
 use super::place::{Block, replace_word};
-use crate::gateway::{Fault, Refusal, Remark, RemarkKind};
+use crate::gateway::{Fault, Misreading, Refusal, Remark, RemarkKind};
 use crate::nginx::line::{Line, Word};
 use crate::nginx::values::{self, Resolution};
 use crate::rules::Plan;
@@ -21,6 +21,9 @@ impl Editor<'_> {
                 let outermost = self.gateway().sites.first().map(|site| site.scope).ok_or("there is no `server` here")?;
                 let edit = self.new_map(USUAL, Plain::Close, outermost)?;
                 Ok(vec![Plan { title: format!("define `${USUAL}` with a `map`"), edits: vec![edit] }])
+            }
+            RemarkKind::Misread { how: Misreading::DurationSum, .. } => {
+                Err("what the duration is to be is for you to say".to_owned())
             }
             RemarkKind::UndefinedVariable { .. } => Err("what the variable is to hold is for you to say".to_owned()),
             _ => Err("no edit is known for it".to_owned()),
