@@ -1,6 +1,6 @@
 //! Who is let in: addresses, passwords, and locations that are asked (the access phase of `ngx_http_core_module.c`).
 
-use super::locations::{Following, Next, Outcome};
+use super::following::{Following, Next, Outcome};
 use crate::gateway::{Assigned, Known, Property, Unknown};
 use crate::handshake::Verdict;
 use crate::handshake::forwarded::includes;
@@ -44,7 +44,7 @@ impl Following<'_> {
     fn addresses(&mut self) -> Known<Check> {
         let gateway = self.gateway;
         let (level, unseen) = gateway.scopes.list(self.followed.scope, Property::Access);
-        if let (None, Some(why)) = (level, super::locations::hidden(unseen)) {
+        if let (None, Some(why)) = (level, super::following::hidden(unseen)) {
             return Err(why);
         }
         for entry in level.into_iter().flat_map(|level| gateway.scopes.own(level)) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::locations::{Following, Next};
+use super::following::{Following, Next};
 use super::uri;
 use crate::gateway::{Assigned, Fallback, Known, Matcher, Part, Property, TryFiles, Unknown};
 use crate::handshake::evaluate::Environment;
@@ -207,7 +207,7 @@ impl Following<'_> {
             return Err(Unknown::Unmodelled(span));
         }
         let (level, unseen) = gateway.scopes.list(self.followed.scope, Property::Index);
-        if let (None, Some(why)) = (level, super::locations::hidden(unseen)) {
+        if let (None, Some(why)) = (level, super::following::hidden(unseen)) {
             return Err(why);
         }
         let entries = level.into_iter().flat_map(|level| gateway.scopes.own(level));

@@ -1,7 +1,11 @@
 //! Follows one request through a gateway: the socket, the site, the server's own way of processing, and the verdict.
 
 mod access;
+mod arrival;
+mod beside;
+mod errors;
 mod files;
+mod following;
 mod locations;
 mod mappings;
 mod pass;

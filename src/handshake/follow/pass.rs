@@ -1,6 +1,6 @@
 //! What an upstream is sent by nginx, and what comes of it (`ngx_http_proxy_module.c`, `ngx_http_upstream.c`).
 
-use super::locations::{Following, Next, Outcome};
+use super::following::{Following, Next, Outcome};
 use super::uri;
 use crate::gateway::{
     Assigned, Known, Matcher, Member, Millis, Origin, Property, Protocol, Proxy, Setting, Target, Unknown, Upstream, Version,

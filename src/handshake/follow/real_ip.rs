@@ -1,6 +1,6 @@
 //! The client's address as proxies before this one tell it (`ngx_http_realip_module.c`).
 
-use super::locations::Following;
+use super::following::Following;
 use crate::gateway::{Assigned, Known, Property};
 use crate::handshake::forwarded::forwarded;
 
