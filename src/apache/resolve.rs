@@ -6,12 +6,12 @@ use std::rc::Rc;
 use rustc_hash::FxHashSet;
 
 use super::condition::BUILT_IN;
-use super::expand::Defines;
+use super::expand::{Defines, references};
 use super::include::ServerRoot;
 use super::macros::{Macros, Use};
 use super::statement::{Expanded, Kind, Statement};
 use super::words::{joined, next_word};
-use crate::gateway::{Assumed, Fault, Modules, Refusal, Remark, Unknown, Version};
+use crate::gateway::{Assumed, Fault, Misreading, Modules, Refusal, Remark, RemarkKind, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, Shape, TokenId, TokenKind};
@@ -26,6 +26,9 @@ const MAX_DEPTH: u32 = 128;
 
 /// How many lines are carried out at most: files that include each other again and again must not keep us for ever.
 const MAX_STEPS: usize = 4_000_000;
+
+/// How many names that nothing defines are remembered.
+const MOST_MISSED: usize = 64;
 
 /// What httpd has in its hands after reading: the lines in effect, in order.
 #[derive(Debug, Default)]
@@ -136,6 +139,8 @@ struct Reader {
     /// Set where a limit is reached: httpd stops, or would not end.
     stopped: bool,
     reached: FxHashSet<SourceId>,
+    /// The first use of each name that was not defined there: the name in lower case, and the line.
+    missed: Vec<(Vec<u8>, Span)>,
 }
 
 impl Reader {
@@ -156,6 +161,7 @@ impl Reader {
             absence,
             stopped: false,
             reached: FxHashSet::default(),
+            missed: Vec::new(),
         }
     }
 
@@ -165,7 +171,20 @@ impl Reader {
         self.read(store);
         let modules = &mut self.resolved.modules;
         modules.complete = self.is_main && modules.last.is_some() && self.resolved.partial.is_none();
+        self.note_misplaced_definitions();
         self.read_directories(store);
+    }
+
+    /// Notes names that are used where no definition is in force, and that a line elsewhere defines. What no line defines may come from the
+    /// environment; so do the names that Debian's start script gives.
+    fn note_misplaced_definitions(&mut self) {
+        for (name, span) in std::mem::take(&mut self.missed) {
+            if self.defines.is_ever_defined(&name) && !name.starts_with(b"apache_") {
+                let text = String::from_utf8_lossy(&name).into_owned();
+                let kind = RemarkKind::Misread { how: Misreading::NotDefinedHere, text };
+                self.resolved.remarks.push(Remark { span, labels: Vec::new(), kind });
+            }
+        }
     }
 
     /// Reads what is open to its end.
@@ -280,6 +299,7 @@ impl Reader {
         let line = joined(written);
         let line = used.as_ref().map_or_else(|| line.clone(), |used| used.replace(&line).into());
         let changed = self.defines.expand(&line);
+        self.miss(changed.as_deref().unwrap_or(&line), span);
         if changed.is_none() && used.is_none() {
             return None;
         }
@@ -287,6 +307,18 @@ impl Reader {
         let mut rest = line.as_slice();
         let name = next_word(&mut rest)?.into_owned();
         Some(Expanded { name, arguments: rest.to_vec(), used: used.map(|used| used.span) })
+    }
+
+    /// Remembers what a line asks for and nothing above it defines. A definition that does so is told of where it is used.
+    fn miss(&mut self, line: &[u8], span: Span) {
+        if line.get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"define")) {
+            return;
+        }
+        for name in references(line) {
+            if self.missed.len() < MOST_MISSED && self.missed.iter().all(|(known, _)| *known != name) {
+                self.missed.push((name, span));
+            }
+        }
     }
 
     fn directive(&mut self, store: &mut Store, source: SourceId, id: DirectiveId) {

@@ -63,6 +63,24 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     (intent, hints)
 }
 
+/// The intent of a path that is taken out of proxying: what its author says, and the path itself.
+pub(super) fn of_exclusion(reader: &Reader<'_>, route: &Route) -> (Intent, Vec<Evidence>) {
+    let said = |kind| route.signals.iter().any(|signal| signal.kind == kind);
+    let path = reader.route_path(route);
+    let declared = reader.view.declared;
+    let fits = |patterns: &[String]| patterns.iter().any(|pattern| wildcard_match(pattern.as_bytes(), path.as_bytes()));
+    let intent = if said(SignalKind::Denied) || fits(&declared.other_routes) {
+        Intent::None
+    } else if said(SignalKind::Declared) || fits(&declared.websocket_routes) {
+        Intent::Declared
+    } else if is_for_websockets(reader, route) {
+        Intent::Inferred
+    } else {
+        Intent::None
+    };
+    (intent, Vec::new())
+}
+
 /// Whether the path of `route` is one that applications use for WebSockets.
 pub(super) fn is_for_websockets(reader: &Reader<'_>, route: &Route) -> bool {
     is_strong(reader, &segments(reader, route, &reader.route_path(route)))

@@ -352,7 +352,7 @@ fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
 
 /// `mod_proxy` takes the text of a section for a pattern only where it holds one of `* ? [`, while `core` takes it for one where the
 /// section says so (`add_pass`, `mod_proxy.c`; `urlsection`, `core.c`).
-fn section_pattern(reader: &Reader<'_>, _: &str) -> Reading {
+pub(super) fn section_pattern(reader: &Reader<'_>, _: &str) -> Reading {
     mapped(reader, |id, route, _| {
         let gateway = reader.view.gateway;
         let area = gateway.site(route.site).areas.iter().find(|area| area.proxy == Some(id));

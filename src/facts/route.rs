@@ -1,6 +1,6 @@
 //! The facts of routes.
 
-use super::{Definition, Evidence, Item, Reader, Reading, Subject, Type, Value, fact, intent};
+use super::{Definition, Evidence, Reader, Reading, Subject, Type, Value, fact, intent};
 use crate::gateway::{
     Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, RouteId, Server, Setting,
     Target, Unknown, Variable, Version,
@@ -91,20 +91,6 @@ pub(super) const FACTS: &[Definition] = &[
         "The clients whose handshakes the conditions of a rewrite rule keep out while they let others in.",
     ),
     fact(
-        "shadowed_by",
-        Subject::Route,
-        Type::Text,
-        shadowed_by,
-        "The earlier mapping that takes every request of this one; absent where there is none.",
-    ),
-    fact(
-        "handshake.upgraded_elsewhere",
-        Subject::Route,
-        Type::Flag,
-        upgraded_elsewhere,
-        "Whether a handshake to the route's own path comes to another route, which lets it through.",
-    ),
-    fact(
         "missing_modules",
         Subject::Route,
         Type::List,
@@ -150,7 +136,7 @@ fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) ->
     reader.proxy().map_or_else(Reading::absent, |(route, proxy)| read(route, proxy))
 }
 
-fn unknown(why: Unknown, at: Span) -> Reading {
+pub(super) fn unknown(why: Unknown, at: Span) -> Reading {
     Reading {
         value: Err(why),
         evidence: vec![Evidence { span: why.span().unwrap_or(at), note: why.reason().into() }],
@@ -163,8 +149,13 @@ fn passed_on_at(proxy: &Proxy, value: Value) -> Reading {
 }
 
 fn intent(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((route, proxy)) = reader.meant() else { return Reading::new(Value::Text(Intent::None.to_string())) };
-    let (intent, evidence) = reader.intent.get_or_init(|| intent::intent(reader, route, proxy));
+    let meant = reader.meant();
+    let excluded = reader.route().filter(|(_, route)| meant.is_none() && matches!(route.target, Target::Excluded(_)));
+    let (intent, evidence) = match (meant, excluded) {
+        (Some((route, proxy)), _) => reader.intent.get_or_init(|| intent::intent(reader, route, proxy)),
+        (None, Some((_, route))) => reader.intent.get_or_init(|| intent::of_exclusion(reader, route)),
+        (None, None) => return Reading::new(Value::Text(Intent::None.to_string())),
+    };
     Reading { value: Ok(Value::Text(intent.to_string())), evidence: evidence.clone(), until: None }
 }
 
@@ -388,7 +379,11 @@ fn taken(reader: &Reader<'_>, _: &str) -> Reading {
             return reading(taken_by_location(reader, id, route));
         }
         match reader.selected(Probe::Chrome, route, proxy) {
-            Err(why) => unknown(why, route.span),
+            // Rules of sections and directories are tried where the whole way is followed.
+            Err(why) => match reader.walk().filter(|walk| !matches!(walk.verdict, Verdict::Unknown(_))) {
+                Some(walk) if walk.route.is_some() => reading(walk.route == Some(id)),
+                _ => unknown(why, route.span),
+            },
             Ok(Selected::Route(taker)) if taker == id => reading(true),
             Ok(Selected::Route(taker)) => reading(false).at(reader.view.gateway.route(taker).span, "takes the handshake"),
             Ok(Selected::Redirected(_, span)) => reading(false).at(span, "redirects the handshake"),
@@ -411,32 +406,6 @@ fn taken_by_location(reader: &Reader<'_>, id: RouteId, route: &Route) -> bool {
         return !matches!(captures, Ok(Some(_)));
     }
     false
-}
-
-fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((id, route)) = reader.route() else { return Reading::absent() };
-    let Some(shadowing) = reader.shadowed_by(id) else { return Reading::absent() };
-    let other = reader.view.gateway.route(shadowing);
-    let path = reader.route_path(other);
-    let line = match &other.target {
-        Target::Proxy(proxy) => proxy.span,
-        _ => other.span,
-    };
-    Reading::new(Value::Text(path)).at(route.span, "never asked").at(line, "takes every request of it")
-}
-
-fn upgraded_elsewhere(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((id, _)) = reader.route() else { return Reading::absent() };
-    proxied(reader, |route, proxy| match reader.selected(Probe::Chrome, route, proxy) {
-        Ok(Selected::Route(taker)) if taker != id => {
-            match Reader::new(reader.view, Item::Route(taker)).sent(Probe::Chrome, "upgrade") {
-                Ok(sent) => Reading::new(Value::Flag(!sent.values.is_empty())),
-                Err(why) => unknown(why, route.span),
-            }
-        }
-        Ok(_) => Reading::new(Value::Flag(false)),
-        Err(why) => unknown(why, route.span),
-    })
 }
 
 fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {

@@ -12,6 +12,7 @@ mod remark;
 mod rewrite;
 mod route;
 mod scope;
+mod segments;
 mod server;
 mod signal;
 mod site;
@@ -37,6 +38,7 @@ pub use scope::{
     Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId,
     Scopes, Setting,
 };
+pub(crate) use segments::covering;
 pub use server::{Modules, NotAVersion, Server, Version};
 pub use signal::{Signal, SignalKind};
 pub use site::{Identity, Listen, Name, Site, SiteId, Speaks};

@@ -8,8 +8,7 @@ use super::mapping::Mapping;
 use super::site::{Rewriting, Server};
 use super::{Lowerer, ServerIndex};
 use crate::gateway::{
-    Action, Covers, Gateway, Handler, Listen, Matcher, Misreading, Property, Protocol, RemarkKind, Rewrite, RouteId, Site,
-    Target, TextId,
+    Action, Covers, Gateway, Handler, Listen, Matcher, Misreading, Property, RemarkKind, Rewrite, RouteId, Site, TextId,
 };
 use crate::source::Span;
 
@@ -35,7 +34,8 @@ impl Lowerer<'_> {
         if !self.managed_certificates {
             certificates(&mut self.gateway);
         }
-        if carries_websockets(&self.gateway) {
+        super::review::review(self.store, &mut self.gateway);
+        if self.gateway.routes.iter().any(|route| super::review::carries_websockets(&self.gateway, route)) {
             // The section may be one of two forms, of which this is the one that is not wanted.
             let is_left_out = |kind: &RemarkKind| matches!(kind, RemarkKind::Misread { how: Misreading::SectionLeftOut, .. });
             self.gateway.remarks.retain(|remark| !is_left_out(&remark.kind));
@@ -177,15 +177,4 @@ fn certificates(gateway: &mut Gateway) {
     for span in lacking {
         gateway.remark(span, RemarkKind::CertificateMissing { lacks: "SSLCertificateFile" });
     }
-}
-
-/// Whether any route lets WebSockets through.
-fn carries_websockets(gateway: &Gateway) -> bool {
-    gateway.routes.iter().any(|route| match &route.target {
-        Target::Proxy(proxy) => {
-            let upgrades = |worker| gateway.scopes.own(worker).any(|entry| entry.property == Property::Upgrade);
-            matches!(proxy.protocol, Protocol::Ws | Protocol::Wss) || proxy.worker.is_some_and(upgrades)
-        }
-        _ => false,
-    })
 }

@@ -9,6 +9,7 @@ mod expression;
 mod finish;
 mod mapping;
 mod require;
+mod review;
 mod rewrite;
 mod section;
 mod setting;

@@ -284,7 +284,7 @@ impl Reader {
         };
         if self.is_main && self.resolved.partial.is_none() && !self.resolved.modules.loaded.contains_key("proxy") {
             let message = format!("Cannot load {path} into server: {path}: undefined symbol: {symbol}");
-            self.refuse_as(span, Fault::Missing, message);
+            self.refuse_as(span, Fault::NotAllowed, message);
         }
     }
 }
