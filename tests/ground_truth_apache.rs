@@ -19,7 +19,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use case::{Case, Mode, Pattern, Seen, Software, Step};
 use outcome::Outcome;
-use sent::Sent;
 use proxylint::apache;
 use proxylint::facts::{Declared, View};
 use proxylint::gateway::{Action, Gateway, Server, SiteId, Target, Version};
@@ -27,6 +26,7 @@ use proxylint::handshake::{Client, Probe, Socket, Verdict, Walk, follow};
 use proxylint::project::{Root, Store};
 use proxylint::rules::{Finding, Level, Options, builtin, judge};
 use proxylint::source::Span;
+use sent::Sent;
 
 /// What is left out, by case, with the reason.
 const EXCEPTIONS: &str = include_str!("ground_truth_apache.txt");

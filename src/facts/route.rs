@@ -380,10 +380,8 @@ fn taken(reader: &Reader<'_>, _: &str) -> Reading {
         }
         match reader.selected(Probe::Chrome, route, proxy) {
             // Rules of sections and directories are tried where the whole way is followed.
-            Err(why) => match reader.walk().filter(|walk| !matches!(walk.verdict, Verdict::Unknown(_))) {
-                Some(walk) if walk.route.is_some() => reading(walk.route == Some(id)),
-                _ => unknown(why, route.span),
-            },
+            Err(_) | Ok(Selected::Unproxied) if let Some(taker) = taker_on_the_way(reader) => reading(taker == id),
+            Err(why) => unknown(why, route.span),
             Ok(Selected::Route(taker)) if taker == id => reading(true),
             Ok(Selected::Route(taker)) => reading(false).at(reader.view.gateway.route(taker).span, "takes the handshake"),
             Ok(Selected::Redirected(_, span)) => reading(false).at(span, "redirects the handshake"),
@@ -391,6 +389,11 @@ fn taken(reader: &Reader<'_>, _: &str) -> Reading {
             Ok(Selected::Unproxied) => reading(false),
         }
     })
+}
+
+/// The route that the handshake comes to where its whole way can be followed.
+fn taker_on_the_way(reader: &Reader<'_>) -> Option<RouteId> {
+    reader.walk().filter(|walk| !matches!(walk.verdict, Verdict::Unknown(_))).and_then(|walk| walk.route)
 }
 
 /// Whether a location takes the handshake to its path. Where that cannot be followed, or the path is only the beginning of what its

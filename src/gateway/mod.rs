@@ -27,7 +27,7 @@ pub use area::{
     OverrideClass, Overrides, Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
 };
 pub use capacity::{Capacity, Limit};
-pub use certificate::{Certificate, Certificates};
+pub use certificate::{Certificate, Certificates, KeyFit};
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step, Then, TryFiles};
 pub use refusal::{Fault, Refusal};

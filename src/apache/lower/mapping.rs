@@ -276,9 +276,15 @@ impl Lowerer<'_> {
     /// Notes an address that httpd starts with and that no request comes to.
     fn note_unusable_address(&mut self, route: &Route) {
         let Target::Proxy(proxy) = &route.target else { return };
-        let Some(authority) = proxy.authority else { return };
         let texts = &self.gateway.texts;
         let url = self.gateway.symbolics.literal(proxy.url, texts).unwrap_or_default();
+        // Copied from a page: to httpd they are letters like any other (U+2018 to U+201F).
+        if matches!(url, [0xe2, 0x80, 0x98..=0x9f, ..]) {
+            let text = "the typographic quotes are part of the address, so that there is no such backend: write `\"`".to_owned();
+            let kind = RemarkKind::Misread { how: Misreading::AddressUnusable, text };
+            return self.gateway.remarks.push(Remark { span: proxy.span, labels: Vec::new(), kind });
+        }
+        let Some(authority) = proxy.authority else { return };
         // Where a socket is named the host is for the header alone.
         if url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:")) {
             return;
