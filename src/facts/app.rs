@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use rustc_hash::FxHashSet;
 use serde::Deserialize;
 
 use crate::handshake::wildcard_match;
@@ -57,6 +58,44 @@ pub(super) fn known() -> &'static [App] {
     &TABLE.app
 }
 
+/// Those of them that a path with these segments, or a backend, may hint at: all or, mostly, none.
+pub(super) fn hinted(segments: &[String], backend: Option<&Backend>) -> &'static [App] {
+    if INDEX.has_any(segments, backend) { known() } else { &[] }
+}
+
+/// What one of must be there for anything to hint at a known application; nearly every route has none.
+struct Index {
+    /// The words of hosts, and those with which a row of segments begins.
+    words: FxHashSet<&'static str>,
+    /// The patterns with which a row of segments begins.
+    patterns: Vec<&'static str>,
+    ports: FxHashSet<u16>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let rows = known().iter().flat_map(|app| app.strong.iter().chain(&app.weak).chain(&app.beside.weak));
+    let starts = rows.filter_map(|Row(row)| row.first().map(String::as_str));
+    let (patterns, literal): (Vec<_>, Vec<_>) = starts.partition(|start| start.contains(['*', '?']));
+    let hosts = known().iter().flat_map(|app| &app.hosts).map(String::as_str);
+    // A port that many have in common hints at nothing by itself.
+    let ports = known().iter().flat_map(|app| &app.ports).copied().collect();
+    Index { words: literal.into_iter().chain(hosts).collect(), patterns, ports }
+});
+
+impl Index {
+    fn has_any(&self, segments: &[String], backend: Option<&Backend>) -> bool {
+        let begins = |segment: &String| {
+            self.words.contains(segment.as_str())
+                || self.patterns.iter().any(|pattern| wildcard_match(pattern.as_bytes(), segment.as_bytes()))
+        };
+        let names = |host: &Host| self.words.contains(host.joined.as_str()) || host.words().any(|word| self.words.contains(word));
+        segments.iter().any(begins)
+            || backend.is_some_and(|backend| {
+                backend.ports.iter().any(|port| self.ports.contains(port)) || backend.hosts.iter().any(names)
+            })
+    }
+}
+
 /// How likely it is that clients ask for `path`, which has no slash behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WithoutSlash {
@@ -107,8 +146,11 @@ impl Host {
 
     /// Whether one word of the name, or all of them together, is `called`: `my-grafana`, `home-assistant`.
     fn is_called(&self, called: &str) -> bool {
-        self.joined.contains(called)
-            && (self.joined == called || self.name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == called))
+        self.joined.contains(called) && (self.joined == called || self.words().any(|word| word == called))
+    }
+
+    fn words(&self) -> impl Iterator<Item = &str> {
+        self.name.split(|c: char| !c.is_ascii_alphanumeric())
     }
 }
 

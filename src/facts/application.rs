@@ -87,7 +87,7 @@ fn host(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| match reader.sent(Probe::Chrome, "host") {
         Err(why) => unknown(why),
         Ok(Sent { values, spans, .. }) => {
-            let asked = reader.request(Probe::Chrome, route).host;
+            let asked = reader.chrome(route).host.clone();
             let sent = values.first().map(String::as_str).unwrap_or_default();
             // The port that a request to the site's own comes to is not part of the probe.
             let bare = sent.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
@@ -243,17 +243,17 @@ const FOREIGN: &str = "https://elsewhere.example";
 
 fn origin(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
-        let own = reader.request(Probe::Chrome, route);
+        let own = reader.chrome(route);
         let mut foreign: Request = own.clone();
         for (name, value) in &mut foreign.headers {
             if name.eq_ignore_ascii_case("origin") {
-                FOREIGN.clone_into(value);
+                *value = FOREIGN.into();
             }
         }
         let sent = |request: &Request| -> Known<Sent> {
             sent_header(&reader.environment(route, proxy, request), route, proxy, "origin")
         };
-        let (own, foreign) = match (sent(&own), sent(&foreign)) {
+        let (own, foreign) = match (sent(own), sent(&foreign)) {
             (Ok(own), Ok(foreign)) => (own, foreign),
             (Err(why), _) | (_, Err(why)) => return unknown(why),
         };

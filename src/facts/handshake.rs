@@ -3,7 +3,7 @@
 use super::app::{WithoutSlash, asked_without_slash};
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{RouteId, Target};
-use crate::handshake::{Probe, Verdict, Walk};
+use crate::handshake::{Verdict, Walk};
 
 /// The facts of followed handshakes.
 pub(super) const FACTS: &[Definition] = &[
@@ -191,7 +191,7 @@ fn is_redirect(verdict: &Verdict) -> bool {
 /// Whether the client, which came without TLS, is sent to the same path over TLS.
 fn to_tls(reader: &Reader<'_>, walk: &Walk) -> bool {
     let Some((_, route)) = reader.route() else { return false };
-    let request = reader.request(Probe::Chrome, route);
+    let request = reader.chrome(route);
     let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return false };
     let Some(rest) = location.strip_prefix("https://") else { return false };
     let path = rest.find('/').map_or("/", |at| &rest[at..]);

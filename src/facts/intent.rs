@@ -5,7 +5,7 @@ use super::{Evidence, Item, Reader};
 use crate::gateway::{
     Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
 };
-use crate::handshake::{Probe, sets_handshake_header, wildcard_match};
+use crate::handshake::{Probe, sets_header, wildcard_match};
 use crate::rules::Intent;
 use crate::source::Span;
 
@@ -87,12 +87,12 @@ pub(super) fn is_for_websockets(reader: &Reader<'_>, route: &Route) -> bool {
 }
 
 fn is_strong(reader: &Reader<'_>, segments: &[String]) -> bool {
-    apps(reader).any(|app| app.is_strong(segments))
+    apps(reader, segments, None).any(|app| app.is_strong(segments))
 }
 
-/// The applications of the table, and those that the user adds to it.
-fn apps<'a>(reader: &Reader<'a>) -> impl Iterator<Item = &'a App> + use<'a> {
-    app::known().iter().chain(&reader.view.declared.apps)
+/// The applications of the table that `segments` or `backend` may hint at, and those that the user adds to it.
+fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend>) -> impl Iterator<Item = &'a App> + use<'a> {
+    app::hinted(segments, backend).iter().chain(&reader.view.declared.apps)
 }
 
 /// The applications that a route shows and whose endpoints are known, each with the path that it lies below.
@@ -101,7 +101,7 @@ pub(super) fn applications<'a>(reader: &Reader<'a>, route: &Route, proxy: &Proxy
     let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
     let backend = backend(reader, proxy);
     let mut found = Vec::new();
-    for app in apps(reader).filter(|app| !app.endpoints.is_empty()) {
+    for app in apps(reader, &segments, Some(&backend)).filter(|app| !app.endpoints.is_empty()) {
         if let Some(place) = app.begins_at(&segments) {
             found.push((segments[..place].iter().fold(String::new(), |base, segment| base + "/" + segment), app));
         } else if segments.is_empty() && app.hints(&segments, &backend).host {
@@ -160,7 +160,7 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
         return written.map(|(_, entry, _)| evidence(&[entry.span], "an upgrade is asked for here"));
     }
     // The headers of `proxy_set_header` go to no other protocol.
-    if !proxy.protocol.is_http() || !sets_handshake_header(gateway, route.scope) {
+    if !proxy.protocol.is_http() || !sets_header(gateway, route.scope, &["upgrade", "connection"]) {
         return None;
     }
     let upgrade = reader.sent(Probe::Chrome, "upgrade").ok();
@@ -183,13 +183,13 @@ fn is_of_another_protocol(gateway: &Gateway, entry: &Entry) -> bool {
 
 /// The line that withholds `Upgrade` with an empty value: its author wants no WebSocket here.
 fn withheld(reader: &Reader<'_>, proxy: &Proxy) -> Option<Span> {
-    if !proxy.protocol.is_http() {
+    let (_, route) = reader.route()?;
+    let gateway = reader.view.gateway;
+    if !proxy.protocol.is_http() || !sets_header(gateway, route.scope, &["upgrade"]) {
         return None;
     }
     let sent = reader.sent(Probe::Chrome, "upgrade").ok().filter(|sent| sent.values.is_empty())?;
     let &line = sent.spans.first()?;
-    let (_, route) = reader.route()?;
-    let gateway = reader.view.gateway;
     let is_empty = |entry: &Entry| match entry.assigned {
         Assigned::Header { value, .. } => entry.span == line && gateway.symbolics.get(value).is_empty(),
         _ => false,
@@ -206,12 +206,12 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
     let mut hints = Vec::new();
     let mut hint = |span, note: &'static str| hints.push(Evidence { span, note: note.into() });
     let backend = backend(reader, proxy);
-    let found = apps(reader).map(|app| app.hints(segments, &backend)).fold(Hints::default(), Hints::or);
+    let found = apps(reader, segments, Some(&backend)).map(|app| app.hints(segments, &backend)).fold(Hints::default(), Hints::or);
     if found.path {
         hint(route.span, "a path that may be for WebSockets");
     }
     // Where the site has a route for the application's WebSockets, broken or not, its other routes are for its pages.
-    let is_served = || reader.site_has_websocket_path(route.site) || reader.site_sends_upgrade(route.site);
+    let is_served = || reader.view.site_has_websocket_path(route.site) || reader.view.site_sends_upgrade(route.site);
     if (found.host || found.port) && !is_served() {
         if found.host {
             hint(proxy.span, "named like an application that uses WebSockets");
@@ -230,7 +230,7 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
     if let Some((_, line, _)) = reader.lost().ok().and_then(|lost| lost.into_iter().find(|(name, ..)| name == "upgrade")) {
         hint(line, "Upgrade is set for a level around it");
         // Nothing below that level lets a WebSocket through, so this is where it was meant to.
-        if !reader.site_sends_upgrade(route.site) {
+        if !reader.view.site_sends_upgrade(route.site) {
             hint(route.span, "no other route of the site sends it");
         }
     }

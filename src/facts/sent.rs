@@ -150,8 +150,8 @@ fn withheld(reader: &Reader<'_>, route: &Route) -> Option<Span> {
 fn text(reader: &Reader<'_>, route: &Route, proxy: &Proxy, property: Property) -> Option<(String, Span)> {
     let setting = reader.view.gateway.scopes.scalar(route.scope, property).ok()??;
     let Assigned::Text(text) = setting.value else { return None };
-    let request = reader.request(Probe::Chrome, route);
-    let value = reader.environment(route, proxy, &request).evaluate(text).ok()?;
+    let request = reader.chrome(route);
+    let value = reader.environment(route, proxy, request).evaluate(text).ok()?;
     Some((value, setting.origin.span()?))
 }
 

@@ -5,7 +5,7 @@ use crate::gateway::{
     Assigned, Definition as Defined, Gateway, Matcher, Part, Property, Proxy, Route, Server, Site, SymbolicId, Target, Unknown,
     Variable,
 };
-use crate::handshake::{Probe, Request, sent_header};
+use crate::handshake::{Request, sent_header};
 use crate::source::Span;
 
 /// The facts of targets.
@@ -212,10 +212,10 @@ fn named_host(gateway: &Gateway, url: SymbolicId, depth: u8) -> Option<String> {
 
 fn other_protocols(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
-        let chrome = reader.request(Probe::Chrome, route);
-        let headers = chrome.headers.iter().map(|(name, value)| match name.as_str() {
-            "Upgrade" => (name.clone(), "h2c".to_owned()),
-            "Connection" => (name.clone(), "Upgrade, HTTP2-Settings".to_owned()),
+        let chrome = reader.chrome(route);
+        let headers = chrome.headers.iter().map(|(name, value)| match &**name {
+            "Upgrade" => (name.clone(), "h2c".into()),
+            "Connection" => (name.clone(), "Upgrade, HTTP2-Settings".into()),
             _ => (name.clone(), value.clone()),
         });
         let request = Request { headers: headers.collect(), ..chrome.clone() };
@@ -237,7 +237,7 @@ fn beside_access_control(reader: &Reader<'_>, _: &str) -> Reading {
             return Reading::new(Value::Flag(false));
         }
         let Some(authority) = proxy.authority else { return Reading::new(Value::Flag(false)) };
-        match reader.view.guarded().get(&(route.site, authority)) {
+        match reader.view.guarded(route.site).get(&authority) {
             Some(&(other, line)) if other != id => Reading::new(Value::Flag(true)).at(line, "guards what lies behind it"),
             _ => Reading::new(Value::Flag(false)),
         }

@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::Project;
 use crate::facts::Item;
 use crate::rules::{Finding, Options, Plan, Rule, Safety, Subject, Want};
+use crate::source::overlap;
 
 /// What a server's editor is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -82,13 +83,21 @@ fn of_root(project: &Project, options: &[Options], findings: &[Finding], root: u
         let wants = rule.wants(&options[reached.given]);
         let item = finding.subjects.first()?.item;
         let planned = planner(Job { item, wants: &wants, alike: alike.get(finding.rule.as_str())? });
-        let (mut plans, reason) = match planned {
-            Ok(plans) => (plans, String::new()),
+        let (plans, reason) = match planned {
+            Ok(plans) => (plans, "its edits would touch the same bytes".to_owned()),
             Err(reason) => (Vec::new(), reason),
         };
-        plans.reverse();
+        let plans = plans.into_iter().rev().filter_map(in_order).collect();
         let subjects = finding.subjects.clone();
         Some(Proposal { finding: index, subjects, wants, safety: rule.safety()?, plans, reason })
     };
     indices.iter().filter_map(propose).collect()
+}
+
+/// The plan with its edits in the order of the file, each once; `None` where they cannot all be made.
+fn in_order(mut plan: Plan) -> Option<Plan> {
+    plan.edits.sort_unstable();
+    plan.edits.dedup();
+    let collide = plan.edits.windows(2).any(|pair| overlap(&pair[0], &pair[1]));
+    (!collide).then_some(plan)
 }

@@ -135,6 +135,11 @@ impl Followed<'_> {
         self.memory.get_mut().values = other.into_inner().values;
     }
 
+    /// What the pattern that matched last has captured.
+    pub(super) fn captures(&self) -> Vec<String> {
+        self.memory.borrow().captures.clone()
+    }
+
     /// Forgets what was captured.
     pub(super) fn forget_captures(&self) {
         self.memory.borrow_mut().captures.clear();
@@ -222,7 +227,7 @@ impl Environment<'_> {
             Variable::SiteName => self.site_name(),
             Variable::Scheme => self.scheme(),
             Variable::Tls => if request.tls { "on" } else { "" }.to_owned(),
-            Variable::Method => request.method.clone(),
+            Variable::Method => request.method.clone().into_owned(),
             Variable::ServerPort => self.server_port().to_string(),
             Variable::ClientAddress => self.client()?.to_string(),
             Variable::FileName => self.notes.and_then(|notes| notes.file.clone()).unwrap_or_else(|| request.path.clone()),

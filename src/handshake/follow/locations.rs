@@ -514,7 +514,7 @@ impl Following<'_> {
     pub(super) fn subrequest(&mut self, target: &str) -> Known<Outcome> {
         let (path, query) = uri::split_query(target);
         let mut own = Following {
-            request: Request { method: "GET".to_owned(), path, query, ..self.request.clone() },
+            request: Request { method: "GET".into(), path, query, ..self.request.clone() },
             followed: Followed { upstream: None, ..self.followed.clone() },
             internal: true,
             changed: false,
@@ -573,7 +573,7 @@ impl Following<'_> {
         self.answer = answer;
         if target.starts_with('/') {
             if self.request.method != "HEAD" {
-                "GET".clone_into(&mut self.request.method);
+                self.request.method = "GET".into();
             }
             return self.elsewhere(target);
         }

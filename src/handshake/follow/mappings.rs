@@ -18,6 +18,7 @@ use crate::facts::View;
 use crate::gateway::{Area, Assumed, EncodedSlashes, Gateway, Handler, Known, SiteId, Target, Unknown};
 use crate::handshake::evaluate::{Environment, Notes};
 use crate::handshake::request::Request;
+use crate::handshake::request::Word;
 use crate::handshake::send::{change_early, client_headers};
 use crate::handshake::walk::{Because, Verdict};
 use crate::handshake::{Chosen, Walk};
@@ -67,7 +68,7 @@ struct Course<'a> {
     /// The areas that count by now.
     areas: Vec<&'a Area>,
     /// Its headers after `RequestHeader`, where it has come so far.
-    changed: Option<Vec<(String, String)>>,
+    changed: Option<Vec<(Word, Word)>>,
     /// What went wrong, where a page is looked for that says so.
     failed: Option<Verdict>,
 }

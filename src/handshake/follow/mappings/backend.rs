@@ -389,7 +389,8 @@ fn sent(
     }
     let target = with_query(&backend.path, asked.query.as_deref());
     let client = client_headers(environment, &levels)?;
-    let find = |name: &str| client.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
+    let find =
+        |name: &str| client.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone().into_owned());
     let preserves = last_flag(gateway, &levels, Property::PreserveHost) == Some(true);
     let host = if preserves { find("host") } else { None }.unwrap_or_else(|| host_of(backend));
     let mut headers = vec![("Host".to_owned(), host)];
@@ -400,7 +401,8 @@ fn sent(
             || HOP_BY_HOP.contains(&lower.as_str())
             || listed.split(',').any(|token| token.trim().eq_ignore_ascii_case(name))
     };
-    headers.extend(client.iter().filter(|(name, _)| !dropped(name)).cloned());
+    let passed = client.iter().filter(|(name, _)| !dropped(name));
+    headers.extend(passed.map(|(name, value)| (name.clone().into_owned(), value.clone().into_owned())));
     match setting(areas, |settings| settings.via) {
         Some(Via::On) => headers.push(("Via".to_owned(), format!("1.1 {}", server_name(gateway, site)))),
         Some(Via::Block) => headers.retain(|(name, _)| !name.eq_ignore_ascii_case("via")),
@@ -429,7 +431,7 @@ fn sent(
         None => headers.push(("Connection".to_owned(), if reused { "Keep-Alive" } else { "close" }.to_owned())),
     }
     let http_version = if old_http { "1.0" } else { "1.1" }.to_owned();
-    let request = UpstreamRequest { method: environment.request.method.clone(), target, http_version, headers };
+    let request = UpstreamRequest { method: environment.request.method.clone().into_owned(), target, http_version, headers };
     // A path of the file system that is not known does not keep a handshake from being one.
     let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
     let (verdict, because) = if let Some(reason) = why_plain(&request, upgrade.as_deref()) {
@@ -482,7 +484,7 @@ fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Kno
         _ => "WebSocket".to_owned(),
     };
     let headers = client_headers(environment, passing.levels)?;
-    let asked = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("upgrade")).map(|(_, value)| value);
+    let asked = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("upgrade")).map(|(_, value)| value.into_owned());
     if method.eq_ignore_ascii_case("ANY") || method == "*" || method.eq_ignore_ascii_case("NONE") {
         return Ok(asked);
     }
