@@ -45,8 +45,17 @@ impl From<String> for Row {
 #[serde(deny_unknown_fields)]
 struct Table {
     app: Vec<App>,
+    events: Events,
     without_slash: Vec<String>,
     perhaps_without_slash: Vec<String>,
+}
+
+/// Paths of server-sent events.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Events {
+    strong: Vec<Row>,
+    weak: Vec<Row>,
 }
 
 #[expect(clippy::expect_used, reason = "the file is part of the program and a test reads it")]
@@ -116,6 +125,12 @@ pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
         (false, true) => WithoutSlash::Possible,
         (false, false) => WithoutSlash::Unlikely,
     }
+}
+
+/// Whether a path with these segments is one for server-sent events by itself, and whether it may be one.
+pub(super) fn for_events(segments: &[String]) -> (bool, bool) {
+    let stands = |rows: &[Row]| rows.iter().any(|row| row.stands_in(segments));
+    (stands(&TABLE.events.strong), stands(&TABLE.events.weak))
 }
 
 /// Where something leads to.

@@ -11,7 +11,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Directive,
         Type::Text,
         noted,
-        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `section-hides-websocket`, `comment-continued`, `leads-past-mappings`, `not-defined-here`, `directory-file-unread`, `directory-file-unknown`, `directory-file-forbids`, `certificate-missing`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `trailing-comment`, `upgrade-misplaced`, `unsupported-directive`, `value-invalid` or `incomplete`.",
+        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `section-hides-websocket`, `comment-continued`, `leads-past-mappings`, `duration-odd`, `not-defined-here`, `directory-file-unread`, `directory-file-unknown`, `directory-file-forbids`, `certificate-missing`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `trailing-comment`, `upgrade-misplaced`, `unsupported-directive`, `value-invalid` or `incomplete`.",
     ),
     fact(
         "refused.message",
@@ -25,7 +25,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Directive,
         Type::Text,
         refusal_why,
-        "What comes of it, and why in the server's own words: it does not start, or answers requests with an error.",
+        "What comes of it, and why: the server does not start, in its own words; it answers requests with an error; it reads something else than was meant.",
     ),
     fact(
         "misread",
@@ -133,7 +133,11 @@ fn refusal_why(reader: &Reader<'_>, _: &str) -> Reading {
     }
     remark(reader, |kind| match kind {
         RemarkKind::Misread {
-            how: Misreading::DirectoryFileUnread | Misreading::DirectoryFileUnknown | Misreading::DirectoryFileForbids,
+            how:
+                Misreading::DirectoryFileUnread
+                | Misreading::DirectoryFileUnknown
+                | Misreading::DirectoryFileForbids
+                | Misreading::DurationOdd,
             text,
         } => Some(Value::Text(text.clone())),
         _ => None,

@@ -171,7 +171,7 @@ fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
             return Reading::absent();
         }
         match reader.walk_without_slash() {
-            Some((path, walk)) if walk.route == Some(id) && is_redirect(&walk.verdict) => {
+            Some((path, walk)) if is_redirect(&walk.verdict) && (walk.route == Some(id) || adds_slash(&path, &walk)) => {
                 let kind = match asked_without_slash(&path) {
                     WithoutSlash::Likely => "slash",
                     WithoutSlash::Possible => "slash-possible",
@@ -182,6 +182,12 @@ fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
             _ => Reading::absent(),
         }
     })
+}
+
+/// Whether the client is sent to the path with a slash behind it.
+fn adds_slash(path: &str, walk: &Walk) -> bool {
+    let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return false };
+    location.strip_suffix('/').is_some_and(|rest| rest.ends_with(path))
 }
 
 fn is_redirect(verdict: &Verdict) -> bool {

@@ -1,5 +1,6 @@
 //! The facts of other long-lived traffic than WebSockets: streams of events, gRPC; and of timeouts that are set and do not count.
 
+use super::app::for_events;
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{Assigned, Entry, Known, Origin, Property, Protocol, Proxy, Route, Server, SignalKind, Unknown};
 use crate::handshake::{Probe, timeout};
@@ -73,8 +74,6 @@ fn scalar(reader: &Reader<'_>, route: &Route, property: Property) -> Known<Optio
 }
 
 fn events(reader: &Reader<'_>, _: &str) -> Reading {
-    const STRONG: [&str; 5] = ["sse", "eventsource", "event-stream", "server-sent-events", "mercure"];
-    const WEAK: [&str; 4] = ["events", "stream", "streaming", "updates"];
     proxied(reader, |route, proxy| {
         if let Some(signal) = route.signals.iter().find(|signal| signal.kind == SignalKind::Events) {
             return text("declared").at(signal.span, "a comment speaks of server-sent events");
@@ -87,7 +86,8 @@ fn events(reader: &Reader<'_>, _: &str) -> Reading {
             return sent.spans.iter().fold(reading, |reading, &span| reading.at(span, "asks for a stream of events"));
         }
         let path = reader.route_path(route).to_ascii_lowercase();
-        let has = |known: &[&str]| path.split('/').any(|segment| known.contains(&segment));
+        let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let (surely, perhaps) = for_events(&segments);
         let patient = || {
             let long = |entry: &&Entry| {
                 entry.property == Property::read_timeout(proxy.protocol)
@@ -95,11 +95,11 @@ fn events(reader: &Reader<'_>, _: &str) -> Reading {
             };
             reader.view.gateway.scopes.own(route.scope).find(long).map(|entry| entry.span)
         };
-        if has(&STRONG) {
+        if surely {
             return text("inferred").at(route.span, "a path for server-sent events");
         }
         match patient() {
-            Some(span) if has(&WEAK) => {
+            Some(span) if perhaps => {
                 text("inferred").at(route.span, "a path for events").at(span, "a timeout for long-lived connections")
             }
             _ => text("none"),

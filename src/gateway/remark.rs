@@ -85,6 +85,8 @@ pub enum Misreading {
     CommentContinued,
     /// A rewrite rule whose new path is taken for that of a file, where a mapping is there for it.
     LeadsPastMappings,
+    /// A duration whose last number means something else than the one before it lets expect.
+    DurationOdd,
     /// A name that is used above the line that defines it, or below the one that takes the definition back.
     NotDefinedHere,
     /// The file of a directory cannot be read, and requests below it are answered with an error.
@@ -108,6 +110,7 @@ impl Misreading {
             Self::SectionHidesWebSocket => "section-hides-websocket",
             Self::CommentContinued => "comment-continued",
             Self::LeadsPastMappings => "leads-past-mappings",
+            Self::DurationOdd => "duration-odd",
             Self::NotDefinedHere => "not-defined-here",
             Self::DirectoryFileUnread => "directory-file-unread",
             Self::DirectoryFileUnknown => "directory-file-unknown",

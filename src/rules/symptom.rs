@@ -126,7 +126,8 @@ mod tests {
         ] {
             assert_eq!(named(name), Some(name));
         }
-        for (question, name) in [("308", "301"), ("1001", "1000"), ("1005", "1000"), ("ah01144", "AH01144"), ("HTTP 426", "426")] {
+        for (question, name) in [("308", "301"), ("1001", "1000"), ("1005", "1000"), ("ah01144", "AH01144"), ("HTTP 426", "426")]
+        {
             assert_eq!(named(question), Some(name), "{question}");
         }
     }
