@@ -34,7 +34,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Route,
         Type::Text,
         port_speaks,
-        "What the port of the upstream, or of one of its backends, is for by its number: `tls` or `plain`; absent where the number does not say.",
+        "What the port of the upstream, or of one of its backends, is for by its number: `TLS` or `plain HTTP`; absent where the number does not say.",
     ),
     fact(
         "timeout.zero",
@@ -111,8 +111,8 @@ fn several_requests(reader: &Reader<'_>, _: &str) -> Reading {
 /// What a port is for, where its number alone says so.
 fn spoken_at(authority: &str) -> Option<&'static str> {
     match authority.rsplit_once(':')?.1 {
-        "443" | "8443" | "9443" | "6443" => Some("tls"),
-        "80" | "8080" => Some("plain"),
+        "443" | "8443" | "9443" | "6443" => Some("TLS"),
+        "80" | "8080" => Some("plain HTTP"),
         _ => None,
     }
 }

@@ -73,6 +73,7 @@ pub(super) const FACTS: &[Definition] = &[
         forged_headers,
         "Those of `upgrade` and `connection` that lines of the configuration write or remove for the mapping's requests, where the server means to write them itself.",
     ),
+    fact("forged_headers.effect", Subject::Route, Type::Text, forged_effect, "What comes of those lines, in words."),
     fact(
         "mapped_by",
         Subject::Route,
@@ -331,6 +332,19 @@ fn forged_headers(reader: &Reader<'_>, _: &str) -> Reading {
         }
         if names.is_empty() { reading } else { Reading { value: Ok(Value::List(names)), ..reading } }
     })
+}
+
+fn forged_effect(reader: &Reader<'_>, _: &str) -> Reading {
+    let forged = forged_headers(reader, "");
+    let (Some((_, route)), Ok(Value::List(_))) = (reader.route(), &forged.value) else { return Reading::absent() };
+    let gateway = reader.view.gateway;
+    let is_blamed = |entry: &Entry| forged.evidence.iter().any(|evidence| evidence.span == entry.span);
+    let taken_away = forging(gateway, route.site).any(|(_, entry, _)| is_blamed(entry) && removes(gateway, entry));
+    Reading::new(Value::Text(if taken_away {
+        "`RequestHeader` takes `Upgrade` away before httpd can pass it on: the backend sees a plain request".to_owned()
+    } else {
+        "`RequestHeader` cannot make an upgrade: httpd writes `Upgrade` and `Connection` by itself, and only where the mapping has `upgrade=websocket` and the client asks for it".to_owned()
+    }))
 }
 
 fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {

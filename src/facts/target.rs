@@ -77,6 +77,9 @@ fn find_path_fault(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<
     if !proxy.protocol.is_http() {
         return None;
     }
+    if let Matcher::Rewrite(_) = route.matcher {
+        return doubled_by_rule(reader, route);
+    }
     if gateway.server == Server::Nginx && proxy.path.is_none() {
         return dropped(reader, route, proxy);
     }
@@ -96,6 +99,19 @@ fn find_path_fault(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<
         return None;
     }
     Some(PathFault { kind, asked: format!("{matched}{rest}"), sent: format!("{path}{rest}") })
+}
+
+/// A rule whose pattern takes the slash along, `^(.*)$`, and whose target has one before `$1`.
+fn doubled_by_rule(reader: &Reader<'_>, route: &Route) -> Option<PathFault> {
+    let (id, _) = reader.route()?;
+    let walk = reader.walk().filter(|walk| walk.route == Some(id))?;
+    let sent = &walk.upstream_request.as_ref()?.target;
+    let asked = reader.handshake_path(id, route);
+    (sent.starts_with("//") && !asked.starts_with("//")).then(|| PathFault {
+        kind: "doubled-slash",
+        asked,
+        sent: sent.split('?').next().unwrap_or_default().to_owned(),
+    })
 }
 
 /// With variables in the URL, a path behind the host stands for the whole target (`ngx_http_proxy_eval`).
@@ -145,8 +161,9 @@ fn from_client(reader: &Reader<'_>, _: &str) -> Reading {
         if gateway.server != Server::Nginx || !proxy.protocol.is_http() || is_internal(gateway, route) {
             return Reading::absent();
         }
-        let named =
-            named_host(gateway, proxy.url, 4).filter(|name| name != "host" || takes_any_host(gateway, gateway.site(route.site)));
+        let named = named_by_capture(gateway, route, proxy.url)
+            .or_else(|| named_host(gateway, proxy.url, 4))
+            .filter(|name| name != "host" || takes_any_host(gateway, gateway.site(route.site)));
         match named {
             Some(name) => Reading::new(Value::Text(name)).at(proxy.span, "the client names the host"),
             None => Reading::absent(),
@@ -161,6 +178,28 @@ fn takes_any_host(gateway: &Gateway, site: &Site) -> bool {
 
 fn is_internal(gateway: &Gateway, route: &Route) -> bool {
     !matches!(gateway.scopes.scalar(route.scope, Property::Internal), Ok(None) | Err(Unknown::Fragment(_)))
+}
+
+/// The capture of the location's own pattern that is the beginning of the host, where it may be anything.
+fn named_by_capture(gateway: &Gateway, route: &Route, url: SymbolicId) -> Option<String> {
+    let Matcher::Pattern { pattern, .. } = route.matcher else { return None };
+    // Another pattern on the way would have captures of its own.
+    if gateway.programs.get(route.scope).is_some_and(|program| !program.steps.is_empty()) {
+        return None;
+    }
+    let mut parts = gateway.symbolics.get(url).iter();
+    let Part::Text(scheme) = parts.next()? else { return None };
+    let Part::Variable(Variable::Capture(number)) = parts.next()? else { return None };
+    let pattern = gateway.texts.show(pattern);
+    // The group as written; what has groups or escapes in it is not looked into.
+    let group = pattern.split('(').nth(usize::from(*number))?.split(')').next()?;
+    let ends = match parts.next() {
+        None => true,
+        Some(Part::Text(text)) => gateway.texts.get(*text).starts_with(b"/") || gateway.texts.get(*text).starts_with(b":"),
+        Some(_) => false,
+    };
+    let is_any = matches!(group, ".*" | ".+" | ".*?" | ".+?") || ends && matches!(group, "[^/]*" | "[^/]+" | "[^/:]+" | "[^/]+?");
+    (gateway.texts.get(*scheme).ends_with(b"://") && is_any).then(|| number.to_string())
 }
 
 /// The variable with which the client decides the beginning of the host, if it does: what follows can be cut off with a `/` or a `#`.
