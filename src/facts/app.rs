@@ -1,5 +1,6 @@
 //! The applications that use WebSockets, by what is known of their paths, names and ports: `rules/intent.toml`, and what users add.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use rustc_hash::FxHashSet;
@@ -74,30 +75,31 @@ pub(super) fn hinted(segments: &[String], backend: Option<&Backend>) -> &'static
 
 /// What one of must be there for anything to hint at a known application; nearly every route has none.
 struct Index {
-    /// The words of hosts, and those with which a row of segments begins.
-    words: FxHashSet<&'static str>,
-    /// The patterns with which a row of segments begins.
+    /// The words with which rows of segments begin.
+    starts: FxHashSet<&'static str>,
+    /// The patterns with which they do.
     patterns: Vec<&'static str>,
+    hosts: FxHashSet<&'static str>,
     ports: FxHashSet<u16>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
     let rows = known().iter().flat_map(|app| app.strong.iter().chain(&app.weak).chain(&app.beside.weak));
     let starts = rows.filter_map(|Row(row)| row.first().map(String::as_str));
-    let (patterns, literal): (Vec<_>, Vec<_>) = starts.partition(|start| start.contains(['*', '?']));
-    let hosts = known().iter().flat_map(|app| &app.hosts).map(String::as_str);
+    let (patterns, starts): (Vec<_>, Vec<_>) = starts.partition(|start| start.contains(['*', '?']));
+    let hosts = known().iter().flat_map(|app| &app.hosts).map(String::as_str).collect();
     // A port that many have in common hints at nothing by itself.
     let ports = known().iter().flat_map(|app| &app.ports).copied().collect();
-    Index { words: literal.into_iter().chain(hosts).collect(), patterns, ports }
+    Index { starts: starts.into_iter().collect(), patterns, hosts, ports }
 });
 
 impl Index {
     fn has_any(&self, segments: &[String], backend: Option<&Backend>) -> bool {
         let begins = |segment: &String| {
-            self.words.contains(segment.as_str())
+            self.starts.contains(segment.as_str())
                 || self.patterns.iter().any(|pattern| wildcard_match(pattern.as_bytes(), segment.as_bytes()))
         };
-        let names = |host: &Host| self.words.contains(host.joined.as_str()) || host.words().any(|word| self.words.contains(word));
+        let names = |host: &Host| self.hosts.contains(host.joined.as_str()) || host.words().any(|word| self.hosts.contains(word));
         segments.iter().any(begins)
             || backend.is_some_and(|backend| {
                 backend.ports.iter().any(|port| self.ports.contains(port)) || backend.hosts.iter().any(names)
@@ -151,9 +153,25 @@ pub(super) struct Host {
     joined: String,
 }
 
+impl Backend {
+    /// What is behind these addresses, `host:port` or URLs.
+    pub(super) fn at<'a>(authorities: impl IntoIterator<Item = Cow<'a, str>>) -> Self {
+        let mut backend = Self::default();
+        for authority in authorities {
+            // The address of a balancer's member is a URL.
+            let authority = authority.split_once("://").map_or(&*authority, |(_, rest)| rest);
+            let authority = authority.split('/').next().unwrap_or_default();
+            let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+            backend.hosts.push(Host::new(host));
+            backend.ports.extend(port.parse::<u16>());
+        }
+        backend
+    }
+}
+
 impl Host {
     /// The host of that name.
-    pub(super) fn new(name: &str) -> Self {
+    fn new(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         let joined = name.chars().filter(char::is_ascii_alphanumeric).collect();
         Self { name, joined }

@@ -1,7 +1,7 @@
 //! The facts of what the application behind a route learns of the client: host, scheme, origin; and what it makes of that.
 
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::{Assigned, Known, Part, Property, Proxy, Route, Server, Unknown, Variable};
+use crate::gateway::{Assigned, Part, Property, Proxy, Route, Server, Unknown, Variable};
 use crate::handshake::{Probe, Request, Sent, Verdict, sent_header};
 use crate::source::Span;
 
@@ -243,23 +243,25 @@ const FOREIGN: &str = "https://elsewhere.example";
 
 fn origin(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
-        let own = reader.chrome(route);
-        let mut foreign: Request = own.clone();
+        let own = match reader.sent(Probe::Chrome, "origin") {
+            Ok(own) => own,
+            Err(why) => return unknown(why),
+        };
+        if own.spans.is_empty() {
+            // Nothing of the configuration speaks of it.
+            return text("forwarded").at(proxy.span, "passed to the upstream here");
+        }
+        let mut foreign: Request = reader.chrome(route).clone();
         for (name, value) in &mut foreign.headers {
             if name.eq_ignore_ascii_case("origin") {
                 *value = FOREIGN.into();
             }
         }
-        let sent = |request: &Request| -> Known<Sent> {
-            sent_header(&reader.environment(route, proxy, request), route, proxy, "origin")
-        };
-        let (own, foreign) = match (sent(own), sent(&foreign)) {
-            (Ok(own), Ok(foreign)) => (own, foreign),
-            (Err(why), _) | (_, Err(why)) => return unknown(why),
+        let foreign = match sent_header(&reader.environment(route, proxy, &foreign), route, proxy, "origin") {
+            Ok(foreign) => foreign,
+            Err(why) => return unknown(why),
         };
         let reading = match foreign.values.first().map(String::as_str) {
-            // Nothing of the configuration speaks of it, or it lets the client's own through.
-            _ if foreign.spans.is_empty() => text("forwarded"),
             Some(FOREIGN) => text("forwarded"),
             Some(_) => text("forged"),
             // A list of allowed origins withholds the others: then the application is told nothing, which it has to refuse.

@@ -1,6 +1,6 @@
 //! How sure we are that a route is meant for WebSockets: from its settings, its path and what its author wrote.
 
-use super::app::{self, App, Backend, Hints, Host};
+use super::app::{self, App, Backend, Hints};
 use super::{Evidence, Item, Reader};
 use crate::gateway::{
     Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
@@ -32,7 +32,8 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     if fits(&declared.other_routes, &path) {
         return (Intent::None, Vec::new());
     }
-    let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, &host.name));
+    let is_declared = |backend: &Backend| backend.hosts.iter().any(|host| fits(&declared.websocket_upstreams, &host.name));
+    let is_upstream = || with_backend(reader, proxy, is_declared);
     if is_endpoint || fits(&declared.websocket_routes, &path) || !declared.websocket_upstreams.is_empty() && is_upstream() {
         return (Intent::Declared, Vec::new());
     }
@@ -99,34 +100,24 @@ fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend>)
 pub(super) fn applications<'a>(reader: &Reader<'a>, route: &Route, proxy: &Proxy) -> Vec<(String, &'a App)> {
     let path = reader.route_path(route);
     let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
-    let backend = backend(reader, proxy);
-    let mut found = Vec::new();
-    for app in apps(reader, &segments, Some(&backend)).filter(|app| !app.endpoints.is_empty()) {
-        if let Some(place) = app.begins_at(&segments) {
-            found.push((segments[..place].iter().fold(String::new(), |base, segment| base + "/" + segment), app));
-        } else if segments.is_empty() && app.hints(&segments, &backend).host {
-            found.push((String::new(), app));
-        }
+    if segments.is_empty() {
+        return with_backend(reader, proxy, |backend| {
+            let named = apps(reader, &[], Some(backend)).filter(|app| !app.endpoints.is_empty() && app.hints(&[], backend).host);
+            named.map(|app| (String::new(), app)).collect()
+        });
     }
-    found
+    let base = |place: usize| segments[..place].iter().fold(String::new(), |base, segment| base + "/" + segment);
+    let known = apps(reader, &segments, None).filter(|app| !app.endpoints.is_empty());
+    known.filter_map(|app| Some((base(app.begins_at(&segments)?), app))).collect()
 }
 
-/// Where `proxy` leads to.
-fn backend(reader: &Reader<'_>, proxy: &Proxy) -> Backend {
-    let gateway = reader.view.gateway;
-    let mut backend = Backend::default();
-    // The first tell what a group is; a large one may have thousands, and as many routes.
-    let members = proxy.upstream.map(|upstream| gateway.upstream(upstream).members.as_slice()).unwrap_or_default();
-    for authority in proxy.authority.into_iter().chain(members.iter().take(16).map(|member| member.address)) {
-        let authority = gateway.texts.show(authority);
-        // The address of a balancer's member is a URL.
-        let authority = authority.split_once("://").map_or(&*authority, |(_, rest)| rest);
-        let authority = authority.split('/').next().unwrap_or_default();
-        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
-        backend.hosts.push(Host::new(host));
-        backend.ports.extend(port.parse::<u16>());
+/// Reads where `proxy` leads to.
+fn with_backend<T>(reader: &Reader<'_>, proxy: &Proxy, read: impl FnOnce(&Backend) -> T) -> T {
+    let texts = &reader.view.gateway.texts;
+    match proxy.upstream {
+        Some(upstream) => read(reader.view.backend(upstream)),
+        None => read(&Backend::at(proxy.authority.map(|authority| texts.show(authority)))),
     }
-    backend
 }
 
 /// Settings that only WebSockets need.
@@ -205,8 +196,9 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
     let gateway = reader.view.gateway;
     let mut hints = Vec::new();
     let mut hint = |span, note: &'static str| hints.push(Evidence { span, note: note.into() });
-    let backend = backend(reader, proxy);
-    let found = apps(reader, segments, Some(&backend)).map(|app| app.hints(segments, &backend)).fold(Hints::default(), Hints::or);
+    let found = with_backend(reader, proxy, |backend| {
+        apps(reader, segments, Some(backend)).map(|app| app.hints(segments, backend)).fold(Hints::default(), Hints::or)
+    });
     if found.path {
         hint(route.span, "a path that may be for WebSockets");
     }

@@ -6,7 +6,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::Project;
 use crate::facts::Item;
 use crate::rules::{Finding, Options, Plan, Rule, Safety, Subject, Want};
-use crate::source::overlap;
 
 /// What a server's editor is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +97,9 @@ fn of_root(project: &Project, options: &[Options], findings: &[Finding], root: u
 fn in_order(mut plan: Plan) -> Option<Plan> {
     plan.edits.sort_unstable();
     plan.edits.dedup();
-    let collide = plan.edits.windows(2).any(|pair| overlap(&pair[0], &pair[1]));
+    let collide = plan.edits.windows(2).any(|pair| {
+        let (one, next) = (pair[0].span, pair[1].span);
+        one.source == next.source && next.start < one.end
+    });
     (!collide).then_some(plan)
 }

@@ -108,8 +108,8 @@ pub struct Gateway {
 /// A request header that the server sets by itself unless the configuration does.
 #[derive(Clone, Copy, Debug)]
 pub struct DefaultHeader {
-    /// Lower-case name.
-    pub name: TextId,
+    /// The name as the server writes it.
+    pub name: &'static str,
     /// What is sent; empty: neither this nor the client's header is sent.
     pub value: SymbolicId,
     /// Set where this default ended with a later version and the version judged for is not known.

@@ -111,7 +111,7 @@ impl Names {
 /// Whether the line is a row of a block that maps values, not a directive.
 fn is_row(line: Line<'_>) -> bool {
     let parent = line.tree.directive(line.id).parent;
-    parent.is_some_and(|parent| matches!(Line { id: parent, ..line }.name(), b"map" | b"geo" | b"split_clients"))
+    parent.is_some_and(|parent| matches!(line.other(parent).name(), b"map" | b"geo" | b"split_clients"))
 }
 
 /// Whether the word names a variable of nginx's own: what stands in an included file may be the row of a map.
@@ -184,7 +184,7 @@ pub(in crate::nginx) fn variables_in(name: &[u8]) -> Option<Range<usize>> {
 fn looked_at(line: Line<'_>) -> Vec<Word<'_>> {
     let name = line.name();
     if is_row(line) {
-        let in_map = line.tree.directive(line.id).parent.is_some_and(|parent| Line { id: parent, ..line }.name() == b"map");
+        let in_map = line.tree.directive(line.id).parent.is_some_and(|parent| line.other(parent).name() == b"map");
         return if in_map { line.word(0).into_iter().collect() } else { Vec::new() };
     }
     match name {
@@ -241,7 +241,7 @@ fn each_line<T: Default + Send>(store: &Store, resolved: &Resolved, visit: impl 
         let (tree, bytes) = (store.tree(source), store.sources.get(source).bytes());
         let mut at = 0;
         while let Some(directive) = tree.directives().get(at) {
-            let line = Line { source, tree, bytes, id: DirectiveId(u32::try_from(at).unwrap_or(u32::MAX)) };
+            let line = Line::new(source, tree, bytes, DirectiveId(u32::try_from(at).unwrap_or(u32::MAX)));
             let other =
                 directive.parent.is_none() && directive.shape == Shape::Block && matches!(line.name(), b"stream" | b"mail");
             if other {

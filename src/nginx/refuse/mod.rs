@@ -225,7 +225,7 @@ impl<'a> Checker<'a> {
                 break;
             }
             self.budget -= 1;
-            let line = Line { source, tree, bytes, id };
+            let line = Line::new(source, tree, bytes, id);
             let directive = tree.directive(id);
             let has_errors = tree.errors().len() > frame.errors;
             let malformed = has_errors && self.tell_errors(tree.range(directive.head_end).end);
