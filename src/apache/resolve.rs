@@ -170,7 +170,9 @@ impl Reader {
         self.open_file(store, root.source, 0);
         self.read(store);
         let modules = &mut self.resolved.modules;
-        modules.complete = self.is_main && modules.last.is_some() && self.resolved.partial.is_none();
+        // Whoever loads no processing module has one built in, and maybe others, or loads it in a file that is not here.
+        let processes = modules.loaded.keys().any(|name| name.starts_with("mpm_"));
+        modules.complete = self.is_main && modules.last.is_some() && self.resolved.partial.is_none() && processes;
         self.note_misplaced_definitions();
         self.read_directories(store);
     }

@@ -2,7 +2,6 @@
 
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{Assigned, Property};
-use crate::source::Span;
 
 /// The facts of bounds.
 pub(super) const FACTS: &[Definition] = &[
@@ -47,13 +46,6 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Duration,
         shutdown,
         "How long a worker process that is to end, as after a reload, waits for its connections; absent where it waits for ever.",
-    ),
-    fact(
-        "shutdown_effect",
-        Subject::Gateway,
-        Type::Text,
-        shutdown_effect,
-        "What that means for WebSockets when the configuration is reloaded.",
     ),
     fact(
         "limits.connections",
@@ -112,18 +104,6 @@ fn shutdown(reader: &Reader<'_>, _: &str) -> Reading {
         Some(limit) => Reading::new(Value::Duration(limit.value)).at(limit.span, "set here"),
         None => Reading::absent(),
     }
-}
-
-fn shutdown_effect(reader: &Reader<'_>, _: &str) -> Reading {
-    let gateway = reader.view.gateway;
-    let (text, span) = match gateway.capacity.shutdown {
-        Some(limit) => (format!("every reload of the configuration cuts each WebSocket after {}", limit.value), limit.span),
-        None => (
-            "after each reload the old workers stay, with their memory, for as long as their last WebSocket".to_owned(),
-            Span::new(gateway.root, 0, 0),
-        ),
-    };
-    Reading::new(Value::Text(text)).at(span, "old workers wait so long")
 }
 
 fn connection_limit(reader: &Reader<'_>, _: &str) -> Reading {
