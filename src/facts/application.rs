@@ -15,6 +15,13 @@ pub(super) const FACTS: &[Definition] = &[
         "What becomes of the client's `Host`: `forwarded`, `without-port` where the clients come to another port than their scheme's and the port is cut off, `upstream` where the upstream's own name is sent instead, or `replaced` by something the configuration says.",
     ),
     fact(
+        "host.told",
+        Subject::Route,
+        Type::Text,
+        host_told,
+        "The host that the upstream is told where it is not the client's, in words.",
+    ),
+    fact(
         "public_name",
         Subject::Route,
         Type::Text,
@@ -104,6 +111,16 @@ fn host(reader: &Reader<'_>, _: &str) -> Reading {
             set_at(reading, &spans).at(proxy.span, "passed to the upstream here")
         }
     })
+}
+
+fn host_told(reader: &Reader<'_>, _: &str) -> Reading {
+    let Ok(Value::Text(kind)) = host(reader, "").value else { return Reading::absent() };
+    match (kind.as_str(), reader.sent(Probe::Chrome, "host")) {
+        ("without-port", _) => text("the browser's host without its port"),
+        ("upstream" | "replaced", Ok(sent)) if !sent.values.is_empty() => text(&format!("the host `{}`", sent.values.join(", "))),
+        ("upstream" | "replaced", Ok(_)) => text("no host"),
+        _ => Reading::absent(),
+    }
 }
 
 /// Whether clients come over TLS to another port than 443 only, and `Host` is sent without it.

@@ -30,6 +30,13 @@ pub(super) const FACTS: &[Definition] = &[
         "Where nothing sets the read timeout: a timeout that is raised and does not matter to an idle connection, as written; else absent.",
     ),
     fact(
+        "timeout.in_vain",
+        Subject::Route,
+        Type::Text,
+        in_vain,
+        "Either of `timeout.raised_instead` and `timeout.of_other_protocol`: a line about a timeout that does not keep an idle connection to the upstream open.",
+    ),
+    fact(
         "timeout.of_other_protocol",
         Subject::Route,
         Type::Text,
@@ -205,6 +212,13 @@ fn raised_instead(reader: &Reader<'_>, _: &str) -> Reading {
         }
         Reading::absent()
     })
+}
+
+fn in_vain(reader: &Reader<'_>, _: &str) -> Reading {
+    match of_other_protocol(reader, "") {
+        Reading { value: Ok(Value::Absent), .. } => raised_instead(reader, ""),
+        found => found,
+    }
 }
 
 fn of_other_protocol(reader: &Reader<'_>, _: &str) -> Reading {

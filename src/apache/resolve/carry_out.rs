@@ -183,7 +183,9 @@ impl Reader {
             Included::Missing => {
                 let place = self.server_root.locate(store, path);
                 let directory = place.as_deref().and_then(Path::parent);
-                self.is_main && directory.is_some_and(|directory| store.list(directory).is_some())
+                // A template is put into another directory before the server reads it.
+                let is_template = self.frames.last().is_some_and(|frame| store.tree(frame.source).is_template());
+                self.is_main && !is_template && directory.is_some_and(|directory| store.list(directory).is_some())
             }
             Included::Elsewhere | Included::Outside => false,
         };
