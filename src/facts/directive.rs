@@ -95,7 +95,9 @@ fn refused<'a>(reader: &Reader<'a>) -> Option<&'a Refusal> {
 
 /// A value with the place it is read off, and others that explain it.
 fn shown(value: Value, span: Span, labels: &[(Span, String)]) -> Reading {
-    labels.iter().fold(Reading::new(value).at(span, "here"), |reading, (span, note)| reading.at(*span, note.clone()))
+    let (own, others): (Vec<_>, Vec<_>) = labels.iter().partition(|(at, _)| *at == span);
+    let own = own.first().map_or_else(|| "here".to_owned(), |(_, note)| note.clone());
+    others.into_iter().fold(Reading::new(value).at(span, own), |reading, (span, note)| reading.at(*span, note.clone()))
 }
 
 fn noted(reader: &Reader<'_>, _: &str) -> Reading {

@@ -122,7 +122,7 @@ fn reached(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn verdict(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match walk.verdict {
-        Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
+        Verdict::Unknown(why) => Reading::unknown(why),
         ref verdict => decided(walk, Value::Text(verdict.kind().to_owned())),
     })
 }
@@ -133,7 +133,7 @@ fn gets_through(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn status(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match walk.verdict {
-        Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
+        Verdict::Unknown(why) => Reading::unknown(why),
         Verdict::Answered { status, .. } | Verdict::BadGateway { status } => decided(walk, Value::Number(status.into())),
         _ => Reading::absent(),
     })
@@ -141,7 +141,7 @@ fn status(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn location(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match &walk.verdict {
-        Verdict::Unknown(why) => Reading { value: Err(*why), ..Reading::absent() },
+        Verdict::Unknown(why) => Reading::unknown(*why),
         Verdict::Answered { location: Some(location), .. } => decided(walk, Value::Text(location.clone())),
         _ => Reading::absent(),
     })
@@ -149,7 +149,7 @@ fn location(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn reason(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match (&walk.verdict, walk.because.iter().find(|because| because.culprit)) {
-        (Verdict::Unknown(why), _) => Reading { value: Err(*why), ..Reading::absent() },
+        (Verdict::Unknown(why), _) => Reading::unknown(*why),
         (_, Some(because)) => decided(walk, Value::Text(because.message.clone())),
         (_, None) => Reading::absent(),
     })

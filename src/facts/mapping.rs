@@ -220,7 +220,7 @@ fn upgrade_parameter(reader: &Reader<'_>, _: &str) -> Reading {
             Some((entry, Assigned::Text(text))) => match gateway.symbolics.literal(text, &gateway.texts) {
                 Some(text) => Reading::new(Value::Text(String::from_utf8_lossy(text).into_owned()))
                     .at(entry.span, "the upgrade is allowed here"),
-                None => Reading { value: Err(Unknown::Runtime), ..Reading::absent() },
+                None => Reading::unknown(Unknown::Runtime),
             },
             // The backend that speaks for a balancer, or whose worker is used, stands elsewhere.
             _ => match proxy.worker.map(|worker| gateway.scopes.get(worker).span) {
@@ -261,7 +261,7 @@ fn upgrade_lost_at(reader: &Reader<'_>, _: &str) -> Reading {
                     .iter()
                     .fold(Reading::new(Value::Text(path)), |reading, &span| reading.at(span, "the upgrade is lost here"))
             }
-            Err(why) => Reading { value: Err(why), ..Reading::absent() },
+            Err(why) => Reading::unknown(why),
         }
     })
 }
@@ -395,8 +395,8 @@ fn backend_tls(reader: &Reader<'_>, _: &str) -> Reading {
         let on = of_sites.last() == Some(true);
         let unseen = gateway.scopes.chain(route.scope).find_map(|scope| gateway.scopes.get(scope).open);
         match unseen {
-            Some(why) if !on && !matches!(why, Unknown::Fragment(_)) => Reading { value: Err(why), ..Reading::absent() },
-            _ if !on && for_backends => Reading { value: Err(Unknown::Runtime), ..Reading::absent() },
+            Some(why) if !on && !matches!(why, Unknown::Fragment(_)) => Reading::unknown(why),
+            _ if !on && for_backends => Reading::unknown(Unknown::Runtime),
             _ => Reading::new(Value::Flag(on)).at(proxy.span, "asked over TLS"),
         }
     })

@@ -89,7 +89,7 @@ fn engine(reader: &Reader<'_>, _: &str) -> Reading {
                 setting.origin.span().map_or(reading.clone(), |span| reading.at(span, "switched here"))
             }
             Ok(None) => Reading::new(Value::Flag(false)).at(proxy.span, "never tried"),
-            Err(why) => Reading { value: Err(why), ..Reading::absent() },
+            Err(why) => Reading::unknown(why),
         }
     })
 }
@@ -165,7 +165,7 @@ fn target_fault(reader: &Reader<'_>, _: &str) -> Reading {
                 }
             }
             Ok(None) => Reading::absent(),
-            Err(why) => Reading { value: Err(why), ..Reading::absent() },
+            Err(why) => Reading::unknown(why),
         }
     })
 }

@@ -132,7 +132,7 @@ pub(super) const FACTS: &[Definition] = &[
 const NGINX_ASKS_WITH_1_1: Version = Version::new(1, 29, 7);
 
 /// A fact that a route has only where it passes requests on; otherwise absent.
-fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
+pub(super) fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
     reader.proxy().map_or_else(Reading::absent, |(route, proxy)| read(route, proxy))
 }
 

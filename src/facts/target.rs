@@ -1,5 +1,6 @@
 //! The facts of targets that go wrong or too far: paths put together badly, hosts that the client names, protocols beside WebSocket.
 
+use super::route::proxied;
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{
     Assigned, Definition as Defined, Gateway, Matcher, Part, Property, Proxy, Route, Server, Site, SymbolicId, Target, Unknown,
@@ -46,10 +47,6 @@ pub(super) const FACTS: &[Definition] = &[
         "Whether another route of the site to the same upstream asks who the client is, and this one does not.",
     ),
 ];
-
-fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
-    reader.proxy().map_or_else(Reading::absent, |(route, proxy)| read(route, proxy))
-}
 
 /// What is wrong with a path, and how it shows: what is asked for, and what becomes of it.
 struct PathFault {
@@ -259,7 +256,7 @@ fn other_protocols(reader: &Reader<'_>, _: &str) -> Reading {
         });
         let request = Request { headers: headers.collect(), ..chrome.clone() };
         match sent_header(&reader.environment(route, proxy, &request), route, proxy, "upgrade") {
-            Err(why) => Reading { value: Err(why), ..Reading::absent() },
+            Err(why) => Reading::unknown(why),
             Ok(sent) => {
                 let any = sent.values.iter().any(|value| value == "h2c");
                 let reading = Reading::new(Value::Flag(any));

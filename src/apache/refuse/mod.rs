@@ -277,7 +277,9 @@ impl<'a> Checker<'a> {
             let message = invalid_command(name, is_section);
             let mut refusal = Refusal::new(span, fault, message);
             if let Some(near) = near.filter(|_| !is_unreleased) {
-                refusal.labels.push((span, format!("did you mean `{near}`?")));
+                let is_written = self.store.sources.slice(span).starts_with(name);
+                let end = if is_written { span.start + u32::try_from(name.len()).unwrap_or(0) } else { span.end };
+                refusal.labels.push((Span::new(span.source, span.start, end), format!("did you mean `{near}`?")));
             }
             if let Some(used) = self.resolved.used(statement) {
                 refusal.labels.push((used, "the macro is used here".to_owned()));
