@@ -284,6 +284,12 @@ impl Lowerer<'_> {
             let kind = RemarkKind::Misread { how: Misreading::AddressUnusable, text };
             return self.gateway.remarks.push(Remark { span: proxy.span, labels: Vec::new(), kind });
         }
+        if let (Matcher::Segments(path), true) = (route.matcher, route.span == proxy.span)
+            && let Some(text) = never_asked_for(&texts.show(path))
+        {
+            let kind = RemarkKind::Misread { how: Misreading::AddressUnusable, text };
+            return self.gateway.remarks.push(Remark { span: proxy.span, labels: Vec::new(), kind });
+        }
         let Some(authority) = proxy.authority else { return };
         // Where a socket is named the host is for the header alone.
         if url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:")) {
@@ -317,4 +323,25 @@ impl Lowerer<'_> {
         let kind = RemarkKind::Misread { how: Misreading::AddressUnusable, text };
         self.gateway.remarks.push(Remark { span: proxy.span, labels, kind });
     }
+}
+
+/// Why no request has a path that begins so, where none has: it is compared with the path decoded, which begins with a slash (`alias_match`).
+fn never_asked_for(path: &str) -> Option<String> {
+    // An encoded slash may be left as it is (`AllowEncodedSlashes NoDecode`).
+    let is_code = |rest: &[u8]| {
+        matches!(rest, [b'%', one, two, ..] if one.is_ascii_hexdigit() && two.is_ascii_hexdigit())
+            && !rest[..3].eq_ignore_ascii_case(b"%2f")
+    };
+    if path.is_empty() || path.starts_with('/') {
+        let code = (0..path.len()).find(|&at| is_code(&path.as_bytes()[at..]))?;
+        let code = path.get(code..code + 3)?;
+        return Some(format!(
+            "no request comes to `{path}`: it is compared with the decoded path, in which there is no `{code}`; write the character itself, in quotes"
+        ));
+    }
+    Some(if path.starts_with('^') {
+        format!("no request has a path that begins with `{path}`: a pattern needs `ProxyPassMatch`")
+    } else {
+        format!("no request has a path that begins with `{path}`: the first character is always a slash")
+    })
 }
