@@ -6,6 +6,7 @@ mod area;
 mod capacity;
 mod certificate;
 mod expression;
+mod pool;
 mod program;
 mod refusal;
 mod remark;
@@ -40,7 +41,7 @@ pub use scope::{
 pub use server::{Modules, NotAVersion, Server, Version};
 pub use signal::{Signal, SignalKind};
 pub use site::{Identity, Listen, Name, Site, SiteId, Speaks};
-pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
+pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, SymbolicId, Symbolics, Variable};
 pub use text::{TextId, Texts};
 pub use unknown::{Assumed, Known, Unknown};
 pub use upstream::{Member, Upstream, UpstreamId};

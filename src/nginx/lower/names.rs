@@ -207,7 +207,8 @@ fn looked_at(line: Line<'_>) -> Vec<Word<'_>> {
 pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Remark> {
     let remarks = each_line(store, resolved, |line, remarks: &mut Vec<Remark>| {
         // Most lines have no variables, and looking for that byte is cheap.
-        if !line.words().any(|word| memchr::memchr(b'$', word.text).is_some()) {
+        let head = line.span();
+        if memchr::memchr(b'$', &line.bytes[head.start as usize..head.end as usize]).is_none() {
             return;
         }
         for word in looked_at(line) {
