@@ -131,12 +131,26 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
         return written.map(|(_, entry, _)| evidence(&[entry.span], "an upgrade is asked for here"));
     }
     // The headers of `proxy_set_header` go to no other protocol.
-    if !proxy.protocol.is_http() || !sets_header(gateway, route.scope, &["upgrade", "connection"]) {
+    if !proxy.protocol.is_http() {
         return None;
     }
-    let upgrade = reader.sent(Probe::Chrome, "upgrade").ok();
-    if let Some(sent) = upgrade.filter(|sent| !sent.values.is_empty() && !sent.spans.is_empty()) {
+    if sets_header(gateway, route.scope, &["upgrade"])
+        && let Ok(sent) = reader.sent(Probe::Chrome, "upgrade")
+        && !sent.values.is_empty()
+        && !sent.spans.is_empty()
+    {
         return Some(evidence(&sent.spans, "Upgrade is sent to the upstream here"));
+    }
+    // Most that set it write `Connection ""`.
+    let asks = |entry: &Entry| match entry.assigned {
+        Assigned::Header { lower, value, .. } if gateway.texts.get(lower) == b"connection" => {
+            let literal = gateway.symbolics.literal(value, &gateway.texts);
+            literal.is_none_or(|text| text.to_ascii_lowercase().windows(7).any(|word| word == b"upgrade"))
+        }
+        _ => false,
+    };
+    if !gateway.scopes.chain(route.scope).any(|level| gateway.scopes.own(level).any(asks)) {
+        return None;
     }
     let connection = reader.sent(Probe::Chrome, "connection").ok();
     let asks = |values: &[String]| values.iter().any(|value| value.to_ascii_lowercase().contains("upgrade"));
