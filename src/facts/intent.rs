@@ -32,8 +32,7 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     if fits(&declared.other_routes, &path) {
         return (Intent::None, Vec::new());
     }
-    let is_declared = |backend: &Backend| backend.hosts.iter().any(|host| fits(&declared.websocket_upstreams, &host.name));
-    let is_upstream = || with_backend(reader, proxy, is_declared);
+    let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, host.name()));
     if is_endpoint || fits(&declared.websocket_routes, &path) || !declared.websocket_upstreams.is_empty() && is_upstream() {
         return (Intent::Declared, Vec::new());
     }
@@ -92,7 +91,7 @@ fn is_strong(reader: &Reader<'_>, segments: &[String]) -> bool {
 }
 
 /// The applications of the table that `segments` or `backend` may hint at, and those that the user adds to it.
-fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend>) -> impl Iterator<Item = &'a App> + use<'a> {
+fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend<'_>>) -> impl Iterator<Item = &'a App> + use<'a> {
     app::hinted(segments, backend).iter().chain(&reader.view.declared.apps)
 }
 
@@ -101,23 +100,22 @@ pub(super) fn applications<'a>(reader: &Reader<'a>, route: &Route, proxy: &Proxy
     let path = reader.route_path(route);
     let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
     if segments.is_empty() {
-        return with_backend(reader, proxy, |backend| {
-            let named = apps(reader, &[], Some(backend)).filter(|app| !app.endpoints.is_empty() && app.hints(&[], backend).host);
-            named.map(|app| (String::new(), app)).collect()
-        });
+        let backend = backend(reader, proxy);
+        let named = apps(reader, &[], Some(&backend)).filter(|app| !app.endpoints.is_empty() && app.hints(&[], &backend).host);
+        return named.map(|app| (String::new(), app)).collect();
     }
     let base = |place: usize| segments[..place].iter().fold(String::new(), |base, segment| base + "/" + segment);
     let known = apps(reader, &segments, None).filter(|app| !app.endpoints.is_empty());
     known.filter_map(|app| Some((base(app.begins_at(&segments)?), app))).collect()
 }
 
-/// Reads where `proxy` leads to.
-fn with_backend<T>(reader: &Reader<'_>, proxy: &Proxy, read: impl FnOnce(&Backend) -> T) -> T {
-    let texts = &reader.view.gateway.texts;
-    match proxy.upstream {
-        Some(upstream) => read(reader.view.backend(upstream)),
-        None => read(&Backend::at(proxy.authority.map(|authority| texts.show(authority)))),
-    }
+/// Where `proxy` leads to.
+fn backend<'a>(reader: &Reader<'a>, proxy: &Proxy) -> Backend<'a> {
+    let gateway = reader.view.gateway;
+    // The first tell what a group is; a large one may have thousands, and as many routes.
+    let members = proxy.upstream.map(|upstream| gateway.upstream(upstream).members.as_slice()).unwrap_or_default();
+    let addresses = proxy.authority.into_iter().chain(members.iter().take(16).map(|member| member.address));
+    Backend::at(addresses.map(|address| gateway.texts.show(address)))
 }
 
 /// Settings that only WebSockets need.
@@ -151,12 +149,26 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
         return written.map(|(_, entry, _)| evidence(&[entry.span], "an upgrade is asked for here"));
     }
     // The headers of `proxy_set_header` go to no other protocol.
-    if !proxy.protocol.is_http() || !sets_header(gateway, route.scope, &["upgrade", "connection"]) {
+    if !proxy.protocol.is_http() {
         return None;
     }
-    let upgrade = reader.sent(Probe::Chrome, "upgrade").ok();
-    if let Some(sent) = upgrade.filter(|sent| !sent.values.is_empty() && !sent.spans.is_empty()) {
+    if sets_header(gateway, route.scope, &["upgrade"])
+        && let Ok(sent) = reader.sent(Probe::Chrome, "upgrade")
+        && !sent.values.is_empty()
+        && !sent.spans.is_empty()
+    {
         return Some(evidence(&sent.spans, "Upgrade is sent to the upstream here"));
+    }
+    // Most that set it write `Connection ""`.
+    let asks = |entry: &Entry| match entry.assigned {
+        Assigned::Header { lower, value, .. } if gateway.texts.get(lower) == b"connection" => {
+            let literal = gateway.symbolics.literal(value, &gateway.texts);
+            literal.is_none_or(|text| text.to_ascii_lowercase().windows(7).any(|word| word == b"upgrade"))
+        }
+        _ => false,
+    };
+    if !gateway.scopes.chain(route.scope).any(|level| gateway.scopes.own(level).any(asks)) {
+        return None;
     }
     let connection = reader.sent(Probe::Chrome, "connection").ok();
     let asks = |values: &[String]| values.iter().any(|value| value.to_ascii_lowercase().contains("upgrade"));
@@ -196,9 +208,8 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
     let gateway = reader.view.gateway;
     let mut hints = Vec::new();
     let mut hint = |span, note: &'static str| hints.push(Evidence { span, note: note.into() });
-    let found = with_backend(reader, proxy, |backend| {
-        apps(reader, segments, Some(backend)).map(|app| app.hints(segments, backend)).fold(Hints::default(), Hints::or)
-    });
+    let backend = backend(reader, proxy);
+    let found = apps(reader, segments, Some(&backend)).map(|app| app.hints(segments, &backend)).fold(Hints::default(), Hints::or);
     if found.path {
         hint(route.span, "a path that may be for WebSockets");
     }

@@ -6,14 +6,12 @@ use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::app::Backend;
 use super::endpoint::{Unserved, all_unserved};
 use super::intent::is_for_websockets;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
-    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown, Upstream,
-    UpstreamId,
+    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown, UpstreamId,
 };
 use crate::handshake::{
     Client, Environment, HeaderLines, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site,
@@ -33,8 +31,6 @@ pub struct View<'a> {
     pub declared: &'a Declared,
     /// The compiled patterns of the model.
     pub patterns: Patterns,
-    /// Where each upstream leads to, worked out when first asked for.
-    backends: Vec<OnceLock<Backend>>,
     /// Which routes are shadowed, indexed when first asked for.
     shadows: OnceLock<Shadows>,
     /// What the routes of each site have in common.
@@ -69,22 +65,12 @@ impl<'a> View<'a> {
             gateway,
             declared,
             patterns: Patterns::default(),
-            backends: gateway.upstreams.iter().map(|_| OnceLock::new()).collect(),
             shadows: OnceLock::new(),
             sites: gateway.sites.iter().map(|_| Common::default()).collect(),
             endpoints: OnceLock::new(),
             tls_sockets: OnceLock::new(),
             http2_sockets: OnceLock::new(),
         }
-    }
-
-    /// Where `upstream` leads to: its name, and its first backends, which tell what it is; a large one may have thousands.
-    pub(super) fn backend(&self, upstream: UpstreamId) -> &Backend {
-        self.backends[upstream.0 as usize].get_or_init(|| {
-            let Upstream { name, members, .. } = self.gateway.upstream(upstream);
-            let addresses = members.iter().take(16).map(|member| member.address);
-            Backend::at([*name].into_iter().chain(addresses).map(|address| self.gateway.texts.show(address)))
-        })
     }
 
     /// What the routes of `site` have in common.

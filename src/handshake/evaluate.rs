@@ -156,6 +156,9 @@ impl Environment<'_> {
     }
 
     pub(super) fn value(&self, value: SymbolicId, depth: u8) -> Known<String> {
+        if let [part] = self.gateway.symbolics.get(value) {
+            return self.part(*part, depth);
+        }
         let mut text = String::new();
         for part in self.gateway.symbolics.get(value) {
             text.push_str(&self.part(*part, depth)?);

@@ -12,7 +12,7 @@ pub(super) struct Case<'a> {
     pub(super) name: &'a str,
     pub(super) rule: &'a Compiled,
     /// What further decides whether the rule is for the item.
-    pub(super) applies: Option<&'a Condition>,
+    pub(super) applies: &'a Condition,
     /// The values of the rule's parameters.
     pub(super) parameters: &'a [Value],
     pub(super) server: Server,
@@ -26,7 +26,7 @@ impl Case<'_> {
     /// What the rule says of the item whose facts `read` gives; `place` is where the item itself stands.
     pub(super) fn judge<'r>(&self, read: &impl Fn(Slot) -> &'r Reading, place: impl FnOnce() -> Span) -> Option<Finding> {
         let Self { rule, parameters, .. } = *self;
-        let mut conditions = self.applies.into_iter().chain([&rule.when]);
+        let mut conditions = [self.applies, &rule.when].into_iter();
         if !conditions.all(|condition| condition.evaluate(read, parameters) == Truth::True) {
             return None;
         }
@@ -166,7 +166,7 @@ mod tests {
         let case = Case {
             name: "some-rule",
             rule: &rule,
-            applies: rule.applies.as_ref(),
+            applies: rule.applies.as_ref().unwrap(),
             parameters: &parameters,
             server: Server::Nginx,
             pedantic: false,

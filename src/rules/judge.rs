@@ -77,8 +77,8 @@ struct Bench<'a> {
 /// A rule on the bench.
 struct Seat<'a> {
     rule: &'a Rule,
-    /// What further decides whether the rule is for an item; `None` where it is for all of this configuration.
-    applies: Option<&'a Condition>,
+    /// What is left to decide whether the rule is for an item.
+    applies: Condition,
     parameters: Vec<Value>,
     /// Where on the bench the rule's facts are.
     facts: Vec<usize>,
@@ -95,13 +95,10 @@ impl<'a> Bench<'a> {
             })
         };
         let seat = |rule: &'a Rule| {
-            let applies = match applies(rule, view, options) {
-                Truth::False => return None,
-                Truth::True => None,
-                Truth::Unknown => rule.compiled.applies.as_ref(),
-            };
+            let parameters = options.parameters(rule);
+            let applies = applies(rule, &parameters, view)?;
             let facts = rule.facts.iter().map(&mut index).collect();
-            Some(Seat { rule, applies, parameters: options.parameters(rule), facts })
+            Some(Seat { rule, applies, parameters, facts })
         };
         let seats = rules.iter().copied().filter(|rule| rule.subject() == subject).filter_map(seat);
         let (gated, always): (Vec<Seat<'_>>, Vec<Seat<'_>>) = seats.partition(|seat| seat.rule.is_about_websockets());
@@ -130,7 +127,7 @@ impl<'a> Bench<'a> {
                 let case = Case {
                     name: rule.name(),
                     rule: &rule.compiled,
-                    applies: *applies,
+                    applies,
                     parameters,
                     server: self.view.gateway.server,
                     pedantic: self.pedantic || intent == Intent::Possible && gated,
@@ -155,17 +152,18 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Whether the rule is for everything or nothing in this configuration, as far as what is true of all of it says: a rule for another server is
-/// for nothing.
-fn applies(rule: &Rule, view: &View<'_>, options: &Options) -> Truth {
-    let Some(applies) = &rule.compiled.applies else { return Truth::True };
+/// What is left to be asked of each item, to know whether the rule is for it, when what is true of the whole configuration is known; `None`
+/// where the rule, for another server perhaps, is for nothing in it.
+fn applies(rule: &Rule, parameters: &[Value], view: &View<'_>) -> Option<Condition> {
+    let Some(applies) = &rule.compiled.applies else { return Some(Condition::All(Vec::new())) };
     let reader = Reader::new(view, Item::Gateway);
     let read = |fact: &Fact| match fact.definition.subject {
         Subject::Gateway => fact.read(&reader),
         _ => Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None },
     };
     let readings: Vec<Reading> = rule.facts.iter().map(read).collect();
-    applies.evaluate(&|slot: Slot| &readings[slot.0], &options.parameters(rule))
+    let truth = |condition: &Condition| condition.evaluate(&|slot: Slot| &readings[slot.0], parameters);
+    (truth(applies) != Truth::False).then(|| applies.rest(|part| truth(part) == Truth::True))
 }
 
 /// The intent that a reading of the fact `intent` gives; what is unknown is none.
