@@ -8,8 +8,7 @@ use super::mapping::Mapping;
 use super::site::{Rewriting, Server};
 use super::{Lowerer, ServerIndex};
 use crate::gateway::{
-    Action, Covers, Gateway, Handler, Inherits, Listen, Matcher, Misreading, Property, RemarkKind, Rewrite, RouteId,
-    Site, TextId,
+    Action, Covers, Gateway, Handler, Inherits, Listen, Matcher, Misreading, Property, RemarkKind, Rewrite, RouteId, Site, TextId,
 };
 use crate::source::Span;
 
