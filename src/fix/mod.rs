@@ -18,6 +18,7 @@ pub use diff::{diff, hunk};
 pub use plan::{Job, Planner};
 pub use write::WriteError;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
@@ -34,6 +35,8 @@ const ROUNDS: usize = 10;
 pub struct Fixed {
     /// How many findings were mended.
     pub count: usize,
+    /// The rules that had found them.
+    pub rules: BTreeSet<String>,
     /// The files that changed, with their bytes as they were read.
     pub files: Vec<(SourceId, Vec<u8>)>,
 }
@@ -57,11 +60,12 @@ pub fn mend(checked: &mut Checked, request: &Request, safety: Safety) -> Fixed {
             break;
         }
         let mut bench = Bench::new(project, options, request);
-        let count = bench.keep(&chosen, &mut fixed.files);
-        if count == 0 {
+        let kept = bench.keep(&chosen, &mut fixed.files);
+        if kept.is_empty() {
             break;
         }
-        fixed.count += count;
+        fixed.count += kept.len();
+        fixed.rules.extend(kept.into_iter().map(|finding| chosen[finding].rule.clone()));
         checked.judge(request);
     }
     let store = &checked.project.store;

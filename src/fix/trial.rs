@@ -68,8 +68,9 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Makes the edits that mend `findings`, as many as go together; returns how many were mended. The bytes that files had before are added to `files`.
-    pub(super) fn keep(&mut self, findings: &[Finding], files: &mut Vec<(SourceId, Vec<u8>)>) -> usize {
+    /// Makes the edits that mend `findings`, as many as go together; returns which were mended. The bytes that files had before are
+    /// added to `files`.
+    pub(super) fn keep(&mut self, findings: &[Finding], files: &mut Vec<(SourceId, Vec<u8>)>) -> Vec<usize> {
         let mut fixes = vec![None; findings.len()];
         let mut proposals = self.propose(findings);
         // Most often all hold together, and then nothing need be undone.
@@ -79,7 +80,7 @@ impl<'a> Bench<'a> {
             && let Ok(undo) = self.make(&together)
         {
             note(files, undo);
-            return together.len();
+            return mended(&together);
         }
         proposals = batch.into_iter().chain(waiting).collect();
         proposals.sort_unstable_by_key(|proposal| proposal.finding);
@@ -93,12 +94,12 @@ impl<'a> Bench<'a> {
                 for group in [together, first] {
                     if let Ok(undo) = self.make(&group) {
                         note(files, undo);
-                        return group.len();
+                        return mended(&group);
                     }
                 }
             }
             if waiting.is_empty() {
-                return 0;
+                return Vec::new();
             }
             proposals = waiting;
         }
@@ -130,22 +131,40 @@ impl<'a> Bench<'a> {
                 }
                 Err(failed) => failed,
             };
-            let blamed = |index: usize| failed.culprits.get(&index);
-            if failed.culprits.is_empty() && group.len() > 1 {
+            if group.len() > 1 && failed.culprits.is_empty() && failed.suspects.is_empty() {
                 let rest = group.split_off(group.len() / 2);
                 groups.extend([group, rest]);
                 continue;
             }
-            let mut rest = Vec::new();
-            for (index, mut proposal) in group.into_iter().enumerate() {
-                match blamed(index) {
-                    None if !failed.culprits.is_empty() => rest.push(proposal),
-                    reason => {
-                        proposal.reason.clone_from(reason.unwrap_or(&failed.reason));
-                        proposal.plans.pop();
-                        if proposal.plans.is_empty() { withhold(proposal) } else { waiting.push(proposal) }
-                    }
+            let (mut suspects, mut rest) = (Vec::new(), Vec::new());
+            let mut give_up = |mut proposal: Proposal, reason: &String| {
+                proposal.reason.clone_from(reason);
+                proposal.plans.pop();
+                if proposal.plans.is_empty() { withhold(proposal) } else { waiting.push(proposal) }
+            };
+            let is_alone = group.len() == 1;
+            for (index, proposal) in group.into_iter().enumerate() {
+                match (failed.culprits.get(&index), failed.suspects.get(&index)) {
+                    (Some(reason), _) => give_up(proposal, reason),
+                    _ if is_alone => give_up(proposal, &failed.reason),
+                    (None, Some(_)) => suspects.push((index, proposal)),
+                    (None, None) => rest.push(proposal),
                 }
+            }
+            // Where the culprits are known, the others are tried without them first; else what different rules want is tried by itself.
+            let first = suspects.first().map(|(_, proposal)| proposal.rule.clone());
+            let is_one_rule = suspects.iter().all(|(_, proposal)| Some(&proposal.rule) == first.as_ref());
+            if !failed.culprits.is_empty() {
+                rest.extend(suspects.into_iter().map(|(_, proposal)| proposal));
+                rest.sort_unstable_by_key(|proposal| proposal.finding);
+            } else if is_one_rule {
+                suspects.into_iter().for_each(|(index, proposal)| give_up(proposal, &failed.suspects[&index]));
+            } else {
+                let (one, other): (Vec<_>, Vec<_>) = suspects
+                    .into_iter()
+                    .map(|(_, proposal)| proposal)
+                    .partition(|proposal| Some(&proposal.rule) == first.as_ref());
+                groups.extend([other, one]);
             }
             if !rest.is_empty() {
                 groups.push(rest);
@@ -271,6 +290,11 @@ impl<'a> Bench<'a> {
             self.project.roots[root].resolved = resolved;
         }
     }
+}
+
+/// The findings that proposals mend.
+fn mended(proposals: &[&Proposal]) -> Vec<usize> {
+    proposals.iter().map(|proposal| proposal.finding).collect()
 }
 
 /// Notes what files held before they were changed for the first time.

@@ -178,7 +178,7 @@ fn check_fix(case: &Case, installed: &Result<Installed, String>) -> Result<Compl
     if let Some(reason) = case.recorded.get(&installed.version).and_then(|recorded| recorded.not_applicable.as_ref()) {
         return Ok(Completion::ignored_with(reason));
     }
-    mending::check(case, installed, &SLOTS, &TALLY)
+    mending::check_recorded(case, installed, &SLOTS, &TALLY)
 }
 
 /// A random deployment mended, under the real server.
