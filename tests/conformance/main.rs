@@ -12,6 +12,7 @@ mod frame;
 mod handshake;
 mod head;
 mod mending;
+mod model;
 mod outcome;
 mod prediction;
 mod random;
@@ -75,6 +76,7 @@ fn trials() -> io::Result<Vec<Trial>> {
             let installed = Arc::clone(&installed);
             trials.push(Trial::ignorable_test(name, move || check_server(&case, &installed)));
         }
+        trials.push(Trial::ignorable_test(format!("model::{}", software.name()), move || model::check(software)));
         for seed in random::seeds() {
             let installed = Arc::clone(&installed);
             let name = format!("random::{}::{seed}", software.name());

@@ -171,7 +171,8 @@ fn left(software: Software, folder: &Path, version: &str) -> Result<Vec<String>,
     Ok(checked.findings.iter().map(show).collect())
 }
 
-fn request(software: Software, folder: &Path, version: &str) -> Request {
+/// A check of the files in a folder for a version of their server.
+pub(crate) fn request(software: Software, folder: &Path, version: &str) -> Request {
     let mut request = Request { paths: vec![folder.to_path_buf()], isolated: true, ..Request::default() };
     let version = version.parse().ok();
     match software {
@@ -198,7 +199,7 @@ fn mend(software: Software, folder: &Path, version: &str) -> Result<fix::Fixed, 
 
 /// A part of a request that reaches a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+pub(crate) enum Part {
     /// Where it goes, and the target.
     Target,
     /// The version of HTTP.
@@ -216,7 +217,7 @@ enum Part {
 }
 
 /// What of plain requests may change, by the facts that the rules want which found something.
-fn may_change(rules: &BTreeSet<String>) -> BTreeSet<Part> {
+pub(crate) fn may_change(rules: &BTreeSet<String>) -> BTreeSet<Part> {
     let mut parts = BTreeSet::new();
     let options = Options::default();
     for want in builtin().iter().filter(|rule| rules.contains(rule.name())).flat_map(|rule| rule.wants(&options)) {
@@ -392,7 +393,8 @@ fn mispredicted(original: &Case, case: &Case, now: &Happened, version: &str) -> 
     Ok(wrong)
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in walkdir::WalkDir::new(from).min_depth(1) {
         let entry = entry?;
         let place = to.join(entry.path().strip_prefix(from).map_err(io::Error::other)?);
