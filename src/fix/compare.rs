@@ -181,7 +181,7 @@ fn says(fact: &str) -> bool {
     !fact.starts_with("handshake.request_header.") && SAYS.iter().any(|said| fact.starts_with(said))
 }
 
-/// Looks at a root after the edits of `proposals`; `before` is what it was.
+/// Looks at a root after the edits of `proposals`, and returns its model where they hold; `before` is what it was.
 ///
 /// What must hold, in this order: what was wanted is true; no other fact of any item has changed; what requests come to that a route takes is
 /// the same for every path of its site; there is no new route; no rule has anything new to say; what the server complained of is gone. The
@@ -192,7 +192,7 @@ pub(super) fn compare(
     options: &Options,
     before: &Snapshot,
     proposals: &[&Proposal],
-) -> Result<(), Fault> {
+) -> Result<Gateway, Fault> {
     let reached = &project.roots[root];
     let gateway = project.lower(reached);
     let view = project.view(reached, &gateway);
@@ -242,7 +242,8 @@ pub(super) fn compare(
             fault.blame(indices, "the server would still complain of it");
         }
     }
-    if fault.reason.is_empty() { Ok(()) } else { Err(fault) }
+    drop((after, targets));
+    if fault.reason.is_empty() { Ok(gateway) } else { Err(fault) }
 }
 
 /// A root before and after.

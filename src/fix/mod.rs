@@ -43,8 +43,8 @@ pub struct Fixed {
 
 /// Finds out how each finding can be mended, and notes it there. Nothing is changed.
 pub fn plan(checked: &mut Checked, request: &Request) {
-    let Checked { project, findings, options, .. } = checked;
-    let mut bench = Bench::new(project, options, request);
+    let Checked { project, findings, options, gateways, .. } = checked;
+    let mut bench = Bench::new(project, options, gateways, request);
     let fixes = bench.try_each(findings);
     findings.iter_mut().zip(fixes).for_each(|(finding, fix)| finding.fix = fix);
 }
@@ -53,13 +53,13 @@ pub fn plan(checked: &mut Checked, request: &Request) {
 pub fn mend(checked: &mut Checked, request: &Request, safety: Safety) -> Fixed {
     let mut fixed = Fixed::default();
     for _ in 0..ROUNDS {
-        let Checked { project, findings, options, .. } = &mut *checked;
+        let Checked { project, findings, options, gateways, .. } = &mut *checked;
         let wanted = |finding: &Finding| plan::safety(project, finding).is_some_and(|of| of <= safety);
         let chosen: Vec<Finding> = findings.iter().filter(|finding| wanted(finding)).cloned().collect();
         if chosen.is_empty() {
             break;
         }
-        let mut bench = Bench::new(project, options, request);
+        let mut bench = Bench::new(project, options, gateways, request);
         let kept = bench.keep(&chosen, &mut fixed.files);
         if kept.is_empty() {
             break;

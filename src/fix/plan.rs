@@ -69,6 +69,7 @@ pub(super) fn propose(
     options: &[Options],
     findings: &[Finding],
     readers: &[Vec<usize>],
+    gateways: &mut [Option<Gateway>],
 ) -> (Vec<Proposal>, FxHashMap<usize, Snapshot>) {
     let mut by_root: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
     for (index, finding) in findings.iter().enumerate() {
@@ -76,8 +77,13 @@ pub(super) fn propose(
             by_root.entry(subject.root).or_default().push(index);
         }
     }
-    let by_root: Vec<(usize, Vec<usize>)> = by_root.into_iter().collect();
-    let of_root = |(root, indices): (usize, Vec<usize>)| (root, of_root(project, options, findings, root, &indices, readers));
+    // What is to be changed is needed no longer as it was.
+    let by_root: Vec<(usize, Vec<usize>, Option<Gateway>)> =
+        by_root.into_iter().map(|(root, indices)| (root, indices, gateways[root].take())).collect();
+    let of_root = |(root, indices, gateway): (usize, Vec<usize>, Option<Gateway>)| {
+        let gateway = gateway.unwrap_or_else(|| project.lower(&project.roots[root]));
+        (root, of_root(project, &gateway, options, findings, root, &indices, readers))
+    };
     let mut proposals: Vec<Proposal> = Vec::new();
     let mut before = FxHashMap::default();
     for (root, (found, snapshot)) in by_root.into_par_iter().map(of_root).collect::<Vec<_>>() {
@@ -97,6 +103,7 @@ pub(super) fn propose(
 
 fn of_root(
     project: &Project,
+    gateway: &Gateway,
     options: &[Options],
     findings: &[Finding],
     root: usize,
@@ -104,8 +111,7 @@ fn of_root(
     readers: &[Vec<usize>],
 ) -> (Vec<Proposal>, Option<Snapshot>) {
     let reached = &project.roots[root];
-    let gateway = project.lower(reached);
-    let view = project.view(reached, &gateway);
+    let view = project.view(reached, gateway);
     let planner = reached.resolved.planner(&project.store, &view);
     let mut alike: FxHashMap<&str, FxHashSet<Item>> = FxHashMap::default();
     for finding in indices.iter().map(|&index| &findings[index]) {
@@ -113,7 +119,7 @@ fn of_root(
         alike.entry(&finding.rule).or_default().extend(items);
     }
     let places = OnceCell::new();
-    let places = || -> &FxHashMap<Span, Vec<RouteId>> { places.get_or_init(|| places_of(&gateway)) };
+    let places = || -> &FxHashMap<Span, Vec<RouteId>> { places.get_or_init(|| places_of(gateway)) };
     let propose = |&index: &usize| {
         let finding = &findings[index];
         let rule = rule(project, finding)?;
@@ -148,7 +154,7 @@ fn of_root(
     }
     // What a site listens on and how it speaks there can matter to all that listen there, too.
     let is_of_site = |proposal: &Proposal| proposal.subjects.iter().any(|subject| matches!(subject.item, Item::Site(_)));
-    let reach = if proposals.iter().any(is_of_site) { Reach::All } else { Reach::of(&gateway, &project.store, edits()) };
+    let reach = if proposals.iter().any(is_of_site) { Reach::All } else { Reach::of(gateway, &project.store, edits()) };
     let rules = project.settings[reached.given].rules();
     let snapshot = Snapshot::take(&view, rules, &options[reached.given], reach, true);
     (proposals, Some(snapshot))
