@@ -17,8 +17,10 @@ use crate::rules::{Level, Options, Want};
 /// Why a trial does not hold.
 #[derive(Debug, Default)]
 pub(super) struct Fault {
-    /// The proposals that are surely to blame, by index, each with the reason; none: it cannot be said which.
+    /// The proposals that are surely to blame, by index, each with the reason.
     pub(super) culprits: FxHashMap<usize, String>,
+    /// Those of which at least one is, for all of them are about what went wrong. Neither: it cannot be said which.
+    pub(super) suspects: FxHashMap<usize, String>,
     /// One reason.
     pub(super) reason: String,
 }
@@ -26,18 +28,20 @@ pub(super) struct Fault {
 impl Fault {
     /// A fault of nobody in particular.
     pub(super) fn of_all(reason: &str) -> Self {
-        Self { culprits: FxHashMap::default(), reason: reason.to_owned() }
+        Self { reason: reason.to_owned(), ..Self::default() }
     }
 
     /// Both. Culprits that are known are put aside first; what is left is tried again.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.culprits.extend(other.culprits);
+        self.suspects.extend(other.suspects);
         self
     }
 
     fn blame(&mut self, proposals: &[usize], reason: &str) {
+        let blamed = if let [_] = proposals { &mut self.culprits } else { &mut self.suspects };
         for &index in proposals {
-            self.culprits.entry(index).or_insert_with(|| reason.to_owned());
+            blamed.entry(index).or_insert_with(|| reason.to_owned());
         }
         if self.reason.is_empty() {
             reason.clone_into(&mut self.reason);
@@ -46,7 +50,7 @@ impl Fault {
 }
 
 /// What follows from a wanted fact on the same item, by how the facts' names begin: what has to change for it, or cannot but change along.
-const FOLLOWS: [(&str, &[&str]); 21] = [
+const FOLLOWS: [(&str, &[&str]); 22] = [
     // An upgrade needs `Connection` and HTTP/1.1, or in httpd another scheme; plain requests then carry what the map or the server gives them.
     ("handshake.request_header.upgrade", UPGRADED),
     ("handshake.request_header.connection", &["plain.request_header.connection"]),
@@ -71,6 +75,19 @@ const FOLLOWS: [(&str, &[&str]); 21] = [
     ("section_pattern", &["target.uri", "handshake.request_header.", "plain.request_header.connection", "timeout."]),
     ("subrequest.upgrading", UPGRADED),
     ("missing_modules", &["handshake.request_header.", "plain.request_header."]),
+    // A line that was read otherwise than it was meant, of the routes that it makes.
+    (
+        "noted",
+        &[
+            "target.",
+            "timeout.",
+            "handshake.request_header.",
+            "plain.request_header.",
+            "http_version",
+            "host",
+            "resolver_missing",
+        ],
+    ),
 ];
 
 /// What an upgrade changes of the requests that are sent.
@@ -167,7 +184,7 @@ fn says(fact: &str) -> bool {
     !fact.starts_with("handshake.request_header.") && SAYS.iter().any(|said| fact.starts_with(said))
 }
 
-/// Looks at a root after the edits of `proposals`; `before` is what it was.
+/// Looks at a root after the edits of `proposals`, and returns its model where they hold; `before` is what it was.
 ///
 /// What must hold, in this order: what was wanted is true; no other fact of any item has changed; what requests come to that a route takes is
 /// the same for every path of its site; there is no new route; no rule has anything new to say; what the server complained of is gone. The
@@ -178,7 +195,7 @@ pub(super) fn compare(
     options: &Options,
     before: &Snapshot,
     proposals: &[&Proposal],
-) -> Result<(), Fault> {
+) -> Result<Gateway, Fault> {
     let reached = &project.roots[root];
     let gateway = project.lower(reached);
     let view = project.view(reached, &gateway);
@@ -228,7 +245,8 @@ pub(super) fn compare(
             fault.blame(indices, "the server would still complain of it");
         }
     }
-    if fault.reason.is_empty() { Ok(()) } else { Err(fault) }
+    drop((after, targets));
+    if fault.reason.is_empty() { Ok(gateway) } else { Err(fault) }
 }
 
 /// A root before and after.

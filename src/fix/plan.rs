@@ -9,7 +9,7 @@ use super::reach::Reach;
 use super::snapshot::Snapshot;
 use crate::Project;
 use crate::facts::{Item, Reader};
-use crate::gateway::RouteId;
+use crate::gateway::{Gateway, RouteId, Target};
 use crate::rules::{Finding, Options, Plan, Rule, Safety, Subject, Want};
 use crate::source::{Edit, Span, overlap};
 
@@ -36,6 +36,8 @@ const SETTLED_ELSEWHERE: [&str; 1] = ["subrequest.upgrading"];
 pub(super) struct Proposal {
     /// The index of the finding.
     pub(super) finding: usize,
+    /// The rule that made it.
+    pub(super) rule: String,
     /// What it is said of.
     pub(super) subjects: Vec<Subject>,
     /// What is to hold.
@@ -67,6 +69,7 @@ pub(super) fn propose(
     options: &[Options],
     findings: &[Finding],
     readers: &[Vec<usize>],
+    gateways: &mut [Option<Gateway>],
 ) -> (Vec<Proposal>, FxHashMap<usize, Snapshot>) {
     let mut by_root: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
     for (index, finding) in findings.iter().enumerate() {
@@ -74,8 +77,13 @@ pub(super) fn propose(
             by_root.entry(subject.root).or_default().push(index);
         }
     }
-    let by_root: Vec<(usize, Vec<usize>)> = by_root.into_iter().collect();
-    let of_root = |(root, indices): (usize, Vec<usize>)| (root, of_root(project, options, findings, root, &indices, readers));
+    // What is to be changed is needed no longer as it was.
+    let by_root: Vec<(usize, Vec<usize>, Option<Gateway>)> =
+        by_root.into_iter().map(|(root, indices)| (root, indices, gateways[root].take())).collect();
+    let of_root = |(root, indices, gateway): (usize, Vec<usize>, Option<Gateway>)| {
+        let gateway = gateway.unwrap_or_else(|| project.lower(&project.roots[root]));
+        (root, of_root(project, &gateway, options, findings, root, &indices, readers))
+    };
     let mut proposals: Vec<Proposal> = Vec::new();
     let mut before = FxHashMap::default();
     for (root, (found, snapshot)) in by_root.into_par_iter().map(of_root).collect::<Vec<_>>() {
@@ -95,6 +103,7 @@ pub(super) fn propose(
 
 fn of_root(
     project: &Project,
+    gateway: &Gateway,
     options: &[Options],
     findings: &[Finding],
     root: usize,
@@ -102,8 +111,7 @@ fn of_root(
     readers: &[Vec<usize>],
 ) -> (Vec<Proposal>, Option<Snapshot>) {
     let reached = &project.roots[root];
-    let gateway = project.lower(reached);
-    let view = project.view(reached, &gateway);
+    let view = project.view(reached, gateway);
     let planner = reached.resolved.planner(&project.store, &view);
     let mut alike: FxHashMap<&str, FxHashSet<Item>> = FxHashMap::default();
     for finding in indices.iter().map(|&index| &findings[index]) {
@@ -111,9 +119,7 @@ fn of_root(
         alike.entry(&finding.rule).or_default().extend(items);
     }
     let places = OnceCell::new();
-    let places = || -> &FxHashMap<Span, RouteId> {
-        places.get_or_init(|| gateway.route_ids().map(|id| (gateway.route(id).span, id)).collect())
-    };
+    let places = || -> &FxHashMap<Span, Vec<RouteId>> { places.get_or_init(|| places_of(gateway)) };
     let propose = |&index: &usize| {
         let finding = &findings[index];
         let rule = rule(project, finding)?;
@@ -128,10 +134,18 @@ fn of_root(
         let mut subjects = finding.subjects.clone();
         for want in wants.iter().filter(|want| SETTLED_ELSEWHERE.contains(&want.name().as_str())) {
             let reading = want.fact.read(&Reader::new(&view, item));
-            let other = reading.evidence.first().and_then(|evidence| places().get(&evidence.span).copied());
-            subjects.extend(other.map(|id| Subject { root, item: Item::Route(id) }));
+            let other = reading.evidence.first().and_then(|evidence| places().get(&evidence.span));
+            subjects.extend(other.into_iter().flatten().map(|&id| Subject { root, item: Item::Route(id) }));
         }
-        Some(Proposal { finding: index, subjects, wants, safety: rule.safety()?, plans, reason })
+        // What is said of a line is said of the routes that it makes.
+        let line = match item {
+            Item::Directive(index) => Some(gateway.remarks[index].span),
+            Item::Refused(index) => Some(gateway.refusals[index].span),
+            _ => None,
+        };
+        let made = line.and_then(|line| places().get(&line)).into_iter().flatten();
+        subjects.extend(made.map(|&id| Subject { root, item: Item::Route(id) }));
+        Some(Proposal { finding: index, rule: finding.rule.clone(), subjects, wants, safety: rule.safety()?, plans, reason })
     };
     let proposals: Vec<Proposal> = indices.iter().filter_map(propose).collect();
     let edits = || proposals.iter().flat_map(|proposal| &proposal.plans).flat_map(|plan| &plan.edits);
@@ -140,10 +154,25 @@ fn of_root(
     }
     // What a site listens on and how it speaks there can matter to all that listen there, too.
     let is_of_site = |proposal: &Proposal| proposal.subjects.iter().any(|subject| matches!(subject.item, Item::Site(_)));
-    let reach = if proposals.iter().any(is_of_site) { Reach::All } else { Reach::of(&gateway, &project.store, edits()) };
+    let reach = if proposals.iter().any(is_of_site) { Reach::All } else { Reach::of(gateway, &project.store, edits()) };
     let rules = project.settings[reached.given].rules();
     let snapshot = Snapshot::take(&view, rules, &options[reached.given], reach, true);
     (proposals, Some(snapshot))
+}
+
+/// The routes by their own places and by the lines that pass their requests on.
+fn places_of(gateway: &Gateway) -> FxHashMap<Span, Vec<RouteId>> {
+    let mut places: FxHashMap<Span, Vec<RouteId>> = FxHashMap::default();
+    for id in gateway.route_ids() {
+        let route = gateway.route(id);
+        places.entry(route.span).or_default().push(id);
+        if let Target::Proxy(proxy) = &route.target
+            && proxy.span != route.span
+        {
+            places.entry(proxy.span).or_default().push(id);
+        }
+    }
+    places
 }
 
 /// The plan with its edits in the order of the file, each once; `None` where they cannot all be made.

@@ -4,6 +4,7 @@
 
 mod edit;
 mod line_index;
+pub mod manner;
 mod mark;
 mod span;
 

@@ -18,6 +18,7 @@ impl Editor<'_> {
             RemarkKind::UnitIgnored { written, meant, .. } => in_seconds(line, written, *meant),
             RemarkKind::Misread { how: Misreading::EmptyVariable, text } => name_header(line, text),
             RemarkKind::Misread { how: Misreading::WebSocketNotProxied, .. } => pass_on(line),
+            RemarkKind::Misread { how: Misreading::AddressUnusable, .. } => part_path(line),
             RemarkKind::Misread { how: Misreading::SectionNeverTrue | Misreading::SectionHidesWebSocket, text } => {
                 self.name_module(line, text)
             }
@@ -44,14 +45,16 @@ impl Editor<'_> {
 impl Editor<'_> {
     /// `<IfModule mod_proxy_http>`: the name of a source file ends in `.c`, an identifier in `_module`.
     fn name_module(&self, line: Line<'_>, token: &str) -> Result<Vec<Plan>, String> {
-        let bare = token.trim_start_matches('!');
-        let name = bare.strip_prefix("mod_").unwrap_or(bare);
+        let bare = token.trim_start_matches('!').trim();
+        // Some write the file that the module is loaded from.
+        let file = bare.rsplit('/').next().unwrap_or(bare);
+        let name = file.strip_prefix("mod_").unwrap_or(file);
         let name = name.strip_suffix(".so").or_else(|| name.strip_suffix(".load")).unwrap_or(name).to_ascii_lowercase();
         // What is not loaded the section would still be left out for.
         if self.gateway().modules.has(&name) != Some(true) {
             return Err("no module of such a name is loaded: whether one is to be is for you to say".to_owned());
         }
-        let right = if bare.starts_with("mod_") { format!("mod_{name}.c") } else { format!("{name}_module") };
+        let right = if file.starts_with("mod_") { format!("mod_{name}.c") } else { format!("{name}_module") };
         let word = line.words().find(|word| memchr::memmem::find(word.text, bare.as_bytes()).is_some());
         let word = word.filter(|_| line.is_section()).ok_or("the section's name cannot be found")?;
         let at = memchr::memmem::find(word.text, bare.as_bytes()).unwrap_or(0);
@@ -110,6 +113,23 @@ impl Editor<'_> {
 
 fn plan(title: String, edits: Vec<Edit>) -> Vec<Plan> {
     vec![Plan { title, edits }]
+}
+
+/// `ProxyPass "/" "http://b:9000"`: what is behind the slash is glued to the port, so that no request gets through.
+fn part_path(line: Line<'_>) -> Result<Vec<Plan>, String> {
+    let unknown = || "what the address is to be is for you to say".to_owned();
+    if line.name() != b"proxypass" {
+        return Err(unknown());
+    }
+    let words: Vec<Word<'_>> = line.words().collect();
+    let is_url = |word: &&Word<'_>| memchr::memmem::find(&word.value(), b"://").is_some();
+    let word = words.iter().find(is_url).filter(|word| word.is_plain()).ok_or_else(unknown)?;
+    let url = String::from_utf8_lossy(&word.value()).into_owned();
+    let bare = url.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.contains(['/', '?', '$', '%']));
+    if !bare {
+        return Err(unknown());
+    }
+    Ok(plan(format!("write `{url}/`"), vec![word.replace(&format!("{url}/"))]))
 }
 
 /// Plain seconds in the place of a duration whose unit is ignored.

@@ -3,7 +3,8 @@
 use super::line::{Line, Word};
 use super::{Editor, Step};
 use crate::apache::values::flags;
-use crate::gateway::{Action, Assigned, Matcher, Origin, Part, Property, Rewrite, RouteId, Variable};
+use crate::facts::Value;
+use crate::gateway::{Action, Assigned, Known, Matcher, Origin, Part, Property, Rewrite, RouteId, Variable};
 use crate::source::{Edit, Span};
 
 impl<'a> Editor<'a> {
@@ -96,7 +97,7 @@ impl<'a> Editor<'a> {
     }
 
     /// The steps that lead a rule where it was meant to, in the shapes that people write.
-    pub(super) fn mend_target(&self, id: RouteId) -> Result<Vec<Step>, String> {
+    pub(super) fn mend_target(&self, id: RouteId, fault: &Known<Value>) -> Result<Vec<Step>, String> {
         let unknown = "where the rule is to lead is for you to say";
         let rule = self.rule(id).filter(|rule| !rule.negated).ok_or("no rule makes this route")?;
         let line = self.line_at(rule.span).filter(|line| !line.is_holed()).ok_or(unknown)?;
@@ -104,6 +105,8 @@ impl<'a> Editor<'a> {
         let written = String::from_utf8_lossy(&pattern.value()).into_owned();
         let url = String::from_utf8_lossy(&target.value()).into_owned();
         let (scheme, rest) = url.split_once("://").ok_or(unknown)?;
+        let Ok(Value::Text(fault)) = fault else { return Err(unknown.to_owned()) };
+        let is_about = |words: &str| fault.contains(words);
         let mut steps = Vec::new();
         // `{.*}` makes no group, and `.*` neither.
         let grouped = if written.contains("{.*}") {
@@ -113,7 +116,7 @@ impl<'a> Editor<'a> {
         } else {
             None
         };
-        if let Some(grouped) = grouped.filter(|_| url.matches('$').count() == 1 && url.contains("$1")) {
+        if let Some(grouped) = grouped.filter(|_| is_about("no group") && url.matches('$').count() == 1 && url.contains("$1")) {
             let edit = pattern.replace(&grouped);
             steps.push(Step::new(format!("write `{grouped}`"), vec![edit.clone()]));
             if let Some(parted) = parted(scheme, rest) {
@@ -121,17 +124,17 @@ impl<'a> Editor<'a> {
             }
         }
         // In a directory the path has no leading slash; a rule that asks for none fits in a server, too.
-        if let Some(rest) = written.strip_prefix("^/").filter(|rest| !rest.starts_with(['?', '*', '{', '+'])) {
+        if let Some(rest) = written.strip_prefix("^/").filter(|_| is_about("leading slash")) {
             let bare = format!("^/?{rest}");
             steps.push(Step::new(format!("write `{bare}`"), vec![pattern.replace(&bare)]));
         }
-        if let Some(parted) = parted(scheme, rest) {
+        if let Some(parted) = parted(scheme, rest).filter(|_| is_about("no slash")) {
             steps.push(Step::new(format!("write `{parted}`"), vec![target.replace(&parted)]));
         }
         // In a section the pattern sees the path of a file.
         let host = rest.strip_suffix("/$1").or_else(|| rest.strip_suffix("$1")).filter(|host| !host.contains(['/', '$', '%']));
         let takes_all = ["^/?(.*)", "^/?(.*)$", "^(.*)$", "^(.*)", "(.*)", "^/(.*)", "^/(.*)$", "(.*)$", "/(.*)", "/(.*)$"];
-        if let Some(host) = host.filter(|_| takes_all.contains(&written.as_str())) {
+        if let Some(host) = host.filter(|_| is_about("path of a file") && takes_all.contains(&written.as_str())) {
             let whole = format!("{scheme}://{host}%{{REQUEST_URI}}");
             steps.push(Step::new(format!("write `{whole}`"), vec![pattern.replace("^"), target.replace(&whole)]));
         }
@@ -151,15 +154,15 @@ impl<'a> Editor<'a> {
     }
 
     /// The step that makes both paths of a mapping end with a slash, or neither.
-    pub(super) fn straighten(&self, id: RouteId, fault: &crate::gateway::Known<crate::facts::Value>) -> Result<Step, String> {
+    pub(super) fn straighten(&self, id: RouteId, fault: &Known<Value>) -> Result<Step, String> {
         let yours = "whether the path or the address is to change is for you to say";
         let (_, proxy) = self.proxied(id)?;
         let own = self.line_at(proxy.span).filter(|line| !line.is_holed()).ok_or("the mapping cannot be found")?;
         let word = own.words().find(|word| memchr::memmem::find(&word.value(), b"://").is_some()).ok_or(yours)?;
         let url = String::from_utf8_lossy(&word.value()).into_owned();
         let new = match fault {
-            Ok(crate::facts::Value::Text(fault)) if fault == "glued" => format!("{url}/"),
-            Ok(crate::facts::Value::Text(fault)) if fault == "doubled-slash" => {
+            Ok(Value::Text(fault)) if fault == "glued" => format!("{url}/"),
+            Ok(Value::Text(fault)) if fault == "doubled-slash" => {
                 url.strip_suffix('/').filter(|rest| !rest.ends_with('/')).ok_or(yours)?.to_owned()
             }
             _ => return Err(yours.to_owned()),

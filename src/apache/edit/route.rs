@@ -40,7 +40,7 @@ impl Editor<'_> {
                 ("events.held_by", Value::Absent) => parameters.flush = true,
                 ("host", _) => parts.push(self.forward(id, "ProxyPreserveHost On")?),
                 ("scheme_forwarded", _) => parts.push(self.forward_scheme(id)?),
-                ("rewrite_target.fault", Value::Absent) => parts.push(self.mend_target(id)?),
+                ("rewrite_target.fault", Value::Absent) => parts.push(self.mend_target(id, &reading.value)?),
                 ("target.path_fault", Value::Absent) => parts.push(vec![self.straighten(id, &reading.value)?]),
                 ("upgrade.other_protocols", Value::Flag(false)) => parts.push(vec![self.only_websockets(lines())?]),
                 ("shadowed_by", Value::Absent) => moves = Some(self.unshadow(id)?),

@@ -3,7 +3,7 @@
 use super::Editor;
 use crate::gateway::{Definition, Map, MapKey, Part, ScopeId, Variable};
 use crate::nginx::line::Line;
-use crate::source::Edit;
+use crate::source::{Edit, manner};
 use crate::tree::Shape;
 
 /// What requests that ask for no upgrade are sent as `Connection`.
@@ -115,22 +115,12 @@ impl Editor<'_> {
             return Err("the `map` belongs in `http`, which is not among these files".to_owned());
         }
         let mut lines = vec![head.to_owned()];
-        lines.extend(rows.iter().map(|row| format!("{}{row}", unit(block.bytes))));
+        lines.extend(rows.iter().map(|row| format!("{}{row}", manner::unit(block.bytes))));
         lines.push("}".to_owned());
         let server = block.lines().find(|&line| line.name() == b"server" && line.shape() == Shape::Block);
         Ok(match server.filter(|_| block.of.is_some() && !block.is_templated()) {
             Some(server) => block.insert_before(server, &lines),
             None => block.insert(None, &lines),
         })
-    }
-}
-
-/// What the file indents by.
-fn unit(bytes: &[u8]) -> &'static str {
-    let mut lines = bytes.split(|&byte| byte == b'\n');
-    match lines.find(|line| matches!(line, [b' ' | b'\t', ..]) && !line.trim_ascii().is_empty()) {
-        Some([b'\t', ..]) => "\t",
-        Some([b' ', b' ', byte, ..]) if *byte != b' ' => "  ",
-        _ => "    ",
     }
 }

@@ -196,8 +196,7 @@ impl<'a> Editor<'a> {
         let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
         let new = match fault {
             "glued" => format!("{url}/"),
-            // To the root of a backend, the slash is what takes the location's path off.
-            "doubled-slash" if !path.is_empty() && !path.ends_with("//") => url.strip_suffix('/').ok_or(yours)?.to_owned(),
+            // A location takes more than whole segments: without its slash, the address would be glued to what follows.
             "path-dropped" if path.is_empty() => format!("{}$request_uri", url.strip_suffix('/').ok_or(yours)?),
             "query-dropped" => format!("{url}$is_args$args"),
             _ => return Err(yours.to_owned()),
