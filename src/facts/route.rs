@@ -438,9 +438,10 @@ fn taken_by_location(reader: &Reader<'_>, id: RouteId, route: &Route) -> bool {
 
 fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
-        let gateway = reader.view.gateway;
-        let Matcher::Rewrite(index) = route.matcher else { return Reading::absent() };
-        let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize) else { return Reading::absent() };
+        let Some((id, _)) = reader.route() else { return Reading::absent() };
+        let Some(super::rewriting::Rule { rewrite, .. }) = super::rewriting::rule(reader, id, route) else {
+            return Reading::absent();
+        };
         let clients = [
             (Probe::Chrome, "Chrome"),
             (Probe::Firefox, "Firefox"),
