@@ -99,9 +99,22 @@ pub(super) fn if_version(words: &[Vec<u8>], version: Option<Version>) -> Outcome
     })
 }
 
-/// Compares as many numbers as are written. `None`: the comparison is a pattern or is not one.
+/// Steps that a pattern over a version may take.
+const BACKTRACK_LIMIT: usize = 10_000;
+
+/// Compares as many numbers as are written. `None`: it is not a comparison.
 fn version_holds(operator: &[u8], wanted: &[u8], version: Version) -> Option<bool> {
     let wanted = str::from_utf8(wanted).ok()?;
+    let between_slashes = wanted.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+    let pattern = match (operator, between_slashes) {
+        (b"~", _) => Some(between_slashes.unwrap_or(wanted)),
+        (b"" | b"=" | b"==", Some(pattern)) => Some(pattern),
+        _ => None,
+    };
+    if let Some(pattern) = pattern {
+        let version = format!("{}.{}.{}", version.major, version.minor, version.patch);
+        return fancy_regex::RegexBuilder::new(pattern).backtrack_limit(BACKTRACK_LIMIT).build().ok()?.is_match(&version).ok();
+    }
     let mut order = Ordering::Equal;
     for (part, have) in wanted.split('.').zip([version.major, version.minor, version.patch]) {
         order = order.then(have.cmp(&part.parse().ok()?));
@@ -122,10 +135,9 @@ pub(super) fn if_file(argument: &[u8], exists: impl FnOnce(&[u8]) -> Option<bool
 }
 
 /// `<IfDirective>` and `<IfSection>`: which names httpd knows depends on its modules.
-pub(super) fn if_known(argument: &[u8], modules: &Modules, complete: bool) -> Outcome {
+pub(super) fn if_known(argument: &[u8], is_section: bool, modules: &Modules, complete: bool) -> Outcome {
     decide(argument, |name| {
-        let is_section = name.starts_with(b"<");
-        let rows = directives::directive(name.strip_prefix(b"<").unwrap_or(name));
+        let rows = directives::directive(name);
         let mut rows = rows.iter().filter(|row| row.is_section == is_section);
         let foreign = modules.loaded.keys().any(|name| !directives::is_own_module(name));
         if rows.any(|row| row.module == "core" || modules.loaded.contains_key(row.module)) {
@@ -165,7 +177,10 @@ mod tests {
         assert_eq!(test("<", "2.4.47", None), Outcome::False);
         assert_eq!(test("<", "2.4.47", Some(Version::new(2, 4, 41))), Outcome::True);
         assert_eq!(test("!<", "2.4.47", Some(Version::new(2, 4, 41))), Outcome::False);
-        assert_eq!(test("~", "^2.4", None), Outcome::Assumed);
+        assert_eq!(test("~", "^2.4", None), Outcome::True);
+        assert_eq!(test("~", r"\.47$", None), Outcome::False);
+        assert_eq!(test("=", r"/^2\.5/", Some(Version::new(2, 4, 71))), Outcome::False);
+        assert_eq!(if_version(&[br"/^2\.4/".to_vec()], Some(Version::new(2, 4, 71))), Outcome::True);
         assert_eq!(if_version(&[b"2.4".to_vec()], None), Outcome::True);
     }
 

@@ -53,8 +53,21 @@ pub struct Resolved {
     pub partial: Option<Unknown>,
     /// The sections that are read as if their condition held, because nothing says whether it does.
     pub(super) assumed: Vec<Assumed>,
+    /// `ServerRoot`, where it is written: what relative paths begin at.
+    pub(super) server_root: Option<Vec<u8>>,
     /// The lines of the files of directories that the configuration names.
     pub(super) directories: Vec<DirectoryLines>,
+}
+
+impl Resolved {
+    /// A path of a directory without a slash at its end; a relative one begins at `ServerRoot`, where that is written.
+    pub(super) fn below_root(&self, path: &[u8]) -> Vec<u8> {
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        match &self.server_root {
+            Some(root) if !path.starts_with(b"/") && !path.is_empty() => [root, &b"/"[..], path].concat(),
+            _ => path.to_vec(),
+        }
+    }
 }
 
 /// The lines of a `.htaccess`.

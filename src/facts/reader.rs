@@ -179,6 +179,11 @@ impl<'a> View<'a> {
         follow_in_site(self, site, &Client { request, socket, from: here }, &|_| None)
     }
 
+    /// What becomes of the request of `probe` to `path` of `site`.
+    pub(crate) fn followed(&self, site: SiteId, probe: Probe, path: &str) -> Walk {
+        self.walk(site, self.request(probe, self.gateway.site(site), path))
+    }
+
     /// A handshake to `path` of `site`.
     pub(super) fn handshake(&self, site: &Site, path: &str) -> Request {
         self.request(Probe::Chrome, site, path)
@@ -291,7 +296,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A path that a request to `route` may have.
-    pub(super) fn route_path(&self, route: &Route) -> String {
+    pub(crate) fn route_path(&self, route: &Route) -> String {
         let gateway = self.view.gateway;
         match route.matcher {
             Matcher::Exact(text) | Matcher::Prefix { text, .. } | Matcher::Segments(text) => {

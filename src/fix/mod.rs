@@ -5,9 +5,11 @@
 //! A plan comes from the server's own editor ([`Planner`]); whether it is right is judged here, for all servers alike, over facts: what
 //! was wanted holds, no other fact of any item of any root that reads the file has changed, and no rule complains of anything new.
 
+mod asked;
 mod compare;
 mod diff;
 mod plan;
+mod reach;
 mod snapshot;
 mod trial;
 mod write;

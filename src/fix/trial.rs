@@ -1,10 +1,11 @@
 //! Tries proposals together, in memory; where they do not all hold, finds those that do.
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::compare::{Fault, compare};
 use super::plan::{Proposal, propose};
+use super::reach::Reach;
 use super::snapshot::Snapshot;
 use crate::facts::Item;
 use crate::project::Resolved;
@@ -54,7 +55,7 @@ impl<'a> Bench<'a> {
     /// How each of `findings` can be mended; `None` where only a person can. The project stays as it is.
     pub(super) fn try_each(&mut self, findings: &[Finding]) -> Vec<Option<Fix>> {
         let mut fixes: Vec<Option<Fix>> = vec![None; findings.len()];
-        let mut proposals = propose(self.project, self.options, findings);
+        let mut proposals = self.propose(findings);
         loop {
             let (accepted, waiting) = self.sift(proposals, &mut fixes);
             for proposal in accepted.into_iter().flatten() {
@@ -70,7 +71,18 @@ impl<'a> Bench<'a> {
     /// Makes the edits that mend `findings`, as many as go together; returns how many were mended. The bytes that files had before are added to `files`.
     pub(super) fn keep(&mut self, findings: &[Finding], files: &mut Vec<(SourceId, Vec<u8>)>) -> usize {
         let mut fixes = vec![None; findings.len()];
-        let mut proposals = propose(self.project, self.options, findings);
+        let mut proposals = self.propose(findings);
+        // Most often all hold together, and then nothing need be undone.
+        let (batch, waiting) = self.compose(proposals, &mut |_| {});
+        let together: Vec<&Proposal> = batch.iter().collect();
+        if !together.is_empty()
+            && let Ok(undo) = self.make(&together)
+        {
+            note(files, undo);
+            return together.len();
+        }
+        proposals = batch.into_iter().chain(waiting).collect();
+        proposals.sort_unstable_by_key(|proposal| proposal.finding);
         loop {
             let (mut accepted, waiting) = self.sift(proposals, &mut fixes);
             let all: Vec<Proposal> = accepted.iter_mut().flat_map(std::mem::take).collect();
@@ -80,11 +92,7 @@ impl<'a> Bench<'a> {
                 let together: Vec<&Proposal> = all.iter().collect();
                 for group in [together, first] {
                     if let Ok(undo) = self.make(&group) {
-                        for (source, bytes) in undo.sources {
-                            if !files.iter().any(|(id, _)| *id == source) {
-                                files.push((source, bytes));
-                            }
-                        }
+                        note(files, undo);
                         return group.len();
                     }
                 }
@@ -94,6 +102,13 @@ impl<'a> Bench<'a> {
             }
             proposals = waiting;
         }
+    }
+
+    /// The proposals for findings; what the roots are before anything is tried is kept.
+    fn propose(&mut self, findings: &[Finding]) -> Vec<Proposal> {
+        let (proposals, before) = propose(self.project, self.options, findings, &self.readers);
+        self.before = before;
+        proposals
     }
 
     /// Tries the proposals that go together. Returns the groups that hold, and those that are still to be tried: what overlaps, and what has
@@ -230,7 +245,7 @@ impl<'a> Bench<'a> {
             let reached = &project.roots[root];
             let gateway = project.lower(reached);
             let rules = project.settings[reached.given].rules();
-            (root, Snapshot::take(&project.view(reached, &gateway), rules, &options[reached.given]))
+            (root, Snapshot::take(&project.view(reached, &gateway), rules, &options[reached.given], Reach::All, true))
         };
         let taken: Vec<(usize, Snapshot)> = new.map(take).collect();
         self.before.extend(taken);
@@ -256,6 +271,12 @@ impl<'a> Bench<'a> {
             self.project.roots[root].resolved = resolved;
         }
     }
+}
+
+/// Notes what files held before they were changed for the first time.
+fn note(files: &mut Vec<(SourceId, Vec<u8>)>, undo: Undo) {
+    let known: FxHashSet<SourceId> = files.iter().map(|(id, _)| *id).collect();
+    files.extend(undo.sources.into_iter().filter(|(id, _)| !known.contains(id)));
 }
 
 /// Those of sorted edits, which do not overlap, that may touch `edit`.

@@ -24,8 +24,8 @@ mod upstream;
 mod worker;
 
 pub use area::{
-    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Merging, Needed,
-    OverrideClass, Overrides, Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
+    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Inherits, Merging,
+    Needed, OverrideClass, Overrides, Redirect, Required, RequiredKind, RewriteOptions, Rewriting, Settings, Via, When,
 };
 pub use capacity::{Capacity, Limit};
 pub use certificate::{Certificate, Certificates, KeyFit};
@@ -33,7 +33,7 @@ pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionSte
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step, Then, TryFiles};
 pub use refusal::{Fault, Refusal};
 pub use remark::{Misreading, Remark, RemarkKind};
-pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
+pub use rewrite::{Action, Condition, Escapes, FileTest, Flags, QueryRule, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Spelling, Target};
 pub use scope::{
     Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId,
@@ -88,6 +88,8 @@ pub struct Gateway {
     pub balanced: FxHashMap<UpstreamId, Vec<BalancedWorker>>,
     /// What the configuration itself defines: nginx's `map`, `set`, `geo` …, by lower-case name without `$`.
     pub variables: FxHashMap<TextId, Definition>,
+    /// Functions that a site gives names to, while its lines are read: httpd's `RewriteMap name int:tolower`.
+    pub functions: FxHashMap<TextId, Change>,
     /// What levels do to a request before anything answers it, by level.
     pub programs: Programs,
     /// Headers that the server adds or withholds by itself when it asks an upstream, for `version`; an empty value withholds the client's.
@@ -138,6 +140,7 @@ impl Gateway {
             workers: FxHashMap::default(),
             balanced: FxHashMap::default(),
             variables: FxHashMap::default(),
+            functions: FxHashMap::default(),
             programs: Programs::default(),
             default_headers: Vec::new(),
             modules: Modules::default(),

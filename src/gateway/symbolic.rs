@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::pool::Pool;
-use super::{TextId, Unknown};
+use super::{Change, TextId, Unknown};
 use crate::source::Span;
 
 /// Names a value of a [`Symbolics`], a row of parts; no parts is the empty string. Values written alike have equal ids.
@@ -50,6 +50,14 @@ pub enum Variable {
     ServerPort,
     /// The client's address.
     ClientAddress,
+    /// The address that the client reached.
+    ServerAddress,
+    /// The directory that paths are looked for in, where nothing says otherwise.
+    DocumentRoot,
+    /// What of the path lies behind the file that it is mapped to.
+    PathInfo,
+    /// A value with something done to it.
+    Changed(Change, SymbolicId),
     /// `X-Forwarded-For` of the request with the client's address appended.
     ForwardedFor,
     /// Host and port of the upstream, as written in the target.

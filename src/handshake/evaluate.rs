@@ -11,7 +11,8 @@ use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::site::Socket;
 use crate::gateway::{
-    Definition, FileTest, Gateway, Known, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown, Variable,
+    Change, Definition, FileTest, Gateway, Known, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown,
+    Variable,
 };
 use crate::source::Span;
 
@@ -50,6 +51,10 @@ pub struct Notes<'a> {
     pub variables: Vec<(String, String)>,
     /// The client's address.
     pub from: Option<IpAddr>,
+    /// The address that it reached.
+    pub reached: Option<IpAddr>,
+    /// What of the path lies behind the file.
+    pub path_info: String,
     /// What stands in the file system.
     pub files: Option<Files<'a>>,
     /// Whether the headers are those that early changes have left.
@@ -61,15 +66,15 @@ pub struct Notes<'a> {
 }
 
 impl Notes<'_> {
-    /// The value of a variable.
+    /// The value of a variable; case does not matter (`apr_table_get`).
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        self.variables.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// Sets a variable, or unsets it.
     pub fn set_variable(&mut self, name: &str, value: Option<String>) {
-        self.variables.retain(|(own, _)| own != name);
+        self.variables.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
         self.variables.extend(value.map(|value| (name.to_owned(), value)));
     }
 }
@@ -233,6 +238,22 @@ impl Environment<'_> {
             Variable::Method => request.method.clone().into_owned(),
             Variable::ServerPort => self.server_port().to_string(),
             Variable::ClientAddress => self.client()?.to_string(),
+            Variable::ServerAddress => self.notes.and_then(|notes| notes.reached).ok_or(Unknown::Runtime)?.to_string(),
+            Variable::DocumentRoot => {
+                let main = self.gateway.sites.first().filter(|main| main.is_main);
+                let areas = [Some(self.site), main].into_iter().flatten().filter_map(|site| site.areas.first());
+                let root = areas.filter_map(|area| area.settings.document_root).next();
+                texts.show(root.ok_or(Unknown::Environment)??).into_owned()
+            }
+            Variable::PathInfo => self.notes.map(|notes| notes.path_info.clone()).unwrap_or_default(),
+            Variable::Changed(change, value) => {
+                let value = self.value(value, depth.checked_sub(1).ok_or(Unknown::Runtime)?)?;
+                match change {
+                    Change::Lower => value.to_ascii_lowercase(),
+                    Change::Upper => value.to_ascii_uppercase(),
+                    Change::Decoded | Change::Unknown => return Err(Unknown::Runtime),
+                }
+            }
             Variable::FileName => self.notes.and_then(|notes| notes.file.clone()).unwrap_or_else(|| request.path.clone()),
             Variable::Process(name) => self.process(name)?.unwrap_or_default(),
             Variable::ProcessOrNull(name) => self.process(name)?.unwrap_or_else(|| "(null)".to_owned()),
@@ -273,7 +294,7 @@ impl Environment<'_> {
     }
 
     /// The scheme of requests; httpd's `ServerName` may say another (`ap_http_scheme`).
-    fn scheme(&self) -> String {
+    pub(super) fn scheme(&self) -> String {
         match self.site.identity.scheme {
             _ if self.request.tls => "https".to_owned(),
             Some(scheme) => self.gateway.texts.show(scheme).into_owned(),
@@ -281,7 +302,7 @@ impl Environment<'_> {
         }
     }
 
-    fn default_port(&self) -> u16 {
+    pub(super) fn default_port(&self) -> u16 {
         if self.scheme() == "https" { 443 } else { 80 }
     }
 

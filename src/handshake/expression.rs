@@ -36,10 +36,20 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
                 let left = text(stack.pop(), malformed)?;
                 Value::Truth(left.and_then(|left| Ok(compares(&left, &right?, comparison))))
             }
-            ExpressionStep::Change(change) => Value::Text(text(stack.pop(), malformed)?.map(|text| match change {
-                Change::Lower => text.to_ascii_lowercase(),
-                Change::Upper => text.to_ascii_uppercase(),
-            })),
+            ExpressionStep::Change(change) => {
+                let text = text(stack.pop(), malformed)?;
+                Value::Text(text.and_then(|text| match change {
+                    Change::Lower => Ok(text.to_ascii_lowercase()),
+                    Change::Upper => Ok(text.to_ascii_uppercase()),
+                    Change::Decoded => decoded(&text).ok_or(Unknown::Runtime),
+                    Change::Unknown => Err(Unknown::Runtime),
+                }))
+            }
+            ExpressionStep::Join => {
+                let right = text(stack.pop(), malformed)?;
+                let left = text(stack.pop(), malformed)?;
+                Value::Text(left.and_then(|left| Ok(left + &right?)))
+            }
             ExpressionStep::Pattern { pattern, ignore_case } => {
                 let text = text(stack.pop(), malformed)?;
                 let found = |text: String| environment.captures(pattern, ignore_case, &text, expression.span);
@@ -62,6 +72,19 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
         stack.push(value);
     }
     truth(stack.pop(), malformed)?
+}
+
+/// A text with its escapes decoded; `None`: an escape is none.
+fn decoded(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => u8::from_str_radix(std::str::from_utf8(&[bytes.next()?, bytes.next()?]).ok()?, 16).ok()?,
+            byte => byte,
+        });
+    }
+    String::from_utf8(out).ok()
 }
 
 fn text(value: Option<Value>, malformed: impl FnOnce() -> Unknown) -> Known<Known<String>> {

@@ -31,7 +31,7 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
     let mut notes = Notes::default();
     let request = environment.request;
     let mut path = request.path.clone();
-    match rewrite_in_site(environment, site, &mut notes)? {
+    match rewrite_in_site(environment, site, &mut notes, false)? {
         Rewritten::Untouched => {}
         Rewritten::Path { path: new, maps_again: true, .. } => path = new,
         // The path of a file: no mapping sees it.
@@ -63,14 +63,19 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
 ///
 /// # Errors
 /// Where something that decides cannot be known.
-pub(super) fn rewrite_in_site(environment: &Environment<'_>, site: SiteId, notes: &mut Notes<'_>) -> Known<Rewritten> {
+pub(super) fn rewrite_in_site(
+    environment: &Environment<'_>,
+    site: SiteId,
+    notes: &mut Notes<'_>,
+    is_subrequest: bool,
+) -> Known<Rewritten> {
     let gateway = environment.gateway;
     let rules: Vec<&Rewrite> = gateway.site(site).rewrites.iter().collect();
     if rules.is_empty() || !rewriting_is_on(gateway, gateway.site(site).scope)? {
         return Ok(Rewritten::Untouched);
     }
     let request = environment.request;
-    let subject = Subject { path: request.path.clone(), query: request.query.clone(), directory: None };
+    let subject = Subject { path: request.path.clone(), query: request.query.clone(), directory: None, is_subrequest };
     rewrite(environment, &rules, subject, notes)
 }
 

@@ -262,9 +262,35 @@ pub(super) fn client_headers(environment: &Environment<'_>, levels: &[ScopeId]) 
     let gateway = environment.gateway;
     let mut headers = environment.request.headers.clone();
     for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
-        edit(environment, entry, &mut headers)?;
+        let edited = edit(environment, entry, &mut headers);
+        match edited {
+            // What cannot be known of a header that nobody goes by does not matter.
+            Err(_) if !decides(gateway, entry) => hide(gateway, entry, &mut headers),
+            edited => edited?,
+        }
     }
     Ok(headers)
+}
+
+/// Whether a header that an entry changes decides what becomes of a handshake.
+fn decides(gateway: &Gateway, entry: &Entry) -> bool {
+    let name = edited(gateway, entry).map(|name| gateway.texts.show(name));
+    name.is_none_or(|name| {
+        matches!(&*name, "host" | "connection" | "upgrade" | "origin" | "cookie" | "authorization")
+            || name.starts_with("sec-websocket-")
+    })
+}
+
+/// Gives the header of an entry a value that says that it is not known.
+fn hide(gateway: &Gateway, entry: &Entry, headers: &mut Vec<(Word, Word)>) {
+    let name = match entry.assigned {
+        Assigned::Header { name, .. } => name,
+        Assigned::HeaderEdit(id) => gateway.header_edit(id).name,
+        _ => return,
+    };
+    let name = gateway.texts.show(name);
+    headers.retain(|(own, _)| !own.eq_ignore_ascii_case(&name));
+    headers.push((name.into_owned().into(), "(unknown)".into()));
 }
 
 /// The lower-case name of the header that an entry changes.

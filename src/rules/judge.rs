@@ -21,12 +21,23 @@ const CHUNK: usize = 512;
 /// What `rules` say of everything in `view`, by place and then by rule.
 #[must_use]
 pub fn judge<'a>(rules: impl IntoIterator<Item = &'a Rule>, view: &View<'_>, options: &Options) -> Vec<Finding> {
+    judge_among(rules, view, options, |_| true)
+}
+
+/// What they say of those items that `among` lets in.
+#[must_use]
+pub(crate) fn judge_among<'a>(
+    rules: impl IntoIterator<Item = &'a Rule>,
+    view: &View<'_>,
+    options: &Options,
+    among: impl Fn(Item) -> bool,
+) -> Vec<Finding> {
     let rules: Vec<&Rule> = rules.into_iter().collect();
     let mut findings = Vec::new();
     for subject in [Subject::Route, Subject::Upstream, Subject::Site, Subject::Directive, Subject::Gateway] {
         let bench = Bench::new(&rules, subject, view, options);
         if !bench.always.is_empty() || !bench.gated.is_empty() {
-            let items = view.items(subject);
+            let items: Vec<Item> = view.items(subject).into_iter().filter(|&item| among(item)).collect();
             findings.par_extend(items.par_chunks(CHUNK).flat_map_iter(|items| bench.judge(items)));
         }
     }

@@ -189,7 +189,7 @@ impl Lowerer<'_> {
         let Some(word) = words.first() else { return };
         let path = match word.unknown {
             Some(why) => Err(why),
-            None => Ok(self.gateway.texts.intern(word.value.strip_suffix(b"/").unwrap_or(&word.value))),
+            None => Ok(self.gateway.texts.intern(&self.resolved.below_root(&word.value))),
         };
         self.here().settings.document_root = Some(path);
     }

@@ -7,6 +7,7 @@ use crate::apache::resolve::DirectoryLines;
 use crate::apache::statement::{Kind, Statement};
 use crate::gateway::{Area, Covers, DirectoryFile, Matcher, Needed, OverrideClass};
 use crate::source::Span;
+use crate::tree::DirectiveId;
 
 /// The longest line of such a file (`HUGE_STRING_LEN`, `ap_parse_htaccess`).
 const LONGEST_LINE: usize = 8190;
@@ -43,6 +44,17 @@ impl Lowerer<'_> {
         let long = |line: &[u8]| line.len() > LONGEST_LINE;
         if bytes.split(|&byte| byte == b'\n').any(long) {
             file.refused = Some((Span::new(lines.source, 0, 0), "has a line that is too long"));
+        }
+        // Conditions too must be allowed, by whatever class.
+        let conditions = self.store.tree(lines.source);
+        for id in (0..conditions.directives().len()).filter_map(|id| u32::try_from(id).ok()).map(DirectiveId) {
+            let name = conditions.range(conditions.directive(id).name);
+            let name = bytes[name.start as usize..name.end as usize].strip_prefix(b"<").unwrap_or_default().to_ascii_lowercase();
+            if matches!(name.as_slice(), b"ifmodule" | b"ifdefine" | b"ifversion" | b"iffile" | b"ifdirective" | b"ifsection") {
+                let head = conditions.head(id);
+                let span = Span::new(lines.source, head.start, head.end);
+                file.needs.push(Needed { span, classes: OverrideClass::ALL.into(), name: self.gateway.texts.intern(&name) });
+            }
         }
         for statement in &lines.statements {
             if !matches!(statement.kind, Kind::Line | Kind::Begin) {

@@ -8,7 +8,7 @@ use super::mapping::Mapping;
 use super::site::{Rewriting, Server};
 use super::{Lowerer, ServerIndex};
 use crate::gateway::{
-    Action, Covers, Gateway, Handler, Listen, Matcher, Misreading, Property, RemarkKind, Rewrite, RouteId, Site, TextId,
+    Action, Covers, Gateway, Handler, Inherits, Listen, Matcher, Misreading, Property, RemarkKind, Rewrite, RouteId, Site, TextId,
 };
 use crate::source::Span;
 
@@ -21,7 +21,7 @@ impl Lowerer<'_> {
         self.identities();
         self.document_roots();
         let main = &self.servers[0].rewriting;
-        let inherits: Vec<Option<bool>> = self.servers.iter().map(|server| server.rewriting.inherits(main)).collect();
+        let inherits: Vec<Option<Inherits>> = self.servers.iter().map(|server| server.rewriting.inherits(main)).collect();
         let wanted = inherits.iter().skip(1).any(Option::is_some);
         let inherited = if wanted { main.rules.clone() } else { Vec::new() };
         for (index, inherits) in inherits.into_iter().enumerate() {
@@ -100,8 +100,8 @@ impl Lowerer<'_> {
         u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX)
     }
 
-    /// Adds a server as a site; `inherits`: it takes the main server's rules, before (`true`) or after its own.
-    fn site(&mut self, at: ServerIndex, inherits: Option<bool>, inherited: &[(Rewrite, Option<Mapping>)]) {
+    /// Adds a server as a site; `inherits`: it takes the main server's rules.
+    fn site(&mut self, at: ServerIndex, inherits: Option<Inherits>, inherited: &[(Rewrite, Option<Mapping>)]) {
         let server: &mut Server = &mut self.servers[at.0];
         let sections = std::mem::take(&mut server.sections);
         let handlers = std::mem::take(&mut server.handlers);
@@ -110,8 +110,8 @@ impl Lowerer<'_> {
         mappings.append(&mut server.behind);
         let Rewriting { rules: mut own, conditions: dangling, .. } = std::mem::take(&mut server.rewriting);
         match inherits {
-            Some(true) => own.splice(0..0, inherited.iter().cloned()).for_each(drop),
-            Some(false) => own.extend(inherited.iter().cloned()),
+            Some(Inherits::Before) => own.splice(0..0, inherited.iter().cloned()).for_each(drop),
+            Some(Inherits::Behind) => own.extend(inherited.iter().cloned()),
             None => {}
         }
         let start = self.routes();

@@ -3,14 +3,13 @@
 use super::Lowerer;
 use super::expression::expression;
 use super::mapping::Mapping;
-use super::site::RewriteOptions;
 use super::symbols::{rewrite_string, unknown};
 use crate::apache::statement::Statement;
 use crate::apache::values::{Parameter, flags};
 use crate::apache::words::rewrite_arguments;
 use crate::gateway::{
-    Action, Comparison, Condition, Covers, FileTest, Flags, Known, Matcher, Misreading, Order, QueryRule, RemarkKind, Rewrite,
-    RouteId, SymbolicId, Test, TextId, Unknown,
+    Action, Change, Comparison, Condition, Covers, Escapes, FileTest, Flags, Inherits, Known, Matcher, Misreading, Order,
+    QueryRule, RemarkKind, Rewrite, RouteId, SymbolicId, Test, TextId, Unknown,
 };
 use crate::source::Span;
 
@@ -101,10 +100,14 @@ impl Lowerer<'_> {
         let (negated, pattern) =
             arguments.subject.strip_prefix(b"!").map_or((false, arguments.subject), |pattern| (true, pattern));
         let pattern = self.gateway.texts.intern(pattern);
+        let written = match effect.flags.query {
+            QueryRule::Drop => arguments.object.strip_suffix(b"?").unwrap_or(arguments.object),
+            _ => arguments.object,
+        };
         let substitution = match unseen {
             _ if arguments.object == b"-" => None,
             Some(why) => Some(unknown(&mut self.gateway, why)),
-            None => Some(rewrite_string(&mut self.gateway, arguments.object, span)),
+            None => Some(rewrite_string(&mut self.gateway, written, span)),
         };
         let index = match area {
             Some(area) => self.servers[at.0].areas[area].rewriting.as_ref().map_or(0, |rewriting| rewriting.rules.len()),
@@ -145,7 +148,7 @@ impl Lowerer<'_> {
             // The route of a rule that proxies is known when all routes are.
             action: effect.action,
             last: effect.last,
-            flags: Flags { variables, ..effect.flags },
+            flags: Flags { variables, escapes: self.escapes(&flags), ..effect.flags },
             beyond: unseen.or(effect.beyond.then_some(Unknown::Unmodelled(span))),
         };
         match area {
@@ -157,6 +160,27 @@ impl Lowerer<'_> {
             }
             None => self.servers[at.0].rewriting.rules.push((rule, mapping)),
         }
+    }
+
+    /// What `B` and its kin say (`cmd_rewriterule_setflag`).
+    fn escapes(&mut self, flags: &[Parameter<'_>]) -> Option<Escapes> {
+        let mut escapes = Escapes::default();
+        let mut any = false;
+        for flag in flags {
+            let value = flag.value.filter(|value| !value.is_empty());
+            if flag.is(&["B", "backrefescaping"]) {
+                any = true;
+                escapes.only = value.map(|value| self.gateway.texts.intern(value)).or(escapes.only);
+            } else if flag.is(&["BNE"]) {
+                escapes.except = value.map(|value| self.gateway.texts.intern(value));
+            } else if flag.is(&["BNP", "backrefernoplus"]) {
+                escapes.no_plus = true;
+            } else if flag.is(&["BCTLS"]) {
+                any = true;
+                escapes.controls = true;
+            }
+        }
+        any.then_some(escapes)
     }
 
     /// The variables that the flags `E=name:value` set.
@@ -195,28 +219,50 @@ impl Lowerer<'_> {
         }
     }
 
+    /// `RewriteMap name int:function`; the rows of other kinds stand elsewhere.
+    pub(super) fn rewrite_map(&mut self, statement: &Statement) {
+        self.rewriting_here();
+        let words = self.resolved.words(self.store, statement);
+        let [name, source, ..] = words.as_slice() else { return };
+        let change = match source.value.to_ascii_lowercase().as_slice() {
+            b"int:tolower" => Change::Lower,
+            b"int:toupper" => Change::Upper,
+            _ => return,
+        };
+        let name = self.gateway.texts.intern(&name.value);
+        self.gateway.functions.insert(name, change);
+    }
+
     /// `RewriteOptions`.
     pub(super) fn rewrite_options(&mut self, statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
         self.rewriting_here();
         let in_area = self.area_mut().is_some();
-        let mut options = RewriteOptions::default();
+        // Several lines add up.
+        let mut options = match &self.here().rewriting {
+            Some(rewriting) if in_area => rewriting.options.unwrap_or_default(),
+            _ => self.servers[self.server.0].rewriting.options.filter(|_| !in_area).unwrap_or_default(),
+        };
         for word in words {
             match word.value.to_ascii_lowercase().as_slice() {
-                b"inherit" => options.inherit = Some(false),
-                b"inheritbefore" => options.inherit = Some(true),
-                b"inheritdown" => options.inherit_down = Some(false),
-                b"inheritdownbefore" => options.inherit_down = Some(true),
-                b"ignoreinherit" => options.ignore = true,
+                b"inherit" => options.inherit = Some(Inherits::Behind),
+                // `Inherit` beats it.
+                b"inheritbefore" => options.inherit = options.inherit.or(Some(Inherits::Before)),
+                b"inheritdown" => options.hands_down = Some(Inherits::Behind),
+                b"inheritdownbefore" => options.hands_down = options.hands_down.or(Some(Inherits::Before)),
+                b"ignoreinherit" => options.ignores = true,
+                b"allownoslash" => options.without_slash = true,
+                b"mergebase" => options.merges_base = true,
+                b"ignorecontextinfo" => options.ignores_context = true,
+                b"legacyprefixdocroot" => options.reduces_plainly = true,
+                b"unsafeprefixstat" => options.allows_any_file = true,
                 _ => {}
             }
         }
+        // On a server they are those of its directories too (`cmd_rewriteoptions`).
+        self.here().rewriting.get_or_insert_default().options = Some(options);
         if !in_area {
-            self.servers[self.server.0].rewriting.options = options;
-        } else if let Some(rewriting) = &mut self.here().rewriting {
-            rewriting.inherits = options.inherit;
-            rewriting.hands_down = options.inherit_down;
-            rewriting.ignores = options.ignore;
+            self.servers[self.server.0].rewriting.options = Some(options);
         }
     }
 }
@@ -230,8 +276,8 @@ struct Effect {
     beyond: bool,
 }
 
-/// How often `[N]` starts over where it does not say (`MAX_REWRITE_ROUNDS`… `p->maxrounds`, `mod_rewrite.c`).
-const ROUNDS: u32 = 10_000;
+/// How often `[N]` starts over where it does not say (`REWRITE_MAX_ROUNDS`, `mod_rewrite.c`).
+const ROUNDS: u32 = 32_000;
 
 impl Effect {
     fn of(flags: &[Parameter<'_>], substitution: &[u8]) -> Self {
@@ -265,11 +311,31 @@ impl Effect {
                 effect.flags.query = QueryRule::Discard;
             } else if flag.is(&["NE", "noescape"]) {
                 effect.flags.verbatim = true;
-            } else if flag.is(&["B"]) {
-                effect.flags.escapes_captures = true;
+            } else if flag.is(&["QSL", "qslast"]) {
+                effect.flags.query_is_last = true;
+            } else if flag.is(&["UnsafeAllow3F"]) {
+                effect.flags.allows_question_marks = true;
+            } else if flag.is(&["UnsafePrefixStat"]) {
+                effect.flags.allows_any_file = true;
+            } else if flag.is(&["UNC"]) {
+                effect.flags.keeps_slashes = true;
+            } else if flag.is(&["NS", "nosubreq"]) {
+                effect.flags.skips_subrequests = true;
             } else if flag.is(&["H", "handler"]) {
                 effect.beyond = true;
             }
+        }
+        // Two slashes that are written stay two.
+        effect.flags.keeps_slashes |= substitution.starts_with(b"//");
+        // A `?` at the end, or no `?` at all where the query is dropped, keeps captures from bringing one.
+        if substitution.ends_with(b"?") {
+            if effect.flags.query == QueryRule::Append {
+                effect.flags.query_is_last = true;
+            } else {
+                effect.flags.query = QueryRule::Drop;
+            }
+        } else if effect.flags.query == QueryRule::Discard && !substitution.contains(&b'?') {
+            effect.flags.query = QueryRule::Drop;
         }
         if let Action::Answer(_) = effect.action {
             effect.last = true;

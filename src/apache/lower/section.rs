@@ -112,7 +112,10 @@ impl Lowerer<'_> {
 
     pub(super) fn end(&mut self, statement: &Statement) {
         match self.sections.pop() {
-            Some(Section::VirtualHost) => self.server = super::ServerIndex(0),
+            Some(Section::VirtualHost) => {
+                self.server = super::ServerIndex(0);
+                self.gateway.functions = std::mem::take(&mut self.main_functions);
+            }
             Some(Section::Area(area)) => self.end_area(*area, statement),
             Some(Section::Inside(_) | Section::Opaque) | None => {}
         }
@@ -130,6 +133,8 @@ impl Lowerer<'_> {
         server.identity.port = server.listens.first().and_then(|listen| listen.port).filter(|&port| port > 0);
         self.servers.push(server);
         self.server = super::ServerIndex(self.servers.len() - 1);
+        // A virtual host does not have those of the main server (`config_server_merge`).
+        self.main_functions = std::mem::take(&mut self.gateway.functions);
     }
 
     /// The open area, where one is open.
@@ -178,6 +183,12 @@ impl Lowerer<'_> {
                     other => other,
                 };
                 return Some((Covers::Path(matcher), Some(SectionPath { matcher: matcher_of_proxy, is_pattern: globbed })));
+            }
+            b"directory" if globbed && !is_pattern && unknown.is_none() => {
+                let segments = text.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).count();
+                let glob = glob_pattern(text.strip_suffix(b"/").unwrap_or(&text));
+                let texts = &mut self.gateway.texts;
+                Covers::Directories { written: texts.intern(&text), pattern: texts.intern(&glob), segments }
             }
             b"directory" => Covers::Directory(matcher),
             b"files" => Covers::File(match matcher {

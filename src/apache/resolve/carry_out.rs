@@ -27,7 +27,8 @@ pub(super) enum ReadTime {
     IfDefine,
     IfVersion,
     IfFile,
-    IfKnown,
+    IfDirective,
+    IfSection,
     Macro,
     Use,
     UndefMacro,
@@ -46,8 +47,8 @@ pub(super) fn read_time(name: &[u8]) -> Option<ReadTime> {
         ("IfDefine", ReadTime::IfDefine),
         ("IfVersion", ReadTime::IfVersion),
         ("IfFile", ReadTime::IfFile),
-        ("IfDirective", ReadTime::IfKnown),
-        ("IfSection", ReadTime::IfKnown),
+        ("IfDirective", ReadTime::IfDirective),
+        ("IfSection", ReadTime::IfSection),
         ("Macro", ReadTime::Macro),
         ("Use", ReadTime::Use),
         ("UndefMacro", ReadTime::UndefMacro),
@@ -103,9 +104,10 @@ impl Reader {
             ReadTime::IfFile => {
                 condition::if_file(first, |path| self.server_root.locate(store, path).map(|place| place.exists()))
             }
-            ReadTime::IfKnown => {
-                let outcome = condition::if_known(first, &self.resolved.modules, self.absence != Absence::Unknown);
-                if outcome != condition::if_known(first, &self.resolved.modules, false) {
+            ReadTime::IfDirective | ReadTime::IfSection => {
+                let is_section = action == ReadTime::IfSection;
+                let outcome = condition::if_known(first, is_section, &self.resolved.modules, self.absence != Absence::Unknown);
+                if outcome != condition::if_known(first, is_section, &self.resolved.modules, false) {
                     self.absence = Absence::Decisive;
                 }
                 outcome
@@ -216,6 +218,7 @@ impl Reader {
         if let Some(place) = store.locate(&written).filter(|place| place.is_dir()) {
             self.server_root.place = place;
         }
+        self.resolved.server_root = Some(path.strip_suffix(b"/").unwrap_or(path).to_vec());
         self.server_root.written = Some(written);
     }
 

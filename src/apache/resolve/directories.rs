@@ -25,7 +25,8 @@ impl Reader {
     /// httpd reads them for each request; what they hold is no part of the configuration that it may refuse to start with.
     pub(super) fn read_directories(&mut self, store: &mut Store) {
         let mut directories: Vec<Vec<u8>> = Vec::new();
-        let mut wanted = false;
+        // Where nothing says what may stand in them, httpd reads them too, and refuses what stands there.
+        let (mut wanted, mut said) = (false, false);
         for statement in &self.resolved.statements {
             let is_directory =
                 |name: &[u8]| name.eq_ignore_ascii_case(b"directory") || name.eq_ignore_ascii_case(b"documentroot");
@@ -35,14 +36,16 @@ impl Reader {
             let name = self.resolved.name(store, statement);
             if name.len() >= 13 && name[..13].eq_ignore_ascii_case(b"AllowOverride") {
                 let words = self.resolved.words(store, statement);
+                said = true;
                 wanted |= words.first().is_some_and(|word| !word.value.eq_ignore_ascii_case(b"none"));
             } else if is_directory(&name) {
                 let words = self.resolved.words(store, statement);
-                let path = words.first().filter(|word| word.unknown.is_none() && word.value.starts_with(b"/"));
-                directories.extend(path.map(|path| path.value.strip_suffix(b"/").unwrap_or(&path.value).to_vec()));
+                let path = words.first().filter(|word| word.unknown.is_none());
+                let path = path.map(|path| self.resolved.below_root(&path.value));
+                directories.extend(path.filter(|path| path.starts_with(b"/")));
             }
         }
-        if !wanted {
+        if !wanted && (said || !self.is_main) {
             return;
         }
         let mut found: BTreeMap<Vec<u8>, PathBuf> = BTreeMap::new();

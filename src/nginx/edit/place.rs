@@ -140,8 +140,17 @@ impl<'a> Block<'a> {
         self.edit(at, text)
     }
 
-    /// Puts `lines` and an empty line in front of `line` and the comments directly above it.
+    /// Puts `lines` in front of `line` and the comments directly above it.
+    pub(super) fn insert_above(self, line: Line<'a>, lines: &[String]) -> Edit {
+        self.put_before(line, lines, false)
+    }
+
+    /// Puts `lines` and an empty line there.
     pub(super) fn insert_before(self, line: Line<'a>, lines: &[String]) -> Edit {
+        self.put_before(line, lines, true)
+    }
+
+    fn put_before(self, line: Line<'a>, lines: &[String], parted: bool) -> Edit {
         let start = self.tree.extent(line.id).start;
         let Some(indent) = self.indent(start) else { return self.insert_first(lines) };
         let mut at = start as usize - indent.len();
@@ -159,7 +168,9 @@ impl<'a> Block<'a> {
             text.extend_from_slice(line.as_bytes());
             text.extend_from_slice(end);
         }
-        text.extend_from_slice(end);
+        if parted {
+            text.extend_from_slice(end);
+        }
         self.edit(at, text)
     }
 
@@ -250,7 +261,7 @@ pub(super) fn replace_word(line: Line<'_>, n: usize, text: &str) -> Option<Edit>
         return None;
     }
     // The quotes stay where there were any around something.
-    let quoted = word.kind == TokenKind::Quoted && word.text.len() > 2;
+    let quoted = word.kind == TokenKind::Quoted && word.text.len() > 2 && !text.starts_with('"');
     let quote = if quoted { std::str::from_utf8(&word.text[..1]).unwrap_or_default() } else { "" };
     Some(Edit { span: word.span, text: format!("{quote}{text}{quote}").into_bytes() })
 }

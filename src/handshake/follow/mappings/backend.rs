@@ -12,7 +12,7 @@ use crate::gateway::{
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
 use crate::handshake::select::main_of;
-use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade};
+use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade, may_upgrade};
 use crate::handshake::walk::{UpstreamRequest, Verdict};
 use crate::source::Span;
 
@@ -154,13 +154,9 @@ fn members(environment: &Environment<'_>, url: &Url<'_>, verbatim: bool) -> Resu
     let id =
         of_site.filter(named).or_else(|| (0..count).map(UpstreamId).find(|id| named(id) && gateway.balanced.contains_key(id)));
     let Some(all) = id.and_then(|id| gateway.balanced.get(&id)) else {
-        // A name with a path in it is looked up like a host.
+        // One that only a rule names is no balancer at all, and no module speaks the scheme.
         let known = (0..count).map(UpstreamId).any(|id| named(&id));
-        let begins = (0..count).map(UpstreamId).any(|id| {
-            let own = gateway.texts.show(gateway.upstream(id).name);
-            gateway.balanced.contains_key(&id) && name.starts_with(&*own)
-        });
-        return Err(if known || !begins { (503, "names a balancer without members") } else { (500, "names no balancer") });
+        return Err(if known { (503, "names a balancer without members") } else { (500, "names no balancer") });
     };
     let spares = all.iter().all(|member| member.backup);
     let backends = all.iter().filter(|member| member.backup == spares).filter_map(|member| {
@@ -320,7 +316,14 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
         return Ok(Answer::refused(503, worker.span, "the backend is taken out of service"));
     }
     let client = timeout(gateway, gateway.site(site).scope, Property::ClientTimeout)?;
-    if client.value.0 == 0 {
+    // The backend's own timeouts come first (`ap_proxy_connect_backend`).
+    let worker_sets = |property| match backend.worker {
+        Some(worker) => gateway.scopes.scalar(worker.scope, property),
+        None => Ok(None),
+    };
+    let own = worker_sets(Property::ConnectTimeout)?.or(worker_sets(Property::ReadTimeout)?);
+    let own = own.or(gateway.scopes.scalar(gateway.site(site).scope, Property::ReadTimeout)?);
+    if client.value.0 == 0 && own.is_none() {
         return Ok(Answer::refused(503, client.origin.span().unwrap_or(at), "a timeout of 0 is over at once"));
     }
     sent(environment, site, areas, asked, backend, speaker, route, is_websocket && speaker == Speaker::Tunnel)
@@ -474,7 +477,7 @@ fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
     }
 }
 
-/// The `Upgrade` that `mod_proxy_wstunnel` sends: its own word, or the worker's, where the client asks for that; with `ANY` and `NONE`
+/// The `Upgrade` that `mod_proxy_wstunnel` sends: its own word, or the worker's, where the client asks for that; with `NONE`
 /// whatever the client asks for (`proxy_wstunnel_handler`).
 fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Known<Option<String>> {
     let gateway = environment.gateway;
@@ -483,12 +486,14 @@ fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Kno
         Some(Assigned::Text(text)) => environment.evaluate(text)?,
         _ => "WebSocket".to_owned(),
     };
+    // `ANY` is kept as `*`, which is what `mod_proxy_wstunnel` then sends (`set_worker_param`).
+    let method = if method.eq_ignore_ascii_case("ANY") { "*".to_owned() } else { method };
     let headers = client_headers(environment, passing.levels)?;
     let asked = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("upgrade")).map(|(_, value)| value.into_owned());
-    if method.eq_ignore_ascii_case("ANY") || method == "*" || method.eq_ignore_ascii_case("NONE") {
+    if gateway.version.is_some_and(|version| version < HTTP_UPGRADES) && method.eq_ignore_ascii_case("NONE") {
         return Ok(asked);
     }
-    Ok(asked.filter(|asked| asked.eq_ignore_ascii_case(&method)).map(|_| method))
+    Ok(asked.filter(|asked| may_upgrade(&method, asked)).map(|_| method))
 }
 
 /// The header `Host` that names the backend; the scheme's own port is not named.

@@ -4,28 +4,38 @@ use super::areas::setting;
 use super::backend::Asked;
 use super::paths::UNKNOWN_ROOT;
 use super::{Course, Mapped};
-use crate::gateway::{Area, Covers, Handler, Known, Matcher, RouteId, Spelling, SymbolicId, Target, Unknown};
+use crate::gateway::{Area, Covers, Handler, Known, Matcher, RouteId, Spelling, SymbolicId, Target, Unknown, Version};
 use crate::handshake::evaluate::Environment;
 use crate::handshake::request::Request;
-use crate::handshake::rewriting::Rewritten;
+use crate::handshake::rewriting::{Named, Rewritten};
 use crate::handshake::select::{alias_match, mapped, matches, rewrite_in_site};
 use crate::handshake::walk::Verdict;
 use crate::source::Span;
 
+/// Since this version only what is written in a rule may lead out of the document root.
+const WATCHES_FILES: Version = Version::new(2, 4, 60);
+
+/// The directories at the top of the file system of a usual machine.
+const TOP_DIRECTORIES: [&str; 19] = [
+    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin",
+    "/srv", "/sys", "/tmp", "/usr", "/var",
+];
+
 impl<'a> Course<'a> {
     /// The rules of the site, then its mappings.
-    pub(super) fn translate(&mut self, early: &[&'a Area]) -> Known<Result<Mapped, Verdict>> {
+    pub(super) fn translate(&mut self, early: &[&'a Area], is_subrequest: bool) -> Known<Result<Mapped, Verdict>> {
         let mut notes = std::mem::take(&mut self.notes);
         let environment = Environment { notes: None, ..self.environment() };
         // The rules read and set variables in turn.
-        let rewritten = rewrite_in_site(&environment, self.site, &mut notes);
+        let rewritten = rewrite_in_site(&environment, self.site, &mut notes, is_subrequest);
         self.notes = notes;
         self.notes.file = None;
         match rewritten? {
             Rewritten::Untouched => self.map(early),
-            Rewritten::Path { path, query, span, maps_again, .. } => {
+            Rewritten::Path { path, query, span, maps_again, file, ends } => {
                 self.step(Some(span), format!("rewrites the path to {path}"), false);
                 self.request.query = query;
+                self.rewrites &= !ends;
                 if !path.starts_with('/') {
                     return Ok(Err(self.answered(400, span, "the new path is none that can be asked for")));
                 }
@@ -34,7 +44,7 @@ impl<'a> Course<'a> {
                     return self.map(early);
                 }
                 self.step(Some(span), "a rewritten path is mapped to a file, past all ProxyPass", true);
-                self.file_of(early, &path).map(Ok)
+                self.file_named(early, path, &file).map(Ok)
             }
             Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
             Rewritten::Proxied { route, url, query, verbatim, span, redirect, .. } => {
@@ -169,6 +179,26 @@ impl<'a> Course<'a> {
             }
             _ => environment.evaluate(proxy.url),
         }
+    }
+
+    /// The file that a rule's new path is: it may be one outside of the document root, where the path begins in a directory that is there
+    /// (`prefix_stat`, `mod_rewrite.c`).
+    fn file_named(&self, areas: &[&Area], path: String, named: &Named) -> Known<Mapped> {
+        let end = path[1..].find('/').map_or(path.len(), |at| at + 1);
+        let first = &path[..end];
+        let root = setting(areas, |settings| settings.document_root).transpose()?;
+        let root = root.map(|root| self.gateway.texts.show(root).into_owned());
+        let in_root = |root: &String| root.strip_prefix(first).is_some_and(|rest| rest.starts_with('/'));
+        let is_there = TOP_DIRECTORIES.contains(&first) || root.as_ref().is_some_and(in_root);
+        let may = match named {
+            _ if *named != Named::Below && self.gateway.version.is_some_and(|version| version < WATCHES_FILES) => true,
+            Named::Below => root.as_ref().is_some_and(|root| path.starts_with(root.as_str())),
+            Named::Literally(text) => {
+                text.starts_with(first) || root.as_ref().is_some_and(|root| path.starts_with(root.as_str()))
+            }
+            Named::Anywhere => true,
+        };
+        if is_there && may { Ok(Mapped::File(path)) } else { self.file_of(areas, &path) }
     }
 
     pub(super) fn file_of(&self, areas: &[&Area], path: &str) -> Known<Mapped> {
