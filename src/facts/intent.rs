@@ -130,8 +130,8 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
     if let Some(entry) = parameters.find(|entry| entry.property == Property::Upgrade && !is_of_another_protocol(gateway, entry)) {
         return Some(vec![Evidence { span: entry.span, note: "the upgrade is allowed here".into() }]);
     }
-    if let Matcher::Rewrite(index) = route.matcher
-        && let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize)
+    if let Item::Route(id) = reader.item
+        && let Some(super::rewriting::Rule { rewrite, .. }) = super::rewriting::rule(reader, id, route)
     {
         let asks_for_upgrade =
             |part: &Part| matches!(part, Part::Variable(Variable::RequestHeader(name)) if gateway.texts.get(*name) == b"upgrade");

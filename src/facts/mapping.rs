@@ -193,18 +193,20 @@ fn open_forward_proxy(reader: &Reader<'_>, _: &str) -> Reading {
             Covers::Path(Matcher::Segments(text)) => gateway.texts.get(text) == b"/",
             _ => false,
         };
-        let asks = area.access.as_ref().is_some_and(|access| {
-            access
-                .required
-                .iter()
-                .any(|required| !matches!(required.kind, RequiredKind::Granted(true) | RequiredKind::All | RequiredKind::Any))
-                || access.hosts.iter().any(|rule| !rule.allowed)
-        });
-        everywhere && (asks || area.settings.password.is_some())
+        everywhere && keeps_out(area)
     };
     let here = |listen: &Listen| matches!(&*gateway.texts.show(listen.address), "127.0.0.1" | "[::1]" | "localhost");
     let bounded = crate::handshake::areas(gateway, id).any(bounds) || !site.listens.is_empty() && site.listens.iter().all(here);
     Reading::new(Value::Flag(!bounded)).at(span, "switched on here")
+}
+
+/// Whether an area asks who a client is, or lets only some in.
+pub(super) fn keeps_out(area: &Area) -> bool {
+    let asks = area.access.as_ref().is_some_and(|access| {
+        let bounds = |kind: &RequiredKind| !matches!(kind, RequiredKind::Granted(true) | RequiredKind::All | RequiredKind::Any);
+        access.required.iter().any(|required| bounds(&required.kind)) || access.hosts.iter().any(|rule| !rule.allowed)
+    });
+    asks || area.settings.password.is_some()
 }
 
 /// The `upgrade=` in force: its line and its value.

@@ -40,14 +40,17 @@ fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {
 
 /// That `other` takes what is meant for `route`.
 fn taken_by(reader: &Reader<'_>, route: &Route, other: RouteId) -> Reading {
-    let other = reader.view.gateway.route(other);
+    let gateway = reader.view.gateway;
+    let site = gateway.site(gateway.route(other).site);
+    let is_mapping = site.mappings.contains(&other.0) || site.sections.contains(&other.0);
+    let other = gateway.route(other);
     let line = match &other.target {
         Target::Proxy(proxy) => proxy.span,
         _ => other.span,
     };
     let text = match other.matcher {
-        Matcher::Rewrite(_) => written(reader, line),
-        Matcher::Pattern { pattern, .. } => reader.view.gateway.texts.show(pattern).into_owned(),
+        _ if !is_mapping => written(reader, line),
+        Matcher::Pattern { pattern, .. } => gateway.texts.show(pattern).into_owned(),
         _ => reader.route_path(other),
     };
     Reading::new(Value::Text(text)).at(route.span, "never asked").at(line, "is tried before it, and takes its requests")

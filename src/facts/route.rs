@@ -97,6 +97,13 @@ pub(super) const FACTS: &[Definition] = &[
         missing_modules,
         "The modules that the target needs and that are not loaded; absent where none is missing or that cannot be seen.",
     ),
+    fact(
+        "missing_modules.effect",
+        Subject::Route,
+        Type::Text,
+        missing_effect,
+        "What comes of it that the first missing module is not loaded.",
+    ),
     fact("required_for", Subject::Route, Type::Text, required_for, "What the first missing module is needed for."),
     fact(
         "timeout.idle",
@@ -351,10 +358,28 @@ fn missing_modules(reader: &Reader<'_>, _: &str) -> Reading {
         names.extend(need.any_of.first().map(|module| (*module).to_owned()));
     }
     names.dedup();
+    // Of what a loaded module lacks, httpd speaks at the line of that one.
+    let balancer = reader.view.gateway.modules.loaded.get("proxy_balancer").copied().flatten();
+    if let Some(balancer) = balancer.filter(|_| names.iter().any(|name| name == "slotmem_shm")) {
+        reading = reading.at(balancer, "does not start without it");
+    }
     if let Some(last) = reader.view.gateway.modules.last {
         reading = reading.at(last, "the modules are loaded here");
     }
     Reading { value: Ok(Value::List(names)), ..reading }
+}
+
+fn missing_effect(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::absent() };
+    let missing = missing(reader, route);
+    match missing.first().and_then(|need| need.any_of.first()) {
+        None => Reading::absent(),
+        Some(&"rewrite") => Reading::text("the server does not start"),
+        Some(&"slotmem_shm") => Reading::text("the server does not start (AH01177)"),
+        Some(method) if method.starts_with("lbmethod_") => Reading::text("the server does not start (AH02432)"),
+        Some(&"proxy") => Reading::text("the request is answered 403 (AH00669)"),
+        Some(_) => Reading::text("the request is answered 500 (AH01144)"),
+    }
 }
 
 fn required_for(reader: &Reader<'_>, _: &str) -> Reading {
@@ -413,9 +438,10 @@ fn taken_by_location(reader: &Reader<'_>, id: RouteId, route: &Route) -> bool {
 
 fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
-        let gateway = reader.view.gateway;
-        let Matcher::Rewrite(index) = route.matcher else { return Reading::absent() };
-        let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize) else { return Reading::absent() };
+        let Some((id, _)) = reader.route() else { return Reading::absent() };
+        let Some(super::rewriting::Rule { rewrite, .. }) = super::rewriting::rule(reader, id, route) else {
+            return Reading::absent();
+        };
         let clients = [
             (Probe::Chrome, "Chrome"),
             (Probe::Firefox, "Firefox"),

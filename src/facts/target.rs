@@ -3,8 +3,8 @@
 use super::route::proxied;
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{
-    Assigned, Definition as Defined, Gateway, Matcher, Part, Property, Proxy, Route, Server, Site, SymbolicId, Target, Unknown,
-    Variable,
+    Assigned, Covers, Definition as Defined, Gateway, Matcher, Part, Property, Proxy, Route, Server, Site, SymbolicId, Target,
+    TextId, Unknown, Variable, covering,
 };
 use crate::handshake::{Request, sent_header};
 use crate::source::Span;
@@ -273,11 +273,49 @@ fn beside_access_control(reader: &Reader<'_>, _: &str) -> Reading {
             return Reading::new(Value::Flag(false));
         }
         let Some(authority) = proxy.authority else { return Reading::new(Value::Flag(false)) };
+        if reader.view.gateway.server == Server::Apache {
+            return match guarded_section(reader, route, authority) {
+                Some(line) => Reading::new(Value::Flag(true)).at(line, "guards what lies behind it"),
+                None => Reading::new(Value::Flag(false)),
+            };
+        }
         match reader.view.guarded(route.site).get(&authority) {
             Some(&(other, line)) if other != id => Reading::new(Value::Flag(true)).at(line, "guards what lies behind it"),
             _ => Reading::new(Value::Flag(false)),
         }
     })
+}
+
+/// How many sections of a site are looked at: a few show what the others do.
+const SECTIONS: usize = 256;
+
+/// A section of httpd that keeps clients out of a path that is passed to the same backend, where it does not cover `route` as well.
+fn guarded_section(reader: &Reader<'_>, route: &Route, authority: TextId) -> Option<Span> {
+    let gateway = reader.view.gateway;
+    let path = |matcher: &Matcher| match matcher {
+        Matcher::Segments(text) => Some(gateway.texts.get(*text)),
+        _ => None,
+    };
+    let covers = |outer: &[u8], inner: &[u8]| covering(inner).any(|prefix| prefix == outer);
+    let own = path(&route.matcher)?;
+    let site = gateway.site(route.site);
+    let passed: Vec<&[u8]> = site
+        .route_ids()
+        .take(SECTIONS)
+        .map(|id| gateway.route(id))
+        .filter(|other| matches!(&other.target, Target::Proxy(proxy) if proxy.authority == Some(authority)))
+        .filter_map(|other| path(&other.matcher))
+        .collect();
+    let sections = site.areas.iter().take(SECTIONS).filter(|area| super::mapping::keeps_out(area));
+    sections
+        .filter_map(|area| match &area.covers {
+            Covers::Path(matcher) => Some((path(matcher)?, area.span)),
+            _ => None,
+        })
+        .find(|(guarded, _)| {
+            !covers(guarded, own) && passed.iter().any(|passed| covers(guarded, passed) || covers(passed, guarded))
+        })
+        .map(|(_, line)| line)
 }
 
 /// The line with which a route itself keeps clients out.

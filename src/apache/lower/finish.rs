@@ -12,6 +12,9 @@ use crate::gateway::{
 };
 use crate::source::Span;
 
+/// How many virtual hosts are asked for their document root.
+const HOSTS: usize = 16;
+
 impl Lowerer<'_> {
     pub(super) fn finish(mut self) -> Gateway {
         self.default_hosts();
@@ -129,11 +132,14 @@ impl Lowerer<'_> {
             rewrites.push(rule);
         }
         for (area, mapping) in handlers {
-            let route = self.add_route(at, mapping);
+            let route = self.add_target(at, mapping);
             self.servers[at.0].areas[area].handler = Some(Handler::Proxy(route));
         }
-        for (area, rule, mapping) in area_rules {
-            let route = self.add_route(at, mapping);
+        for (area, rule, mut mapping) in area_rules {
+            if let (Matcher::Unknown(_), Some(path)) = (mapping.route.matcher, self.path_of_directory(at, area)) {
+                mapping.route.matcher = Matcher::Segments(path);
+            }
+            let route = self.add_target(at, mapping);
             if let Some(rewriting) = &mut self.servers[at.0].areas[area].rewriting {
                 rewriting.rules[rule].action = Action::Proxy(route);
             }
@@ -156,6 +162,24 @@ impl Lowerer<'_> {
         });
     }
 
+    /// The path at which a directory is asked for, where it lies below the document root of its server, or of one of the first virtual hosts.
+    fn path_of_directory(&mut self, at: ServerIndex, area: usize) -> Option<TextId> {
+        let Covers::Directory(Matcher::Segments(directory)) = self.servers[at.0].areas[area].covers else { return None };
+        let texts = &self.gateway.texts;
+        let directory = texts.get(directory);
+        let own = self.servers[at.0].areas.first().into_iter();
+        // What the server has gone through is in the gateway by now.
+        let done = self.gateway.sites.iter().filter_map(|site| site.areas.first());
+        let others = self.servers.iter().skip(1).take(HOSTS).filter_map(|server| server.areas.first());
+        let path = own.chain(done.take(1)).chain(others).find_map(|area| {
+            let root = texts.get(area.settings.document_root?.ok()?);
+            let rest = directory.strip_prefix(root.strip_suffix(b"/").unwrap_or(root))?;
+            (rest.is_empty() || rest.starts_with(b"/"))
+                .then(|| [b"/", rest.trim_ascii_start().strip_prefix(b"/").unwrap_or(rest)].concat())
+        })?;
+        Some(self.gateway.texts.intern(&path))
+    }
+
     /// The route of a rule, which may be handed down from the main server: it is then one of this site.
     fn add_rewrite_route(&mut self, at: ServerIndex, index: u32, mut mapping: Mapping) -> RouteId {
         mapping.route.matcher = Matcher::Rewrite(index);
@@ -163,7 +187,7 @@ impl Lowerer<'_> {
             mapping.route.site = at.site();
             mapping.route.scope = self.servers[at.0].scope;
         }
-        self.add_route(at, mapping)
+        self.add_target(at, mapping)
     }
 }
 
