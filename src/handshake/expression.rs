@@ -115,6 +115,8 @@ fn combined(left: Known<bool>, right: Known<bool>, any: bool) -> Known<bool> {
 pub(super) fn compares(left: &str, right: &str, comparison: Comparison) -> bool {
     match comparison {
         Comparison::Text(order) => order.holds(left.cmp(right)),
+        Comparison::Folded(order) => order.holds(left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase())),
+        Comparison::Measured(order) => order.holds((left.len(), left).cmp(&(right.len(), right))),
         Comparison::Number(order) => order.holds(number(left).cmp(&number(right))),
         Comparison::Wildcard { ignore_case: false } => wildcard_match(right.as_bytes(), left.as_bytes()),
         Comparison::Wildcard { ignore_case: true } => {
