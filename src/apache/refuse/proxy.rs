@@ -87,8 +87,11 @@ impl<'a> Checker<'a> {
     /// `add_member`.
     pub(super) fn balancer_member(&mut self, line: &Line<'a>) -> Result<(), Refused> {
         let mut words = line.words.as_slice();
-        if !matches!(self.around.last(), Some(Around::Proxy(_))) {
+        if !self.has_path() {
             words = words.get(1..).unwrap_or_default();
+        } else if !self.around.iter().any(|around| matches!(around, Around::Proxy(_))) {
+            // The section's path is taken for the balancer.
+            return value_fault("BalancerMember Bad syntax for a balancer name".to_owned());
         }
         let Some((url, parameters)) = words.split_first() else {
             return address_fault("BalancerMember must define remote proxy server".to_owned());

@@ -214,6 +214,14 @@ pub(in crate::apache) fn check(name: &str, words: &[Word<'_>], raw: &[u8], place
         "Alias" | "ScriptAlias" if words.len() < 2 && !place.in_area => {
             arguments(format!("{name} must have two arguments when used globally"))
         }
+        "Alias" | "ScriptAlias" if words.len() == 2 && place.in_area => {
+            arguments(format!("{name} takes one argument in a section that says the path"))
+        }
+        "ProxyPassReverse"
+            if place.in_area && words.get(1).is_some_and(|word| !word.value.eq_ignore_ascii_case(b"interpolate")) =>
+        {
+            fault("ProxyPassReverse can not have a path when defined in a location")
+        }
         "RewriteBase" if !place.in_area => fault("RewriteBase: only valid in per-directory config files"),
         "RewriteBase" => match words.first() {
             Some(word) if word.value.is_empty() => fault("RewriteBase: empty URL not allowed"),

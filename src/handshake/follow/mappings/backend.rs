@@ -107,7 +107,7 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
     let backends = match protocol(url.scheme) {
         Protocol::Balancer => {
             if gateway.modules.has("proxy_balancer") == Some(false) {
-                return Ok(Answer::refused(500, asked.span, "needs mod_proxy_balancer, which is not loaded"));
+                return Ok(Answer::unspoken(asked, "needs mod_proxy_balancer, which is not loaded"));
             }
             if url.path.is_empty() && !asked.verbatim && url.authority.contains(':') {
                 return Err(Unknown::Unmodelled(asked.span));
@@ -306,7 +306,7 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
                 _ => "proxy_fcgi",
             };
             if lacks(module) {
-                return Ok(Answer::refused(500, asked.span, format!("needs mod_{module}, which is not loaded")));
+                return Ok(Answer::unspoken(asked, format!("needs mod_{module}, which is not loaded")));
             }
             let because = Some((asked.span, format!("{} carries no upgrade", backend.protocol.scheme())));
             return Ok(Answer { verdict: Verdict::ForwardedPlain, sent: None, because });
