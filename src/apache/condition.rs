@@ -57,6 +57,8 @@ pub(super) fn module_name(token: &str) -> Option<&str> {
         "worker" => Some("mpm_worker"),
         "event" => Some("mpm_event"),
         "util_ldap" => Some("ldap"),
+        // Their sources are not called so.
+        "mod_mpm_prefork" | "mod_mpm_worker" | "mod_mpm_event" | "mod_core" | "mod_http" | "mod_ldap" => None,
         file => file.strip_prefix("mod_"),
     }
 }
@@ -78,6 +80,33 @@ pub(super) fn if_module(argument: &[u8], modules: &Modules, complete: bool) -> O
 pub(super) fn if_define(argument: &[u8], defines: &Defines) -> Outcome {
     decide(argument, |name| Outcome::of(defines.is_defined(name)))
 }
+
+/// Why `<IfVersion>` is refused (`start_ifversion`).
+pub(super) fn check_version(words: &[Vec<u8>]) -> Result<(), String> {
+    let (operator, wanted) = match words {
+        [] => return Err(VERSION.to_owned()),
+        [wanted] => (&b"="[..], wanted.as_slice()),
+        [operator, wanted, ..] => (operator.as_slice(), wanted.as_slice()),
+    };
+    let bare = operator.strip_prefix(b"!").filter(|rest| !rest.is_empty()).unwrap_or(operator);
+    let is_pattern = bare == b"~" || matches!(bare, b"=" | b"==") && wanted.starts_with(b"/");
+    if !matches!(bare, b"=" | b"==" | b"~" | b"<" | b"<=" | b">" | b">=") {
+        return Err(format!("unrecognized operator '{}'", String::from_utf8_lossy(operator)));
+    }
+    if is_pattern {
+        return if crate::pcre::fault(wanted).is_some() {
+            Err("Unable to compile regular expression".to_owned())
+        } else {
+            Ok(())
+        };
+    }
+    let mut parts = wanted.split(|&byte| byte == b'.');
+    let is_number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    if parts.by_ref().take(3).all(is_number) && parts.next().is_none() { Ok(()) } else { Err(VERSION.to_owned()) }
+}
+
+const VERSION: &str =
+    "Version appears to be invalid. It must have the format major[.minor[.patch]] where major, minor and patch are numbers.";
 
 /// `<IfVersion [[!]op] version>` (`mod_version.c`). Where the version is not known, a test that all of 2.4 passes or fails is decided.
 pub(super) fn if_version(words: &[Vec<u8>], version: Option<Version>) -> Outcome {

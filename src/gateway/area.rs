@@ -151,6 +151,8 @@ pub struct Settings {
     pub methods: Option<(Box<[TextId]>, Span)>,
     /// Hosts that are not passed on to: `ProxyBlock`.
     pub blocked: Vec<(TextId, Span)>,
+    /// Another proxy that backends are asked through: `ProxyRemote`.
+    pub remote: Option<Span>,
     /// Whether `ws` is left to `mod_proxy_http`: `ProxyWebsocketFallbackToProxyHttp`.
     pub http_tunnels: Option<(bool, Span)>,
     /// Whether `X-Forwarded-*` are added: `ProxyAddHeaders`.

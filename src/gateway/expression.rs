@@ -72,6 +72,10 @@ pub enum Change {
 pub enum Comparison {
     /// As texts, in this order.
     Text(Order),
+    /// As texts, case aside.
+    Folded(Order),
+    /// As texts, the shorter before the longer.
+    Measured(Order),
     /// As whole numbers; what is none reads as 0.
     Number(Order),
     /// The right one is a pattern with `*` and `?`.

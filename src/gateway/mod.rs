@@ -88,6 +88,10 @@ pub struct Gateway {
     pub balanced: FxHashMap<UpstreamId, Vec<BalancedWorker>>,
     /// What the configuration itself defines: nginx's `map`, `set`, `geo` …, by lower-case name without `$`.
     pub variables: FxHashMap<TextId, Definition>,
+    /// A group of backends for which no way of choosing is written: httpd needs one of its modules for it.
+    pub plain_balancer: Option<Span>,
+    /// Lines that set something on a backend that no line before them names.
+    pub unknown_workers: Vec<Span>,
     /// Functions that a site gives names to, while its lines are read: httpd's `RewriteMap name int:tolower`.
     pub functions: FxHashMap<TextId, Change>,
     /// What levels do to a request before anything answers it, by level.
@@ -141,6 +145,8 @@ impl Gateway {
             balanced: FxHashMap::default(),
             variables: FxHashMap::default(),
             functions: FxHashMap::default(),
+            unknown_workers: Vec::new(),
+            plain_balancer: None,
             programs: Programs::default(),
             default_headers: Vec::new(),
             modules: Modules::default(),

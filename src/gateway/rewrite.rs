@@ -71,6 +71,8 @@ pub struct Flags {
     pub keeps_slashes: bool,
     /// Whether requests that the server makes for others pass it by: `[NS]`.
     pub skips_subrequests: bool,
+    /// What handles the request: `[H=name]`.
+    pub handler: Option<TextId>,
     /// Variables that it sets; `None`: unsets. `[E=name:value]`.
     pub variables: Box<[(TextId, Option<SymbolicId>)]>,
 }

@@ -26,6 +26,8 @@ pub enum Part {
 pub enum Variable {
     /// The value of a header of the client's request, by lower-case name; empty where the request lacks it.
     RequestHeader(TextId),
+    /// The value of the last header of the client's request whose name the pattern matches.
+    RequestHeaderLike(TextId),
     /// A query argument.
     Argument(TextId),
     /// The path of the request as it stands now: decoded, without the query.

@@ -55,6 +55,8 @@ pub struct Notes<'a> {
     pub reached: Option<IpAddr>,
     /// What of the path lies behind the file.
     pub path_info: String,
+    /// What a rule says that handles the request.
+    pub handler: Option<TextId>,
     /// What stands in the file system.
     pub files: Option<Files<'a>>,
     /// Whether the headers are those that early changes have left.
@@ -225,6 +227,16 @@ impl Environment<'_> {
                 // nginx's `$http_user_agent` and httpd's `%{HTTP:User-Agent}` name the same header.
                 let dashed = texts.show(name).replace('_', "-");
                 request.header(dashed.as_bytes()).unwrap_or_default().to_owned()
+            }
+            Variable::RequestHeaderLike(pattern) => {
+                let mut value = "";
+                for (name, own) in &request.headers {
+                    let found = self.patterns.captures(texts, pattern, false, name).map_err(|Undecided| Unknown::Runtime)?;
+                    if found.is_some() {
+                        value = own;
+                    }
+                }
+                value.to_owned()
             }
             Variable::Argument(name) => argument(request.query.as_deref().unwrap_or_default(), &texts.show(name)).to_owned(),
             Variable::Path => request.path.clone(),

@@ -74,15 +74,21 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
     truth(stack.pop(), malformed)?
 }
 
-/// A text with its escapes decoded; `None`: an escape is none.
+/// A text with its escapes decoded, but for those of slashes (`ap_unescape_url_keep2f`); `None`: an escape is none.
 fn decoded(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'%' => u8::from_str_radix(std::str::from_utf8(&[bytes.next()?, bytes.next()?]).ok()?, 16).ok()?,
-            byte => byte,
-        });
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let digits = [bytes.next()?, bytes.next()?];
+        match u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()? {
+            b'/' => out.extend_from_slice(&[b'%', digits[0], digits[1]]),
+            0 => return None,
+            decoded => out.push(decoded),
+        }
     }
     String::from_utf8(out).ok()
 }
@@ -115,6 +121,8 @@ fn combined(left: Known<bool>, right: Known<bool>, any: bool) -> Known<bool> {
 pub(super) fn compares(left: &str, right: &str, comparison: Comparison) -> bool {
     match comparison {
         Comparison::Text(order) => order.holds(left.cmp(right)),
+        Comparison::Folded(order) => order.holds(left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase())),
+        Comparison::Measured(order) => order.holds((left.len(), left).cmp(&(right.len(), right))),
         Comparison::Number(order) => order.holds(number(left).cmp(&number(right))),
         Comparison::Wildcard { ignore_case: false } => wildcard_match(right.as_bytes(), left.as_bytes()),
         Comparison::Wildcard { ignore_case: true } => {

@@ -265,7 +265,10 @@ impl<'r> Run<'r> {
         if let Action::Answer(status) = rule.action {
             return Ok(Some(Applied::Answered(status)));
         }
-        let Some((mut new, _)) = new else { return Ok(Some(Applied::Kept)) };
+        let Some((mut new, _)) = new else {
+            notes.handler = rule.flags.handler.or(notes.handler);
+            return Ok(Some(Applied::Kept));
+        };
         let version = environment.gateway.version;
         let mut is_below = false;
         if !is_proxied && !new.starts_with('/') && !is_url(&new) {
@@ -309,6 +312,7 @@ impl<'r> Run<'r> {
             self.status = self.status.or(Some(302));
             return Ok(Some(Applied::Changed));
         }
+        notes.handler = rule.flags.handler.or(notes.handler);
         if !is_below && !rule.flags.keeps_slashes {
             let slashes = self.path.bytes().take_while(|&byte| byte == b'/').count();
             self.path.drain(..slashes.saturating_sub(1));

@@ -19,6 +19,13 @@ pub(super) struct Balancer {
     method: Option<Vec<u8>>,
 }
 
+impl Balancer {
+    /// Whether no method is written for it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.method.is_none()
+    }
+}
+
 /// What a balancer's members have in common.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Balanced {

@@ -133,7 +133,9 @@ impl Lowerer<'_> {
         let authority = known(parts.authority).then(|| self.gateway.texts.intern(parts.authority));
         let path = known(parts.path).then(|| self.gateway.texts.intern(parts.path));
         let protocol = parts.protocol();
-        let nocanon = parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon"));
+        // What is mapped before the path is decoded is passed on as it was asked for (`ap_proxy_trans_match`).
+        let undecoded = |word: &Word<'_>| parameter(&word.value).is(&["mapping"]);
+        let nocanon = parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon") || undecoded(word));
         let spelling = if nocanon { Spelling::Written } else { Spelling::Read };
         let mut proxy =
             Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, spelling, shares: None };

@@ -194,6 +194,7 @@ impl Lowerer<'_> {
                 let number = words.first().and_then(|word| str::from_utf8(&word.value).ok()?.parse().ok());
                 self.gateway.capacity.request_workers = number.map(|value| Limit { value, span });
             }
+            b"sethandler" => self.set_handler(statement),
             b"listen" => self.listen(statement),
             b"sslengine" => self.ssl_engine(statement),
             _ => self.setting(name, statement),

@@ -23,11 +23,11 @@ impl Lowerer<'_> {
         let ignore_case = flags.iter().any(|flag| flag.is(&["NC", "nocase"]));
         let or_next = flags.iter().any(|flag| flag.is(&["OR", "ornext"]));
         let is_expression = arguments.subject.eq_ignore_ascii_case(b"expr");
-        let negation = arguments.object.strip_prefix(b"!").filter(|_| !is_expression);
+        let negation = arguments.object.strip_prefix(b"!");
         let (negated, pattern) = negation.map_or((false, arguments.object), |pattern| (true, pattern));
         let test = match unseen {
             Some(why) => Err(why),
-            None if is_expression => Ok(Test::Condition(expression(&mut self.gateway, arguments.object, span))),
+            None if is_expression => Ok(Test::Condition(expression(&mut self.gateway, pattern, span))),
             None => self.condition_test(pattern, ignore_case),
         };
         let subject = match unseen {
@@ -59,7 +59,11 @@ impl Lowerer<'_> {
 
     /// What a condition tests for (`cmd_rewritecond`).
     fn condition_test(&mut self, pattern: &[u8], ignore_case: bool) -> Known<Test> {
+        // Of two texts the shorter is the lesser (`compare_lexicography`), unless case is ignored.
+        let ordered = |order| if ignore_case { Comparison::Folded(order) } else { Comparison::Measured(order) };
+        let mut compares = |comparison, text: &[u8]| Ok(Test::Compares(comparison, self.gateway.texts.intern(text)));
         match pattern {
+            [_] => Ok(Test::Pattern { pattern: self.gateway.texts.intern(pattern), ignore_case }),
             [b'=', text @ ..] => {
                 // `=""` tests for the empty string.
                 let text = if text == b"\"\"" { b"" } else { text };
@@ -67,16 +71,16 @@ impl Lowerer<'_> {
             }
             [b'-', b'f'] => Ok(Test::File(FileTest::File)),
             [b'-', b'd'] => Ok(Test::File(FileTest::Directory)),
-            // Whether a URL can be reached, a link, a size or a permission.
-            [b'-', b's' | b'l' | b'h' | b'L' | b'F' | b'U' | b'x'] => Err(Unknown::Environment),
-            [b'<', b'=', text @ ..] => Ok(Test::Compares(Comparison::Text(Order::LessOrEqual), self.gateway.texts.intern(text))),
-            [b'>', b'=', text @ ..] => {
-                Ok(Test::Compares(Comparison::Text(Order::GreaterOrEqual), self.gateway.texts.intern(text)))
-            }
-            [b'<', text @ ..] => Ok(Test::Compares(Comparison::Text(Order::Less), self.gateway.texts.intern(text))),
-            [b'>', text @ ..] => Ok(Test::Compares(Comparison::Text(Order::Greater), self.gateway.texts.intern(text))),
-            [b'-', a, b, text @ ..] if let Some(order) = super::expression::numeric_order(&[*a, *b]) => {
-                Ok(Test::Compares(Comparison::Number(order), self.gateway.texts.intern(text)))
+            // A size, a link or a permission: what is not there has none.
+            [b'-', b's' | b'l' | b'h' | b'L' | b'x'] => Ok(Test::File(FileTest::Executable)),
+            // Whether a URL can be reached.
+            [b'-', b'F' | b'U'] => Err(Unknown::Environment),
+            [b'<', b'=', text @ ..] => compares(ordered(Order::LessOrEqual), text),
+            [b'>', b'=', text @ ..] => compares(ordered(Order::GreaterOrEqual), text),
+            [b'<', text @ ..] => compares(ordered(Order::Less), text),
+            [b'>', text @ ..] => compares(ordered(Order::Greater), text),
+            [b'-', a, b, _, ..] if let Some(order) = super::expression::numeric_order(&[*a, *b]) => {
+                compares(Comparison::Number(order), &pattern[3..])
             }
             _ => Ok(Test::Pattern { pattern: self.gateway.texts.intern(pattern), ignore_case }),
         }
@@ -148,8 +152,18 @@ impl Lowerer<'_> {
             // The route of a rule that proxies is known when all routes are.
             action: effect.action,
             last: effect.last,
-            flags: Flags { variables, escapes: self.escapes(&flags), ..effect.flags },
-            beyond: unseen.or(effect.beyond.then_some(Unknown::Unmodelled(span))),
+            flags: Flags {
+                variables,
+                escapes: self.escapes(&flags),
+                handler: effect.handler.as_ref().map(|name| self.gateway.texts.intern(name)),
+                ..effect.flags
+            },
+            // A handler that passes requests on would have to be worked out for every request.
+            beyond: unseen.or(effect
+                .handler
+                .as_ref()
+                .filter(|name| name.starts_with(b"proxy:"))
+                .map(|_| Unknown::Unmodelled(span))),
         };
         match area {
             Some(area) => {
@@ -203,9 +217,9 @@ impl Lowerer<'_> {
     pub(super) fn rewriting_here(&mut self) {
         if self.area_mut().is_some() {
             self.here().rewriting.get_or_insert_default();
-        } else {
-            self.servers[self.server.0].rewriting.present = true;
         }
+        // Whatever stands in a section gives its server a configuration of the module too (`ap_set_config_vectors`).
+        self.servers[self.server.0].rewriting.present = true;
     }
 
     /// `RewriteBase path`.
@@ -273,7 +287,7 @@ struct Effect {
     proxies: bool,
     last: bool,
     flags: Flags,
-    beyond: bool,
+    handler: Option<Vec<u8>>,
 }
 
 /// How often `[N]` starts over where it does not say (`REWRITE_MAX_ROUNDS`, `mod_rewrite.c`).
@@ -281,7 +295,7 @@ const ROUNDS: u32 = 32_000;
 
 impl Effect {
     fn of(flags: &[Parameter<'_>], substitution: &[u8]) -> Self {
-        let mut effect = Self { action: Action::Continue, proxies: false, last: false, flags: Flags::default(), beyond: false };
+        let mut effect = Self { action: Action::Continue, proxies: false, last: false, flags: Flags::default(), handler: None };
         let number = |value: Option<&[u8]>| value.and_then(|value| str::from_utf8(value).ok()?.parse::<u32>().ok());
         for flag in flags {
             if flag.is(&["P", "proxy"]) {
@@ -322,7 +336,7 @@ impl Effect {
             } else if flag.is(&["NS", "nosubreq"]) {
                 effect.flags.skips_subrequests = true;
             } else if flag.is(&["H", "handler"]) {
-                effect.beyond = true;
+                effect.handler = flag.value.map(<[u8]>::to_vec);
             }
         }
         // Two slashes that are written stay two.

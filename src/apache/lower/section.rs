@@ -169,6 +169,8 @@ impl Lowerer<'_> {
         let id = self.gateway.texts.intern(&pattern);
         let matcher = match unknown {
             Some(why) => Matcher::Unknown(why),
+            // httpd refuses it, and in the file of a directory all requests for what lies there.
+            None if is_pattern && crate::pcre::fault(&pattern).is_some() => Matcher::Conditional,
             None if is_pattern || globbed => Matcher::Pattern { pattern: id, ignore_case: false },
             None => Matcher::Segments(id),
         };
@@ -268,7 +270,7 @@ impl Lowerer<'_> {
     }
 
     /// `SetHandler`: with `proxy:url` what it leads to; the path that is sent is one of the file system.
-    fn set_handler(&mut self, statement: &Statement) {
+    pub(super) fn set_handler(&mut self, statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
         let Some(word) = words.first() else { return };
         let span = statement.span(self.store);
@@ -284,7 +286,13 @@ impl Lowerer<'_> {
         let found = self.rewrite_destination(span, url, word.unknown);
         if let Some(area) = self.area_mut() {
             area.handler = Some(DestinationIn(found));
+            return;
         }
+        let at = self.current();
+        let scope = self.servers[at.0].scope;
+        let matcher = Matcher::Prefix { text: self.gateway.texts.intern(b"/"), before_patterns: false };
+        let signals = self.signals_above(statement);
+        self.servers[at.0].handlers.push((0, Mapping::to(found, at.site(), matcher, span, scope, signals)));
     }
 
     fn end_area(&mut self, area: OpenArea, begin: &Statement) {
@@ -310,9 +318,10 @@ impl Lowerer<'_> {
             self.servers[at.0].sections.push((index, mapping));
         }
         if let Some(DestinationIn(destination)) = destination {
-            let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);
+            let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals.clone());
             self.servers[at.0].sections.push((index, mapping));
-        } else if let Some(DestinationIn(destination)) = handler {
+        }
+        if let Some(DestinationIn(destination)) = handler {
             let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);
             self.servers[at.0].handlers.push((index, mapping));
         }
@@ -372,6 +381,8 @@ impl Lowerer<'_> {
             super::worker::WorkerUrl::new(&url.value).and_then(|key| self.servers[at.0].workers.find(&key))
         {
             self.set_parameters(worker, parameters);
+        } else if url.unknown.is_none() && self.area_mut().is_none() {
+            self.gateway.unknown_workers.push(statement.span(self.store));
         }
     }
 }

@@ -26,7 +26,7 @@ impl Reader {
     pub(super) fn read_directories(&mut self, store: &mut Store) {
         let mut directories: Vec<Vec<u8>> = Vec::new();
         // Where nothing says what may stand in them, httpd reads them too, and refuses what stands there.
-        let (mut wanted, mut said) = (false, false);
+        let mut wanted = self.is_main;
         for statement in &self.resolved.statements {
             let is_directory =
                 |name: &[u8]| name.eq_ignore_ascii_case(b"directory") || name.eq_ignore_ascii_case(b"documentroot");
@@ -36,7 +36,6 @@ impl Reader {
             let name = self.resolved.name(store, statement);
             if name.len() >= 13 && name[..13].eq_ignore_ascii_case(b"AllowOverride") {
                 let words = self.resolved.words(store, statement);
-                said = true;
                 wanted |= words.first().is_some_and(|word| !word.value.eq_ignore_ascii_case(b"none"));
             } else if is_directory(&name) {
                 let words = self.resolved.words(store, statement);
@@ -45,7 +44,7 @@ impl Reader {
                 directories.extend(path.filter(|path| path.starts_with(b"/")));
             }
         }
-        if !wanted && (said || !self.is_main) {
+        if !wanted {
             return;
         }
         let mut found: BTreeMap<Vec<u8>, PathBuf> = BTreeMap::new();

@@ -203,13 +203,20 @@ impl<'a> Course<'a> {
     fn look_up(&mut self, own: bool) -> Known<Result<(Vec<&'a Area>, Mapped), Round>> {
         let gateway = self.gateway;
         self.notes.file = None;
+        self.notes.handler = None;
         let early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
         self.areas.clone_from(&early);
+        self.notes.canonical_name = setting(&early, |settings| settings.canonical_name).unwrap_or(false);
         if own {
             self.assign_in_server(&early)?;
         }
         let rewrites = self.rewrites;
-        let mapped = if rewrites { self.translate(&early, !own)? } else { self.map(&early)? };
+        let mapped = if rewrites {
+            self.translate(&early, !own)?
+        } else {
+            let asked = self.request.path.clone();
+            self.map(&early, &asked)?
+        };
         let mapped = match mapped {
             Ok(mapped) => mapped,
             Err(verdict) => return Ok(Err(Round::Done(verdict))),
@@ -232,6 +239,7 @@ impl<'a> Course<'a> {
             Err((span, why)) => return Ok(Err(Round::Done(self.answered(500, span, why)))),
         };
         self.areas.clone_from(&areas);
+        self.notes.canonical_name = setting(&areas, |settings| settings.canonical_name).unwrap_or(false);
         if own {
             self.assign_in_sections(&areas)?;
         }
@@ -266,6 +274,8 @@ impl<'a> Course<'a> {
             Err(round) => return Ok(Err(round)),
         };
         let handler = areas.iter().rev().find_map(|area| Some((area.handler?, area.span)));
+        let span = self.gateway.site(self.site).span;
+        let handler = self.notes.handler.map(|name| (Handler::Named(name), span)).or(handler);
         let mapped = match (mapped, handler) {
             (Mapped::Backend(asked), _) => Mapped::Backend(asked),
             (Mapped::File(file) | Mapped::Nowhere(file), Some((Handler::Proxy(route), span))) => {
@@ -273,7 +283,7 @@ impl<'a> Course<'a> {
                 // The file's path, as the server sees it, is what is sent (`proxy_handler`).
                 let file = self.on_disk(&file)?;
                 let query = self.request.query.clone();
-                Mapped::Backend(Asked { route, url: format!("{url}{file}"), query, verbatim: false, span })
+                Mapped::Backend(Asked { route, url: format!("{url}{file}"), query, verbatim: false, span, as_handler: true })
             }
             (_, Some((Handler::Named(name), span))) if self.handles(name) => {
                 let name = gateway.texts.show(name).into_owned();

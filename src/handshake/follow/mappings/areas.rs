@@ -6,7 +6,7 @@ use crate::gateway::{Area, Covers, Gateway, Known, Matcher, Overrides, ScopeId, 
 use crate::handshake::FileKind;
 use crate::handshake::evaluate::Environment;
 use crate::handshake::expression::expression_holds;
-use crate::handshake::select::{main_of, matches};
+use crate::handshake::select::{covers_path, main_of, matches};
 use crate::source::Span;
 
 /// What a request leads to, as far as areas ask for it.
@@ -67,8 +67,7 @@ fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> K
     let takes = |matcher, text: &str| matches(environment, matcher, area.span, text);
     Ok(match area.covers {
         Covers::Everything => Some(Rank::Site),
-        Covers::Path(Matcher::Segments(text)) => begins_with(&environment.request.path, &texts.show(text)).then_some(Rank::Path),
-        Covers::Path(matcher) => takes(matcher, &environment.request.path)?.then_some(Rank::Path),
+        Covers::Path(matcher) => covers_path(environment, matcher, area.span, &environment.request.path)?.then_some(Rank::Path),
         Covers::Directory(Matcher::Segments(text)) => {
             let Some(directory) = whereto.file.map(|file| directory_of(environment, file)) else { return Ok(None) };
             let rank = Rank::Directory(segments(&texts.show(text)), area.file.is_some());
@@ -115,17 +114,6 @@ fn segments(path: &str) -> usize {
     path.split('/').filter(|segment| !segment.is_empty()).count()
 }
 
-/// Whether a path lies below that of a `<Location>`, which is compared as it is written (`ap_location_walk`).
-fn begins_with(path: &str, written: &str) -> bool {
-    let mut merged = String::with_capacity(path.len());
-    for char in path.chars() {
-        if char != '/' || !merged.ends_with('/') {
-            merged.push(char);
-        }
-    }
-    merged.strip_prefix(written).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || written.ends_with('/'))
-}
-
 /// Leaves out the files of directories that are not read; the line of one that is refused, and why.
 ///
 /// Each is judged by what the areas before it allow (`ap_directory_walk`).
@@ -145,10 +133,15 @@ pub(super) fn allowed<'g>(gateway: &Gateway, areas: Vec<&'g Area>) -> Result<Vec
             {
                 return Err(refused);
             }
-            if let Some(needed) = file.needs.iter().find(|needed| !overrides.allow(needed))
-                && !overrides.lenient
-            {
-                return Err((needed.span, "is not allowed here"));
+            let forbidden: Vec<_> = file.needs.iter().filter(|needed| !overrides.allow(needed)).collect();
+            if let Some(needed) = forbidden.first() {
+                if !overrides.lenient {
+                    return Err((needed.span, "is not allowed here"));
+                }
+                // What is not allowed is passed over.
+                if forbidden.len() == file.needs.len() {
+                    continue;
+                }
             }
         }
         kept.push(area);

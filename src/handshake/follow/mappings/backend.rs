@@ -6,8 +6,8 @@ use super::areas::{levels, setting};
 use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped};
 use super::with_query;
 use crate::gateway::{
-    Area, Assigned, Gateway, Known, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Spelling, Unknown, UpstreamId,
-    Version, Via, Worker, is_authority,
+    Area, Assigned, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Spelling, Unknown,
+    UpstreamId, Version, Via, Worker, is_authority,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
@@ -29,6 +29,8 @@ pub(super) struct Asked {
     pub(super) verbatim: bool,
     /// The directive that passes it on.
     pub(super) span: Span,
+    /// Whether it is passed on as a file would be handled: `SetHandler`.
+    pub(super) as_handler: bool,
 }
 
 /// What comes of it.
@@ -41,6 +43,15 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// No module speaks the scheme; where it was to handle a file, that is as if the file were not there (`proxy_handler`).
+    fn unspoken(asked: &Asked, message: impl Into<String>) -> Self {
+        let mut answer = Self::refused(500, asked.span, message);
+        if asked.as_handler {
+            answer.verdict = Verdict::Answered { status: 404, location: None };
+        }
+        answer
+    }
+
     fn refused(status: u16, span: Span, message: impl Into<String>) -> Self {
         Self { verdict: Verdict::BadGateway { status }, sent: None, because: Some((span, message.into())) }
     }
@@ -87,15 +98,16 @@ fn protocol(scheme: &str) -> Protocol {
 pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Asked) -> Known<Answer> {
     let gateway = environment.gateway;
     // What stands before a socket's `|` is where it is, not what is asked.
+    let is_socket = asked.url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("unix:"));
     let url = match asked.url.get(..5) {
-        Some(start) if start.eq_ignore_ascii_case("unix:") => asked.url.split_once('|').map_or("", |(_, url)| url),
+        Some(_) if is_socket => asked.url.split_once('|').map_or("", |(_, url)| url),
         _ => &asked.url,
     };
     let Some(url) = parts(url) else { return Ok(Answer::refused(500, asked.span, "is no URL that a request can be passed to")) };
     let backends = match protocol(url.scheme) {
         Protocol::Balancer => {
             if gateway.modules.has("proxy_balancer") == Some(false) {
-                return Ok(Answer::refused(500, asked.span, "needs mod_proxy_balancer, which is not loaded"));
+                return Ok(Answer::unspoken(asked, "needs mod_proxy_balancer, which is not loaded"));
             }
             if url.path.is_empty() && !asked.verbatim && url.authority.contains(':') {
                 return Err(Unknown::Unmodelled(asked.span));
@@ -112,6 +124,11 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             // It is the URL as it is sent that workers are compared with.
             let sent = format!("{}://{}{path}", url.scheme, url.authority);
             let worker = worker(gateway, site, &with_query(&sent, asked.query.as_deref()));
+            let is_mapped = !asked.as_handler && !matches!(gateway.route(asked.route).matcher, Matcher::Rewrite(_));
+            if is_socket && is_mapped && worker.is_none() {
+                // Only the worker knows the socket: its host is asked, and hardly listens.
+                return Ok(Answer::refused(503, asked.span, "no backend is known by this URL, and without it no socket"));
+            }
             vec![Backend { protocol, authority: url.authority.to_owned(), path, worker, route: None }]
         }
     };
@@ -247,6 +264,10 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     let gateway = environment.gateway;
     let route = gateway.route(asked.route);
     let at = backend.worker.map_or(asked.span, |worker| worker.span);
+    // Another proxy is asked, in another form.
+    if let Some(span) = setting(areas, |settings| settings.remote) {
+        return Err(Unknown::Unmodelled(span));
+    }
     for (blocked, span) in areas.iter().flat_map(|area| &area.settings.blocked) {
         let blocked = gateway.texts.show(*blocked);
         if blocked == "*"
@@ -263,14 +284,14 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     let falls_back = setting(areas, |settings| settings.http_tunnels);
     let speaker = match backend.protocol {
         Protocol::Http | Protocol::Https if lacks("proxy_http") => {
-            return Ok(Answer::refused(500, asked.span, "no module speaks http: mod_proxy_http is not loaded"));
+            return Ok(Answer::unspoken(asked, "no module speaks http: mod_proxy_http is not loaded"));
         }
         Protocol::Http | Protocol::Https => Speaker::Http,
         Protocol::Ws | Protocol::Wss if !modern && lacks("proxy_wstunnel") => {
-            return Ok(Answer::refused(500, asked.span, "no module speaks ws: mod_proxy_wstunnel is not loaded"));
+            return Ok(Answer::unspoken(asked, "no module speaks ws: mod_proxy_wstunnel is not loaded"));
         }
         Protocol::Ws | Protocol::Wss if lacks("proxy_wstunnel") && lacks("proxy_http") => {
-            return Ok(Answer::refused(500, asked.span, "no module speaks ws: mod_proxy_http is not loaded"));
+            return Ok(Answer::unspoken(asked, "no module speaks ws: mod_proxy_http is not loaded"));
         }
         Protocol::Ws | Protocol::Wss => {
             let by_itself = !modern || lacks("proxy_http") || falls_back.is_some_and(|(on, _)| !on);
@@ -285,12 +306,12 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
                 _ => "proxy_fcgi",
             };
             if lacks(module) {
-                return Ok(Answer::refused(500, asked.span, format!("needs mod_{module}, which is not loaded")));
+                return Ok(Answer::unspoken(asked, format!("needs mod_{module}, which is not loaded")));
             }
             let because = Some((asked.span, format!("{} carries no upgrade", backend.protocol.scheme())));
             return Ok(Answer { verdict: Verdict::ForwardedPlain, sent: None, because });
         }
-        _ => return Ok(Answer::refused(500, asked.span, "no module speaks this scheme")),
+        _ => return Ok(Answer::unspoken(asked, "no module speaks this scheme")),
     };
     let tls = matches!(backend.protocol, Protocol::Https | Protocol::Wss);
     if tls {

@@ -72,12 +72,16 @@ impl<'a> Course<'a> {
                 }
                 self.step(Some(span), format!("rewrites to {url}"), false);
                 self.request.query.clone_from(&query);
-                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
+                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span, as_handler: false })))
             }
             Rewritten::Redirected { status, url, query, verbatim, span } => {
                 Ok(Err(Round::Done(self.redirect(status, &url, query, verbatim, span))))
             }
-            Rewritten::Answered(status, span) => Ok(Err(Round::Done(self.answered(status, span, format!("answers {status}"))))),
+            // Whatever failed before is forgotten (`hook_uri2file` sets the status back).
+            Rewritten::Answered(status, span) => {
+                self.failed = None;
+                Ok(Err(Round::Done(self.answered(status, span, format!("answers {status}")))))
+            }
             // It would be handled anew for ever.
             Rewritten::Path { path: new, query, .. } if new == file => {
                 self.request.query = query;

@@ -31,7 +31,10 @@ impl<'a> Course<'a> {
         self.notes = notes;
         self.notes.file = None;
         match rewritten? {
-            Rewritten::Untouched => self.map(early),
+            Rewritten::Untouched => {
+                let asked = self.request.path.clone();
+                self.map(early, &asked)
+            }
             Rewritten::Path { path, query, span, maps_again, file, ends } => {
                 self.step(Some(span), format!("rewrites the path to {path}"), false);
                 self.request.query = query;
@@ -40,8 +43,8 @@ impl<'a> Course<'a> {
                     return Ok(Err(self.answered(400, span, "the new path is none that can be asked for")));
                 }
                 if maps_again {
-                    self.request.path = path;
-                    return self.map(early);
+                    let asked = std::mem::replace(&mut self.request.path, path);
+                    return self.map(early, &asked);
                 }
                 self.step(Some(span), "a rewritten path is mapped to a file, past all ProxyPass", true);
                 self.file_named(early, path, &file).map(Ok)
@@ -56,20 +59,24 @@ impl<'a> Course<'a> {
                 }
                 self.step(Some(span), format!("rewrites to {url}"), false);
                 self.request.query.clone_from(&query);
-                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
+                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span, as_handler: false })))
             }
             Rewritten::Redirected { status, url, query, verbatim, span } => {
                 Ok(Err(self.redirect(status, &url, query, verbatim, span)))
             }
-            Rewritten::Answered(status, span) => Ok(Err(self.answered(status, span, format!("answers {status}")))),
+            // Whatever failed before is forgotten (`hook_uri2file` sets the status back).
+            Rewritten::Answered(status, span) => {
+                self.failed = None;
+                Ok(Err(self.answered(status, span, format!("answers {status}"))))
+            }
         }
     }
 
     /// `ProxyPass` in areas and in the list, then redirects, aliases, the document root.
-    pub(super) fn map(&mut self, early: &[&'a Area]) -> Known<Result<Mapped, Verdict>> {
+    pub(super) fn map(&mut self, early: &[&'a Area], asked: &str) -> Known<Result<Mapped, Verdict>> {
         let gateway = self.gateway;
         if self.notes.variable("no-proxy").is_none()
-            && let Some(id) = mapped(&self.environment(), self.site, &self.request.path, |id| !self.declines(id, early))?
+            && let Some(id) = mapped(&self.environment(), self.site, asked, &self.request.path, |id| !self.declines(id, early))?
         {
             let route = gateway.route(id);
             self.walk.route = Some(id);
@@ -106,6 +113,12 @@ impl<'a> Course<'a> {
                 }
             }
         }
+        // A file that is not there may map it.
+        let levels = [Some(self.gateway.site(self.site).scope), self.gateway.sites.first().map(|main| main.scope)];
+        let unseen = levels.into_iter().flatten().find_map(|level| self.gateway.scopes.get(level).open);
+        if let Some(why @ Unknown::MissingInclude(_)) = unseen {
+            return Err(why);
+        }
         let path = self.request.path.clone();
         self.file_of(early, &path).map(Ok)
     }
@@ -135,10 +148,10 @@ impl<'a> Course<'a> {
         if spelling == Spelling::Written
             && let Some(url) = self.url_as_written(route, span)?
         {
-            return Ok(Asked { route, url, query: None, verbatim: true, span });
+            return Ok(Asked { route, url, query: None, verbatim: true, span, as_handler: false });
         }
         let query = self.request.query.clone();
-        Ok(Asked { route, url: self.url_of(route, span, &self.request.path)?, query, verbatim: false, span })
+        Ok(Asked { route, url: self.url_of(route, span, &self.request.path)?, query, verbatim: false, span, as_handler: false })
     }
 
     /// The URL with path and query as the client has written them; `None` where the mapping takes another part of the path so.
