@@ -62,6 +62,8 @@ pub struct Checked {
     pub routes: usize,
     /// How each given path is judged.
     pub options: Vec<Options>,
+    /// The models of the roots as they were judged last; none of those that have changed since. To make one takes as long as to judge it.
+    pub(crate) gateways: Vec<Option<Gateway>>,
 }
 
 /// Reads what the paths of `request` hold and follows its includes.
@@ -85,7 +87,8 @@ pub fn check(request: &Request) -> Result<Checked, ConfigError> {
     let project = read(request)?;
     let options: Vec<Options> =
         project.settings.iter().map(|settings| request::options(settings, request.pedantic)).collect::<Result<_, _>>()?;
-    let mut checked = Checked { project, findings: Vec::new(), hidden: 0, suppressed: 0, routes: 0, options };
+    let mut checked =
+        Checked { project, findings: Vec::new(), hidden: 0, suppressed: 0, routes: 0, options, gateways: Vec::new() };
     checked.judge(request);
     Ok(checked)
 }
@@ -93,15 +96,16 @@ pub fn check(request: &Request) -> Result<Checked, ConfigError> {
 impl Checked {
     /// Judges the project as it stands.
     fn judge(&mut self, request: &Request) {
-        let Self { project, options, .. } = self;
-        let (routes, mut findings) = project.judge(options);
+        let Self { project, options, gateways, .. } = self;
+        gateways.resize_with(project.roots.len(), || None);
+        let (routes, mut findings) = project.judge(options, gateways);
         self.routes = routes;
         let all = || {
             let mut options = options.clone();
             for options in &mut options {
                 options.pedantic = true;
             }
-            project.judge(&options).1
+            project.judge(&options, gateways).1
         };
         let shown = |finding: &Finding| request.pedantic || finding.intent != Some(Intent::Possible);
         self.suppressed = project.silence(&mut findings, all).into_iter().filter(shown).count();
@@ -129,11 +133,11 @@ impl Project {
         view.with_files(move |path| self.store.kind_of(&base, path))
     }
 
-    /// The number of routes, and what is found by all rules under `options`, one for each given path.
-    fn judge(&self, options: &[Options]) -> (usize, Vec<Finding>) {
-        let judged = self.roots.par_iter().enumerate().map(|(root, reached)| {
-            let gateway = self.lower(reached);
-            let view = self.view(reached, &gateway);
+    /// The number of routes, and what is found by all rules under `options`, one for each given path. Models that there are none of are made.
+    fn judge(&self, options: &[Options], gateways: &mut [Option<Gateway>]) -> (usize, Vec<Finding>) {
+        let judged = self.roots.par_iter().zip(gateways).enumerate().map(|(root, (reached, gateway))| {
+            let gateway = &*gateway.get_or_insert_with(|| self.lower(reached));
+            let view = self.view(reached, gateway);
             let settings = &self.settings[reached.given];
             let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
             findings.retain(|finding| settings.applies(&finding.rule));

@@ -14,12 +14,7 @@ pub(crate) fn fault(pattern: &[u8]) -> Option<&'static str> {
     }
     let (mut depth, mut class, mut at) = (0usize, None::<usize>, 0);
     while let Some(&byte) = pattern.get(at) {
-        let begins = at == 0 || matches!(pattern[at - 1], b'(' | b'|') && !is_escaped(pattern, at - 1);
         match (byte, class) {
-            // Behind `(` the `?` is part of the group's own mark.
-            (b'*' | b'+' | b'?', None) if begins && (byte != b'?' || at == 0 || pattern[at - 1] != b'(') => {
-                return Some("quantifier does not follow a repeatable item");
-            }
             (b'\\', _) => at += 1,
             (b'[', None) => {
                 // A `]` that comes first stands for itself.
@@ -34,6 +29,10 @@ pub(crate) fn fault(pattern: &[u8]) -> Option<&'static str> {
                 }
             }
             (b']', Some(_)) => class = None,
+            // `(*` and `(?` are the beginnings of something else.
+            (b'*' | b'+' | b'?', None) if follows_nothing(&pattern[..at]) => {
+                return Some("quantifier does not follow a repeatable item");
+            }
             (b'(', None) => depth += 1,
             (b')', None) => match depth.checked_sub(1) {
                 Some(less) => depth = less,
@@ -106,6 +105,16 @@ pub(crate) fn groups(pattern: &[u8]) -> Option<usize> {
     Some(opened.filter(|&at| pattern.get(at + 1) != Some(&b'?')).count() + names(pattern).count())
 }
 
+/// Whether a quantifier has nothing before it to repeat.
+fn follows_nothing(before: &[u8]) -> bool {
+    match before {
+        [] => true,
+        [.., b'\\', _] => false,
+        [.., b'|'] => true,
+        _ => false,
+    }
+}
+
 /// Whether the pattern sets the flag `x` inside itself.
 fn extended(pattern: &[u8]) -> bool {
     pattern.windows(2).enumerate().filter(|(_, pair)| *pair == b"(?").any(|(at, _)| {
@@ -123,6 +132,8 @@ mod tests {
     fn parentheses_and_classes_must_close() {
         assert_eq!(fault(b"^/(a"), Some("missing closing parenthesis"));
         assert_eq!(fault(b"^/a)"), Some("unmatched closing parenthesis"));
+        assert_eq!(fault(b"*.css"), Some("quantifier does not follow a repeatable item"));
+        assert_eq!(fault(b"a|+"), Some("quantifier does not follow a repeatable item"));
         assert_eq!(fault(b"[a-z"), Some("missing terminating ] for character class"));
     }
 

@@ -266,6 +266,17 @@ fn real_configurations_are_not_made_worse() {
     println!("{mended} findings of the corpus are mended");
 }
 
+/// Every recorded case, shown with its fixes: whatever is proposed can be made, and is shown.
+#[test]
+fn every_recorded_case_is_shown_with_its_fixes() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/conformance");
+    for server in ["nginx", "apache"] {
+        let (status, shown) = check(&cases.join(server), &["--pedantic"]);
+        assert_eq!(status, 1, "{server}");
+        assert!(shown.windows(5).any(|word| word == b"--fix"));
+    }
+}
+
 /// What becomes of the handshake to each route, in order.
 fn verdicts(checked: &proxylint::Checked) -> Vec<String> {
     use proxylint::facts::{Fact, Reader, Subject};

@@ -150,9 +150,9 @@ fn set_header(request: &mut Request, header: &str) -> Result<(), Failure> {
     let place = request.headers.iter().position(|(own, _)| own.eq_ignore_ascii_case(name));
     match (place, value.is_empty()) {
         (Some(place), true) => drop(request.headers.remove(place)),
-        (Some(place), false) => value.clone_into(&mut request.headers[place].1),
+        (Some(place), false) => request.headers[place].1 = value.to_owned().into(),
         (None, true) => {}
-        (None, false) => request.headers.push((name.to_owned(), value.to_owned())),
+        (None, false) => request.headers.push((name.to_owned().into(), value.to_owned().into())),
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ fn of(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn found(reader: &Reader<'_>, read: impl FnOnce(&Unserved) -> String) -> Reading {
     let Some((id, route)) = reader.route() else { return Reading::absent() };
-    match reader.view.unserved().get(&id) {
+    match reader.view.unserved(route.site).get(&id) {
         Some(found) => {
             let reading = Reading::new(Value::Text(read(found))).at(route.span, "takes it, and passes no upgrade on");
             let reading = reading.at(found.beside, "the upgrade is passed on here only");
@@ -59,42 +59,42 @@ fn found(reader: &Reader<'_>, read: impl FnOnce(&Unserved) -> String) -> Reading
     }
 }
 
-/// All of them in a gateway, by the route that they come to. Only sites where a route passes an upgrade on are looked at.
-pub(super) fn all_unserved(view: &View<'_>) -> FxHashMap<RouteId, Unserved> {
+/// All of them in `site`, by the route that they come to. Only where another of its routes passes an upgrade on.
+pub(super) fn all_unserved(view: &View<'_>, site: SiteId) -> FxHashMap<RouteId, Unserved> {
     let mut all = FxHashMap::default();
-    let mut upgrading: FxHashMap<SiteId, Vec<(RouteId, Span)>> = FxHashMap::default();
-    for id in view.gateway.route_ids() {
-        if let Some(line) = passes_upgrade(view, id) {
-            upgrading.entry(view.gateway.route(id).site).or_default().push((id, line));
-        }
+    // Most sites have none, and to look for them is cheap.
+    let endpoints = endpoints(view, site);
+    if endpoints.is_empty() {
+        return all;
     }
-    let mut sites: Vec<_> = upgrading.into_iter().collect();
-    sites.sort_unstable_by_key(|(site, _)| *site);
-    for (site, routes) in sites {
-        for (path, of) in endpoints(view, site) {
-            let walk = view.handshake_in(site, &path);
-            let Some(taker) = walk.route else { continue };
-            if routes.iter().any(|(id, _)| *id == taker) {
-                continue;
-            }
-            let declared = view.endpoints().contains_key(&taker);
-            // A route whose own path says so is judged by itself.
-            if !declared && intent::is_for_websockets(&Reader::new(view, Item::Route(taker)), view.gateway.route(taker)) {
-                continue;
-            }
-            let beside = routes.iter().find(|(id, _)| declared || same_upstream(view, *id, taker));
-            let is_plain = match walk.verdict {
-                Verdict::ForwardedPlain => !declared,
-                Verdict::Answered { status: 404, .. } => declared && matches!(view.gateway.route(taker).target, Target::Files),
-                _ => false,
-            };
-            if let Some((_, line)) = beside.filter(|_| is_plain) {
-                let decides = walk.because.iter().filter(|because| because.culprit).find_map(|because| because.span);
-                let own = view.gateway.route(taker).span;
-                let is_answered = matches!(walk.verdict, Verdict::Answered { .. });
-                let decides = decides.filter(|&span| is_answered && span != own);
-                all.entry(taker).or_insert(Unserved { path, of, beside: *line, decides });
-            }
+    let passes = |id| passes_upgrade(view, id).map(|line| (id, line));
+    let upgrading: Vec<(RouteId, Span)> = view.gateway.site(site).route_ids().filter_map(passes).collect();
+    if upgrading.is_empty() {
+        return all;
+    }
+    for (path, of) in endpoints {
+        let walk = view.handshake_in(site, &path);
+        let Some(taker) = walk.route else { continue };
+        if upgrading.iter().any(|(id, _)| *id == taker) {
+            continue;
+        }
+        let declared = view.endpoints().contains_key(&taker);
+        // A route whose own path says so is judged by itself.
+        if !declared && intent::is_for_websockets(&Reader::new(view, Item::Route(taker)), view.gateway.route(taker)) {
+            continue;
+        }
+        let beside = upgrading.iter().find(|(id, _)| declared || same_upstream(view, *id, taker));
+        let is_plain = match walk.verdict {
+            Verdict::ForwardedPlain => !declared,
+            Verdict::Answered { status: 404, .. } => declared && matches!(view.gateway.route(taker).target, Target::Files),
+            _ => false,
+        };
+        if let Some((_, line)) = beside.filter(|_| is_plain) {
+            let decides = walk.because.iter().filter(|because| because.culprit).find_map(|because| because.span);
+            let own = view.gateway.route(taker).span;
+            let is_answered = matches!(walk.verdict, Verdict::Answered { .. });
+            let decides = decides.filter(|&span| is_answered && span != own);
+            all.entry(taker).or_insert(Unserved { path, of, beside: *line, decides });
         }
     }
     all

@@ -67,16 +67,16 @@ pub(super) const FACTS: &[Definition] = &[
     fact(
         "handshake.lost_to_condition",
         Subject::Route,
-        Type::Text,
+        Type::Number,
         lost_to_condition,
         "The status that nginx answers where an `if` takes handshakes from the upstream that an `if` before it passes them on to; absent where none does.",
     ),
     fact(
         "handshake.instead",
         Subject::Route,
-        Type::Text,
+        Type::Number,
         instead,
-        "What the server answers instead of passing the handshake on, and why; absent where it passes it on.",
+        "The status that the server answers instead of passing the handshake on; absent where it passes it on.",
     ),
     fact(
         "handshake.redirect",
@@ -84,6 +84,13 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Text,
         redirect,
         "How the client is sent elsewhere: `slash`, from the path without a slash to the one with it (`slash-possible` where clients may ask so, `slash-unlikely` where none is known to); `https`, to the same over TLS; `elsewhere`. Absent where it is not.",
+    ),
+    fact(
+        "handshake.redirect_example",
+        Subject::Route,
+        Type::Text,
+        redirect_example,
+        "The same with paths: what is asked for, and where the client is sent.",
     ),
 ];
 
@@ -129,7 +136,7 @@ fn reached(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn verdict(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match walk.verdict {
-        Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
+        Verdict::Unknown(why) => Reading::unknown(why),
         ref verdict => decided(walk, Value::Text(verdict.kind().to_owned())),
     })
 }
@@ -140,7 +147,7 @@ fn gets_through(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn status(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match walk.verdict {
-        Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
+        Verdict::Unknown(why) => Reading::unknown(why),
         Verdict::Answered { status, .. } | Verdict::BadGateway { status } => decided(walk, Value::Number(status.into())),
         _ => Reading::absent(),
     })
@@ -148,7 +155,7 @@ fn status(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn location(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match &walk.verdict {
-        Verdict::Unknown(why) => Reading { value: Err(*why), ..Reading::absent() },
+        Verdict::Unknown(why) => Reading::unknown(*why),
         Verdict::Answered { location: Some(location), .. } => decided(walk, Value::Text(location.clone())),
         _ => Reading::absent(),
     })
@@ -156,7 +163,7 @@ fn location(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn reason(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match (&walk.verdict, walk.because.iter().find(|because| because.culprit)) {
-        (Verdict::Unknown(why), _) => Reading { value: Err(*why), ..Reading::absent() },
+        (Verdict::Unknown(why), _) => Reading::unknown(*why),
         (_, Some(because)) => decided(walk, Value::Text(because.message.clone())),
         (_, None) => Reading::absent(),
     })
@@ -175,17 +182,7 @@ fn answered_before(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn instead(reader: &Reader<'_>, name: &str) -> Reading {
     let lost = lost_to_condition(reader, name);
-    if let Ok(Value::Text(status)) = &lost.value {
-        let text = format!("{status} itself (an `if` that holds as well counts instead of the one that passes it on)");
-        return Reading { value: Ok(Value::Text(text)), ..lost };
-    }
-    followed(reader, |_, walk| match (&walk.verdict, walk.because.iter().find(|because| because.culprit)) {
-        (Verdict::Unknown(why), _) => Reading { value: Err(*why), ..Reading::absent() },
-        (Verdict::Answered { status, .. } | Verdict::BadGateway { status }, Some(because)) => {
-            decided(walk, Value::Text(format!("{status} itself ({})", because.message)))
-        }
-        _ => Reading::absent(),
-    })
+    if lost.value != Reading::absent().value { lost } else { status(reader, name) }
 }
 
 /// An `if` that passes nothing on, behind one that does (`ngx_http_update_location_config`): a handshake for which both hold is followed,
@@ -215,36 +212,63 @@ fn lost_to_condition(reader: &Reader<'_>, _: &str) -> Reading {
         let walk = reader.view.walk(route.site, request);
         let decides = walk.because.iter().any(|because| because.culprit && because.span == Some(span));
         if let (true, Verdict::Answered { status, .. }) = (decides && walk.route == Some(id), &walk.verdict) {
-            let reading = Reading::new(Value::Text(status.to_string()));
+            let reading = Reading::new(Value::Number((*status).into()));
             return reading.at(span, "this counts instead, and names no upstream").at(proxy.span, "never comes to this");
         }
     }
     Reading::absent()
 }
 
+/// A redirect of the handshake: its kind, and where it leads from and to.
+struct Redirected {
+    kind: &'static str,
+    from: String,
+    reading: Reading,
+}
+
+fn redirected(reader: &Reader<'_>) -> Option<Redirected> {
+    let ((id, route), walk) = (reader.route()?, reader.walk()?);
+    let found = |kind, from, walk: &Walk| {
+        let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return None };
+        Some(Redirected { kind, from, reading: decided(walk, Value::Text(location.clone())) })
+    };
+    // What another route makes of it is said there.
+    if walk.route.is_none_or(|taker| taker == id) && is_redirect(&walk.verdict) {
+        return found(if to_tls(reader, walk) { "https" } else { "elsewhere" }, reader.handshake_path(id, route), walk);
+    }
+    // Where the user says at which path the WebSocket is, no client asks for another.
+    if reader.view.endpoints().contains_key(&id) {
+        return None;
+    }
+    let (path, walk) = reader.walk_without_slash()?;
+    let kind = match asked_without_slash(&path) {
+        WithoutSlash::Likely => "slash",
+        WithoutSlash::Possible => "slash-possible",
+        WithoutSlash::Unlikely => "slash-unlikely",
+    };
+    let is_slash = is_redirect(&walk.verdict) && (walk.route == Some(id) || adds_slash(&path, &walk));
+    if is_slash { found(kind, path, &walk) } else { None }
+}
+
 fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
-    followed(reader, |id, walk| {
-        // What another route makes of it is said there.
-        if walk.route.is_none_or(|taker| taker == id) && is_redirect(&walk.verdict) {
-            let kind = if to_tls(reader, walk) { "https" } else { "elsewhere" };
-            return decided(walk, Value::Text(kind.to_owned()));
-        }
-        // Where the user says at which path the WebSocket is, no client asks for another.
-        if reader.view.endpoints().contains_key(&id) {
-            return Reading::absent();
-        }
-        match reader.walk_without_slash() {
-            Some((path, walk)) if walk.route == Some(id) && is_redirect(&walk.verdict) => {
-                let kind = match asked_without_slash(&path) {
-                    WithoutSlash::Likely => "slash",
-                    WithoutSlash::Possible => "slash-possible",
-                    WithoutSlash::Unlikely => "slash-unlikely",
-                };
-                decided(&walk, Value::Text(kind.to_owned()))
-            }
-            _ => Reading::absent(),
-        }
+    redirected(reader)
+        .map_or_else(Reading::absent, |found| Reading { value: Ok(Value::Text(found.kind.to_owned())), ..found.reading })
+}
+
+fn redirect_example(reader: &Reader<'_>, _: &str) -> Reading {
+    redirected(reader).map_or_else(Reading::absent, |Redirected { kind, from, reading }| {
+        let to = reading.value.as_ref().map_or_else(|_| String::new(), ToString::to_string);
+        // One line may redirect the requests of many sites, and is told of once.
+        let to = to.split_once("://").map_or(to.as_str(), |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
+        let text = if kind == "https" { format!("`{from}` to the same over TLS") } else { format!("`{from}` to `{to}`") };
+        Reading { value: Ok(Value::Text(text)), ..reading }
     })
+}
+
+/// Whether the client is sent to the path with a slash behind it.
+fn adds_slash(path: &str, walk: &Walk) -> bool {
+    let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return false };
+    location.strip_suffix('/').is_some_and(|rest| rest.ends_with(path))
 }
 
 fn is_redirect(verdict: &Verdict) -> bool {
@@ -254,7 +278,7 @@ fn is_redirect(verdict: &Verdict) -> bool {
 /// Whether the client, which came without TLS, is sent to the same path over TLS.
 fn to_tls(reader: &Reader<'_>, walk: &Walk) -> bool {
     let Some((_, route)) = reader.route() else { return false };
-    let request = reader.request(Probe::Chrome, route);
+    let request = reader.chrome(route);
     let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return false };
     let Some(rest) = location.strip_prefix("https://") else { return false };
     let path = rest.find('/').map_or("/", |at| &rest[at..]);

@@ -13,11 +13,11 @@ use super::intent::is_for_websockets;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
-    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Target, TextId, Unknown, UpstreamId,
+    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown, UpstreamId,
 };
 use crate::handshake::{
-    Client, Environment, Files, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site, lost_headers,
-    sample_path, select, sent_header, sets_handshake_header,
+    Client, Environment, Files, HeaderLines, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site,
+    lost_headers, nginx_header_lines, sample_path, select, sent_header, sets_header,
 };
 use crate::rules::Intent;
 use crate::source::{FileKind, Sources, Span};
@@ -35,18 +35,14 @@ pub struct View<'a> {
     pub patterns: Patterns,
     /// Which routes are shadowed, indexed when first asked for.
     shadows: OnceLock<Shadows>,
-    /// The sites with a route that sends `Upgrade`, worked out when first asked for.
-    upgrading_sites: OnceLock<FxHashSet<SiteId>>,
-    /// The sites with a route whose path is one for WebSockets, worked out when first asked for.
-    websocket_sites: OnceLock<FxHashSet<SiteId>>,
+    /// What the routes of each site have in common.
+    sites: Vec<Common>,
     /// The paths that the user declares, by the route that a handshake to them comes to; worked out when first asked for.
     endpoints: OnceLock<FxHashMap<RouteId, String>>,
-    /// By site and upstream, the first route that keeps clients out, with the line; worked out when first asked for.
-    guarded: OnceLock<Guarded>,
-    /// Paths with a WebSocket that come to a route that passes none on, by that route; worked out when first asked for.
-    unserved: OnceLock<FxHashMap<RouteId, Unserved>>,
     /// The sockets at which TLS ends; worked out when first asked for.
     tls_sockets: OnceLock<FxHashSet<(TextId, u16)>>,
+    /// The lines that make a socket speak HTTP/2; worked out when first asked for.
+    http2_sockets: OnceLock<FxHashMap<(TextId, u16), Span>>,
     /// What stands in the given tree.
     files: Option<GivenFiles<'a>>,
 }
@@ -60,8 +56,18 @@ impl fmt::Debug for GivenFiles<'_> {
     }
 }
 
-/// By site and upstream, a route that keeps clients out, with the line.
-type Guarded = FxHashMap<(SiteId, TextId), (RouteId, Span)>;
+/// What the routes of one site have in common, each worked out when first asked for.
+#[derive(Debug, Default)]
+struct Common {
+    /// Whether any of them sends `Upgrade`.
+    sends_upgrade: OnceLock<bool>,
+    /// Whether the path of any is one for WebSockets.
+    has_websocket_path: OnceLock<bool>,
+    /// By upstream, the first route that keeps clients out, with the line.
+    guarded: OnceLock<FxHashMap<TextId, (RouteId, Span)>>,
+    /// Paths with a WebSocket that come to a route that passes none on, by that route.
+    unserved: OnceLock<FxHashMap<RouteId, Unserved>>,
+}
 
 impl<'a> View<'a> {
     /// A view of `gateway`.
@@ -73,12 +79,10 @@ impl<'a> View<'a> {
             declared,
             patterns: Patterns::default(),
             shadows: OnceLock::new(),
-            upgrading_sites: OnceLock::new(),
-            websocket_sites: OnceLock::new(),
+            sites: gateway.sites.iter().map(|_| Common::default()).collect(),
             endpoints: OnceLock::new(),
-            guarded: OnceLock::new(),
-            unserved: OnceLock::new(),
             tls_sockets: OnceLock::new(),
+            http2_sockets: OnceLock::new(),
             files: None,
         }
     }
@@ -89,25 +93,56 @@ impl<'a> View<'a> {
         Self { files: Some(GivenFiles(Box::new(look))), ..self }
     }
 
-    /// By site and upstream, the first route that keeps clients out, with the line.
-    pub(super) fn guarded(&self) -> &Guarded {
-        self.guarded.get_or_init(|| {
-            let mut guarded = Guarded::default();
-            for id in self.gateway.route_ids() {
+    /// What the routes of `site` have in common.
+    fn common(&self, site: SiteId) -> &Common {
+        &self.sites[site.0 as usize]
+    }
+
+    /// Of the routes of `site`, by upstream, the first that keeps clients out, with the line.
+    pub(super) fn guarded(&self, site: SiteId) -> &FxHashMap<TextId, (RouteId, Span)> {
+        self.common(site).guarded.get_or_init(|| {
+            let mut guarded = FxHashMap::default();
+            for id in self.gateway.site(site).route_ids() {
                 let route = self.gateway.route(id);
                 if let (Target::Proxy(proxy), Some(line)) = (&route.target, controls(self.gateway, route))
                     && let Some(authority) = proxy.authority
                 {
-                    guarded.entry((route.site, authority)).or_insert((id, line));
+                    guarded.entry(authority).or_insert((id, line));
                 }
             }
             guarded
         })
     }
 
-    /// Paths with a WebSocket that come to a route that passes none on, by that route.
-    pub(super) fn unserved(&self) -> &FxHashMap<RouteId, Unserved> {
-        self.unserved.get_or_init(|| all_unserved(self))
+    /// Paths of `site` with a WebSocket that come to a route that passes none on, by that route.
+    pub(super) fn unserved(&self, site: SiteId) -> &FxHashMap<RouteId, Unserved> {
+        self.common(site).unserved.get_or_init(|| all_unserved(self, site))
+    }
+
+    /// Whether any route of `site` is at a path for WebSockets.
+    pub(super) fn site_has_websocket_path(&self, site: SiteId) -> bool {
+        *self.common(site).has_websocket_path.get_or_init(|| {
+            let is_one = |id| is_for_websockets(&Reader::new(self, Item::Route(id)), self.gateway.route(id));
+            self.gateway.site(site).route_ids().any(is_one)
+        })
+    }
+
+    /// Whether any route of `site` sends `Upgrade` in a handshake.
+    pub(super) fn site_sends_upgrade(&self, site: SiteId) -> bool {
+        *self.common(site).sends_upgrade.get_or_init(|| {
+            let mut routes = self.gateway.site(site).route_ids();
+            routes.any(|id| Reader::new(self, Item::Route(id)).sends_upgrade().is_some())
+        })
+    }
+
+    /// The lines that make a socket speak HTTP/2: one counts for all sites on it.
+    pub(super) fn http2_sockets(&self) -> &FxHashMap<(TextId, u16), Span> {
+        self.http2_sockets.get_or_init(|| {
+            let listens =
+                self.gateway.sites.iter().flat_map(|site| &site.listens).filter(|listen| listen.speaks == Speaks::Http2);
+            // The first line is the one to blame.
+            listens.rev().filter_map(|listen| Some(((listen.address, listen.port?), listen.span))).collect()
+        })
     }
 
     /// The sockets at which TLS ends: the options of a socket count for all sites on it.
@@ -168,6 +203,11 @@ impl<'a> View<'a> {
         follow_in_site(self, site, &Client { request, socket, from: here }, files)
     }
 
+    /// What becomes of the request of `probe` to `path` of `site`.
+    pub(crate) fn followed(&self, site: SiteId, probe: Probe, path: &str) -> Walk {
+        self.walk(site, self.request(probe, self.gateway.site(site), path))
+    }
+
     /// A handshake to `path` of `site`.
     pub(super) fn handshake(&self, site: &Site, path: &str) -> Request {
         self.request(Probe::Chrome, site, path)
@@ -207,17 +247,24 @@ pub struct Reader<'a> {
     pub view: &'a View<'a>,
     /// The item.
     pub item: Item,
-    chrome: OnceCell<Request>,
-    plain: OnceCell<Request>,
+    chrome: Probed<'a>,
+    plain: Probed<'a>,
     pub(super) intent: OnceCell<(Intent, Vec<super::Evidence>)>,
     walk: OnceCell<Walk>,
+}
+
+/// A probe to the route that is read, and the head that nginx makes of it for the upstream.
+#[derive(Debug, Default)]
+struct Probed<'a> {
+    request: OnceCell<Request>,
+    lines: OnceCell<Known<HeaderLines<'a>>>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of the facts of `item`.
     #[must_use]
     pub fn new(view: &'a View<'a>, item: Item) -> Self {
-        Self { view, item, chrome: OnceCell::new(), plain: OnceCell::new(), intent: OnceCell::new(), walk: OnceCell::new() }
+        Self { view, item, chrome: Probed::default(), plain: Probed::default(), intent: OnceCell::new(), walk: OnceCell::new() }
     }
 
     /// The route that is read, where a route is.
@@ -255,7 +302,7 @@ impl<'a> Reader<'a> {
         if !has_path && !is_declared {
             return None;
         }
-        let request = || self.request(Probe::Chrome, route);
+        let request = || self.chrome(route).clone();
         Some(self.walk.get_or_init(|| match &self.view.files {
             // At the very path of an endpoint a file is a mistake.
             Some(files) if is_declared => self.view.walk_over(route.site, request(), &*files.0),
@@ -279,7 +326,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A path that a request to `route` may have.
-    pub(super) fn route_path(&self, route: &Route) -> String {
+    pub(crate) fn route_path(&self, route: &Route) -> String {
         let gateway = self.view.gateway;
         match route.matcher {
             Matcher::Exact(text) | Matcher::Prefix { text, .. } | Matcher::Segments(text) => {
@@ -310,15 +357,27 @@ impl<'a> Reader<'a> {
         self.view.request(probe, self.view.gateway.site(route.site), &path)
     }
 
+    /// The handshake to the route that is read, as a browser makes it.
+    pub(super) fn chrome(&self, route: &Route) -> &Request {
+        self.chrome.request.get_or_init(|| self.request(Probe::Chrome, route))
+    }
+
     /// A header as the route that is read sends it under a probe.
     pub(super) fn sent(&self, probe: Probe, name: &str) -> Known<Sent> {
         let Some((route, proxy)) = self.meant() else { return Err(Unknown::Runtime) };
-        let cached = match probe {
+        let probed = match probe {
             Probe::Plain => &self.plain,
             _ => &self.chrome,
         };
-        let request = cached.get_or_init(|| self.request(probe, route));
-        sent_header(&self.environment(route, proxy, request), route, proxy, name)
+        let request = probed.request.get_or_init(|| self.request(probe, route));
+        let environment = self.environment(route, proxy, request);
+        match self.view.gateway.server {
+            Server::Nginx => {
+                let lines = probed.lines.get_or_init(|| nginx_header_lines(self.view.gateway, &environment, route.scope));
+                lines.as_ref().map_err(|why| *why)?.sent(name)
+            }
+            Server::Apache => sent_header(&environment, route, proxy, name),
+        }
     }
 
     /// What the values of variables depend on for a request to `route`.
@@ -357,38 +416,15 @@ impl<'a> Reader<'a> {
         self.view.shadows.get_or_init(|| Shadows::new(gateway)).of(gateway, id)
     }
 
-    /// Whether any route of `site` is at a path for WebSockets.
-    pub(super) fn site_has_websocket_path(&self, site: SiteId) -> bool {
-        let sites = self.view.websocket_sites.get_or_init(|| {
-            let gateway = self.view.gateway;
-            let is_one = |id: &RouteId| is_for_websockets(&Reader::new(self.view, Item::Route(*id)), gateway.route(*id));
-            gateway.route_ids().filter(is_one).map(|id| gateway.route(id).site).collect()
-        });
-        sites.contains(&site)
-    }
-
     /// The `Upgrade` that the route that is read sends in a handshake, where it is known to send one.
     pub(super) fn sends_upgrade(&self) -> Option<Sent> {
         let (route, _) = self.meant()?;
         let gateway = self.view.gateway;
         // nginx sends none of itself, and most routes set none.
-        if gateway.server == Server::Nginx && !sets_handshake_header(gateway, route.scope) {
+        if gateway.server == Server::Nginx && !sets_header(gateway, route.scope, &["upgrade"]) {
             return None;
         }
         self.sent(Probe::Chrome, "upgrade").ok().filter(|sent| !sent.values.is_empty())
-    }
-
-    /// Whether any route of `site` sends `Upgrade` in a handshake.
-    pub(super) fn site_sends_upgrade(&self, site: SiteId) -> bool {
-        let upgrading = self.view.upgrading_sites.get_or_init(|| {
-            let gateway = self.view.gateway;
-            let sends = |id: &RouteId| {
-                let reader = Reader::new(self.view, Item::Route(*id));
-                reader.sends_upgrade().is_some()
-            };
-            gateway.route_ids().filter(sends).map(|id| gateway.route(id).site).collect()
-        });
-        upgrading.contains(&site)
     }
 }
 

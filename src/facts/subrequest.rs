@@ -17,8 +17,8 @@ pub(super) const FACTS: &[Definition] = &[fact(
 fn upgrading(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((route, proxy)) = reader.proxy() else { return Reading::absent() };
     for (path, asks) in targets(reader, route) {
-        let request = reader.request(Probe::Chrome, route);
-        let environment = reader.environment(route, proxy, &request);
+        let request = reader.chrome(route);
+        let environment = reader.environment(route, proxy, request);
         let Ok(path) = environment.evaluate(path) else { continue };
         if path == "off" {
             continue;

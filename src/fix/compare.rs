@@ -2,20 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::asked::{Asked, Kind, Outcome, outcome};
 use super::plan::Proposal;
-use super::snapshot::{Key, Snapshot, digest};
+use super::snapshot::{Key, REQUEST_HEADERS, Snapshot, digest};
 use crate::Project;
 use crate::facts::{Fact, Item, Reader, Value, View};
-use crate::gateway::{Gateway, Matcher, Target};
+use crate::gateway::{Gateway, Matcher, SiteId, Target};
+use crate::handshake::Probe;
 use crate::rules::{Level, Options, Want};
 
 /// Why a trial does not hold.
 #[derive(Debug, Default)]
 pub(super) struct Fault {
-    /// The proposals that are surely to blame, by index, each with the reason; none: it cannot be said which.
+    /// The proposals that are surely to blame, by index, each with the reason.
     pub(super) culprits: FxHashMap<usize, String>,
+    /// Those of which at least one is, for all of them are about what went wrong. Neither: it cannot be said which.
+    pub(super) suspects: FxHashMap<usize, String>,
     /// One reason.
     pub(super) reason: String,
 }
@@ -23,18 +28,20 @@ pub(super) struct Fault {
 impl Fault {
     /// A fault of nobody in particular.
     pub(super) fn of_all(reason: &str) -> Self {
-        Self { culprits: FxHashMap::default(), reason: reason.to_owned() }
+        Self { reason: reason.to_owned(), ..Self::default() }
     }
 
     /// Both. Culprits that are known are put aside first; what is left is tried again.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.culprits.extend(other.culprits);
+        self.suspects.extend(other.suspects);
         self
     }
 
     fn blame(&mut self, proposals: &[usize], reason: &str) {
+        let blamed = if let [_] = proposals { &mut self.culprits } else { &mut self.suspects };
         for &index in proposals {
-            self.culprits.entry(index).or_insert_with(|| reason.to_owned());
+            blamed.entry(index).or_insert_with(|| reason.to_owned());
         }
         if self.reason.is_empty() {
             reason.clone_into(&mut self.reason);
@@ -42,26 +49,54 @@ impl Fault {
     }
 }
 
-/// What follows from a wanted fact on the same item, besides what becomes of the handshake.
-const FOLLOWS: [(&str, &[&str]); 8] = [
-    (
-        "handshake.request_header.upgrade",
-        // What plain requests carry as `Connection` concerns one connection only.
-        &[
-            "handshake.request_header.connection",
-            "plain.request_header.connection",
-            "plain.request_header.upgrade",
-            "target.scheme",
-        ],
-    ),
+/// What follows from a wanted fact on the same item, by how the facts' names begin: what has to change for it, or cannot but change along.
+const FOLLOWS: [(&str, &[&str]); 22] = [
+    // An upgrade needs `Connection` and HTTP/1.1, or in httpd another scheme; plain requests then carry what the map or the server gives them.
+    ("handshake.request_header.upgrade", UPGRADED),
     ("handshake.request_header.connection", &["plain.request_header.connection"]),
     ("plain.forced", &["plain.request_header.upgrade", "plain.request_header.connection"]),
+    ("forged_headers", UPGRADED),
+    ("handshake.lacks", &["handshake.request_header.", "plain.request_header.", "http_version", "method", "origin"]),
+    ("handshake.verdict", &["handshake.request_header."]),
     ("host", &["handshake.request_header.host", "plain.request_header.host"]),
+    ("scheme_forwarded", &["handshake.request_header.x-forwarded-proto", "plain.request_header.x-forwarded-proto"]),
     ("timeout.idle", &["timeout.read"]),
+    ("timeout.read", &["timeout.idle"]),
     ("timeout.zero", &["timeout.read", "timeout.connect", "timeout.idle"]),
     // A worker comes with all of its parameters.
     ("shadowed_by", WORKERS),
     ("worker_of.lost", WORKERS),
+    ("upgrade_lost_at", WORKERS),
+    ("upgrade_parameter.allows_websocket", UPGRADED),
+    // The address is another one: that is what is wanted.
+    ("rewrite_target.fault", &["target.", "plain.request_header.host", "handshake.request_header.host", "host"]),
+    ("target.path_fault", &["target.uri"]),
+    ("redirected_before", &["target.uri"]),
+    ("section_pattern", &["target.uri", "handshake.request_header.", "plain.request_header.connection", "timeout."]),
+    ("subrequest.upgrading", UPGRADED),
+    ("missing_modules", &["handshake.request_header.", "plain.request_header."]),
+    // A line that was read otherwise than it was meant, of the routes that it makes.
+    (
+        "noted",
+        &[
+            "target.",
+            "timeout.",
+            "handshake.request_header.",
+            "plain.request_header.",
+            "http_version",
+            "host",
+            "resolver_missing",
+        ],
+    ),
+];
+
+/// What an upgrade changes of the requests that are sent.
+const UPGRADED: &[&str] = &[
+    "handshake.request_header.upgrade",
+    "handshake.request_header.connection",
+    "plain.request_header.connection",
+    "plain.request_header.upgrade",
+    "target.scheme",
 ];
 
 /// What a worker decides.
@@ -71,55 +106,108 @@ const WORKERS: &[&str] = &[
     "plain.request_header.connection",
     "timeout.read",
     "timeout.idle",
+    "target.keepalive",
 ];
 
-/// What may change on any route where what is wanted serves them all, by how the facts' names begin.
-const SERVES_ALL: [(&str, &[&str]); 2] = [
-    ("missing_modules", &["modules", "missing_modules", "required_for"]),
+/// What may change on any item where what is wanted serves them all, by how the facts' names begin.
+const SERVES_ALL: [(&str, &[&str]); 7] = [
+    ("missing_modules", &["modules", "missing_modules", "required_for", "handshake."]),
     // A rule that leads handshakes to `ws://` needs modules that the mapping did without.
     ("handshake.request_header.upgrade", &["modules"]),
+    ("scheme_forwarded", &["modules", "scheme_forwarded"]),
+    // A level that many sites have in common.
+    ("tls.weak", &["tls.weak"]),
+    ("connections_per_worker", &["connections_per_worker", "websockets_per_worker", "open_file_limit"]),
+    ("open_file_limit.suffices", &["open_file_limit"]),
+    // Who asks a group of backends asks it with what the group does.
+    ("target.affinity", &["target.affinity", "affinity"]),
 ];
 
-/// The same where a line is mended that is read otherwise than it was meant.
-const LINES_DECIDE: [&str; 3] = ["timeout.", "refused_clients", "rewrite_engine"];
+/// Facts that say who takes a request: where one of them is wanted of a route, that may take what another took.
+const TAKES: [&str; 7] = [
+    "shadowed_by",
+    "rewrite_engine",
+    "redirected_before",
+    "section_pattern",
+    "rewrite_target.fault",
+    "refused_clients",
+    // A rule for handshakes stands before the mapping.
+    "handshake.request_header.upgrade",
+];
+
+/// Facts that a line decides which was read otherwise than it was meant: they may change on any route where it is the evidence.
+const LINES_DECIDE: [&str; 4] = ["timeout.", "refused_clients", "rewrite_engine", "handshake."];
+
+/// Facts that say what is wrong, or what becomes of a handshake: on an item that is mended they follow from what is done there. All others
+/// stay as they are but for what is wanted.
+const SAYS: [&str; 32] = [
+    "host.told",
+    "timeout.in_vain",
+    "forged_headers.effect",
+    "handshake.",
+    "lost_headers",
+    "refused_clients",
+    "shadowed_by",
+    "missing_modules",
+    "required_for",
+    "target.answered_before",
+    "target.websocket",
+    "target.path_fault",
+    "target.path_example",
+    "endpoint.",
+    "plain.forced",
+    "upgrade.other_protocols",
+    "subrequest.upgrading",
+    "worker_of",
+    "upgrade_advice",
+    "upgrade_parameter",
+    "upgrade_lost_at",
+    "checks_upgrade",
+    "section_pattern",
+    "rewrite_engine",
+    "rewrite_target.fault",
+    "not_inherited_by",
+    "detached_conditions",
+    "redirected_before",
+    "timeout.raised_instead",
+    "timeout.of_other_protocol",
+    "grpc.streams",
+    "mapped_by",
+];
 
 /// Whether a fact is about what becomes of the handshake.
 fn is_verdict(fact: &str) -> bool {
     fact.starts_with("handshake.") && !fact.starts_with("handshake.request_header.")
 }
 
-/// What is done with a request, by how the facts' names begin: where a route is mended, this stays but for what is wanted. What becomes of
-/// the handshake, and what else is to be said of it, follows.
-const DONE: [&str; 9] = [
-    "target.kind",
-    "target.scheme",
-    "target.host",
-    "target.port",
-    "target.uri",
-    "http_version",
-    "handshake.request_header.",
-    "plain.request_header.",
-    "timeout.",
-];
+fn says(fact: &str) -> bool {
+    !fact.starts_with("handshake.request_header.") && SAYS.iter().any(|said| fact.starts_with(said))
+}
 
-/// Looks at a root after the edits of `proposals`; `before` is what it was.
+/// Looks at a root after the edits of `proposals`, and returns its model where they hold; `before` is what it was.
+///
+/// What must hold, in this order: what was wanted is true; no other fact of any item has changed; what requests come to that a route takes is
+/// the same for every path of its site; there is no new route; no rule has anything new to say; what the server complained of is gone. The
+/// tables above say what may change along.
 pub(super) fn compare(
     project: &Project,
     root: usize,
     options: &Options,
     before: &Snapshot,
     proposals: &[&Proposal],
-) -> Result<(), Fault> {
+) -> Result<Gateway, Fault> {
     let reached = &project.roots[root];
     let gateway = project.lower(reached);
     let view = project.view(reached, &gateway);
-    let after = Snapshot::take(&view, project.settings[reached.given].rules(), options);
+    let rules = project.settings[reached.given].rules();
+    let after = Snapshot::take(&view, rules, options, before.reach.clone(), false);
     let mut targets = Targets::new(before, root, proposals);
     let mut fault = Fault::default();
     let items: FxHashMap<Key, Item> = after.items.iter().copied().collect();
     let renamed = targets.renamed(before, &after);
     let now = |key: &Key| *renamed.get(key).unwrap_or(key);
     targets.find_kin(&gateway, &after, &now);
+    targets.find_takers(&now);
     // What was wanted.
     for (index, proposal) in proposals.iter().enumerate() {
         for subject in proposal.subjects.iter().filter(|subject| subject.root == root) {
@@ -131,37 +219,167 @@ pub(super) fn compare(
     }
     // What was not. Where the server did not start, nothing worked that could work less.
     let did_start = !before.refused || targets.directives.is_empty();
-    for (key, _) in before.items.iter().filter(|_| did_start) {
-        let (Some(old), Some(new)) = (before.cells.get(key), after.cells.get(&now(key))) else {
-            fault.blame(targets.of(*key), "it would take away or rename a route");
-            continue;
-        };
-        let values: FxHashMap<&str, Option<u64>> = new.iter().map(|cell| (after.name(cell), cell.value)).collect();
-        for cell in old {
-            let name = before.name(cell);
-            let Some(&value) = values.get(name) else { continue };
-            // What was not known is no loss.
-            if cell.value.is_none() || cell.value == value {
-                continue;
-            }
-            let is_worse = name == "handshake.verdict" && cell.value == Some(digest("upgraded"));
-            // That a handshake is upgraded now which was not, on whatever route, is no loss.
-            let is_better = is_verdict(name) && values.get("handshake.verdict") == Some(&Some(digest("upgraded")));
-            if !is_worse && (is_better || targets.allow(before, *key, name, proposals)) {
-                continue;
-            }
-            let place = place(project, &gateway, items.get(key));
-            fault.blame(targets.of(*key), &format!("it would also change `{name}`{place}"));
+    let changes = Changes { project, gateway: &gateway, view: &view, before, after: &after, proposals, items: &items };
+    if did_start {
+        for (key, _) in &before.items {
+            changes.of_item(*key, now(key), &targets, &mut fault);
+        }
+        changes.of_requests(&now, &targets, &mut fault);
+        // A rewrite rule may be written for a mapping that cannot upgrade by itself, or be mended so that it leads somewhere; a section that
+        // was left out brings its own.
+        let is_rule = |item: &Item| matches!(item, Item::Route(id) if matches!(gateway.route(*id).matcher, Matcher::Rewrite(_)));
+        let renamed: FxHashSet<Key> = renamed.values().copied().collect();
+        let is_new = |key: &Key| !before.has(*key) && !renamed.contains(key);
+        let brings_routes = targets.directives.keys().any(|key| before.sections.contains(key));
+        if !brings_routes && after.items.iter().any(|(key, item)| is_new(key) && !is_rule(item)) {
+            fault.blame(&[], "it would add a route");
+        }
+        if before.counts.0 != after.counts.0 || !brings_routes && before.counts.1 > after.counts.1 {
+            fault.blame(&[], "it would add or take away a site or a route");
+        }
+        changes.of_findings(&targets, &mut fault);
+    }
+    for (key, indices) in &targets.directives {
+        let left = after.directives.get(key).copied().unwrap_or(0);
+        if left + indices.len() > before.directives.get(key).copied().unwrap_or(0) {
+            fault.blame(indices, "the server would still complain of it");
         }
     }
-    // A rewrite rule may be written for a mapping that cannot upgrade by itself, or be mended so that it leads somewhere.
-    let is_rule = |item: &Item| matches!(item, Item::Route(id) if matches!(gateway.route(*id).matcher, Matcher::Rewrite(_)));
-    let routes = after.items.iter().filter(|(key, item)| before.cells.contains_key(key) || !is_rule(item)).count();
-    if did_start && routes > before.items.len() {
-        fault.blame(&[], "it would add a route");
+    drop((after, targets, view));
+    if fault.reason.is_empty() { Ok(gateway) } else { Err(fault) }
+}
+
+/// A root before and after.
+struct Changes<'a> {
+    project: &'a Project,
+    gateway: &'a Gateway,
+    view: &'a View<'a>,
+    before: &'a Snapshot,
+    after: &'a Snapshot,
+    proposals: &'a [&'a Proposal],
+    /// The items as they are now.
+    items: &'a FxHashMap<Key, Item>,
+}
+
+impl Changes<'_> {
+    /// The facts of one item.
+    fn of_item(&self, key: Key, now: Key, targets: &Targets, fault: &mut Fault) {
+        let Self { before, after, .. } = *self;
+        if !after.has(now) {
+            fault.blame(targets.of(key), "it would take away or rename a route");
+            return;
+        }
+        if before.agrees(key, after, now) {
+            return;
+        }
+        let values: FxHashMap<&str, Option<u64>> = after.facts(now).collect();
+        let is_upgraded = values.get("handshake.verdict") == Some(&Some(digest("upgraded")));
+        let mut known: FxHashSet<&str> = FxHashSet::default();
+        for (name, old) in before.facts(key) {
+            known.insert(name);
+            let Some(&new) = values.get(name) else { continue };
+            // What was not known is no loss.
+            if old.is_none() || old == new {
+                continue;
+            }
+            let is_worse = name == "handshake.verdict" && old == Some(digest("upgraded"));
+            // That a handshake is upgraded now which was not, on whatever route, is no loss.
+            let is_better = is_verdict(name) && is_upgraded;
+            if !is_worse
+                && (is_better || targets.allow(before, key, name, self.proposals) || self.decided_by_a_line(now, name, targets))
+            {
+                continue;
+            }
+            fault.blame(targets.of(key), &format!("it would also change `{name}`{}", self.place(now)));
+        }
+        // A header that nothing spoke of.
+        for (name, new) in after.facts(now).filter(|(name, new)| !known.contains(name) && *new != Some(0)) {
+            if new.is_some() && !targets.allow(before, key, name, self.proposals) {
+                fault.blame(targets.of(key), &format!("it would also change `{name}`{}", self.place(now)));
+            }
+        }
     }
-    // What rules say: the faults for which the server did not start hid others.
-    if did_start {
+
+    /// Whether a fact rests on a line that is mended because it was read otherwise than meant.
+    fn decided_by_a_line(&self, now: Key, name: &str, targets: &Targets) -> bool {
+        if targets.directives.is_empty() || !LINES_DECIDE.iter().any(|decided| name.starts_with(decided)) {
+            return false;
+        }
+        if is_verdict(name) {
+            return true;
+        }
+        let (Some(&item), Ok(fact)) = (self.items.get(&now), Fact::named(name)) else { return false };
+        let reading = fact.read(&Reader::new(self.view, item));
+        let sources = || self.proposals.iter().filter_map(|proposal| proposal.plans.last()).flat_map(|plan| &plan.edits);
+        reading.evidence.iter().any(|evidence| sources().any(|edit| edit.span.source == evidence.span.source))
+            || reading.evidence.is_empty()
+    }
+
+    /// What requests come to, by the paths that were followed before.
+    fn of_requests(&self, now: &(impl Fn(&Key) -> Key + Sync), targets: &Targets, fault: &mut Fault) {
+        let Self { before, after, .. } = *self;
+        let compared = before.asked.par_iter().filter_map(|Asked { site, path, handshake, plain }| {
+            let allow = |old: &Outcome, fact: &str| {
+                let allowed = |key: &Key| targets.allow(before, *key, fact, self.proposals);
+                old.taker.as_ref().is_some_and(allowed)
+            };
+            let moved = |old: &Outcome, new: &Outcome| {
+                if old.taker.as_ref().map(now) != new.taker
+                    && new.taker.is_some_and(|taker| targets.may_take(taker, self.proposals))
+                {
+                    return None;
+                }
+                old.sent.iter().find_map(|(name, value)| {
+                    let same = new.sent.iter().any(|(other, now)| other == name && now == value);
+                    (!same && !allow(old, name)).then(|| name.clone())
+                })
+            };
+            let added = |old: &Outcome, new: &Outcome| {
+                if old.taker.as_ref().map(now) != new.taker {
+                    return None;
+                }
+                let is_new = |name: &String| old.sent.iter().all(|(other, _)| other != name);
+                new.sent.iter().map(|(name, _)| name).find(|name| is_new(name) && !allow(old, name)).cloned()
+            };
+            if handshake.kind == Kind::Upgraded {
+                let new = outcome(self.view, &after.keys, *site, Probe::Chrome, path);
+                if new.kind != Kind::Upgraded {
+                    return Some((site, handshake, format!("a WebSocket at `{path}` would not get through any more")));
+                }
+                if let Some(name) = moved(handshake, &new) {
+                    return Some((site, handshake, format!("a WebSocket at `{path}` would find another `{name}`")));
+                }
+            }
+            // What failed cannot fail worse.
+            if matches!(plain.kind, Kind::Unknown | Kind::Failed) {
+                return None;
+            }
+            let new = outcome(self.view, &after.keys, *site, Probe::Plain, path);
+            // That an upgrade is not asked for any more is what is wanted where it was forced.
+            let is_kept = new.kind == plain.kind
+                || plain.kind == Kind::Upgraded && new.kind == Kind::Forwarded
+                || new.kind == Kind::Forwarded && new.taker.is_some_and(|taker| targets.may_take(taker, self.proposals));
+            if !is_kept {
+                return Some((site, plain, format!("`{path}` would be answered otherwise")));
+            }
+            let other = moved(plain, &new).or_else(|| added(plain, &new))?;
+            Some((
+                site,
+                plain,
+                format!("it would also change `{other}` of requests for `{path}`, which {}", taker(plain, &new, now)),
+            ))
+        });
+        let compared: Vec<_> = compared.collect();
+        for (site, old, reason) in compared {
+            let of_taker = old.taker.map_or(&[][..], |key| targets.of(key));
+            let of_site = targets.sites.get(site).map_or(&[][..], Vec::as_slice);
+            fault.blame(if of_taker.is_empty() { of_site } else { of_taker }, &reason);
+        }
+    }
+
+    /// What rules say: the faults for which the server did not start hid others.
+    fn of_findings(&self, targets: &Targets, fault: &mut Fault) {
+        let Self { before, after, .. } = *self;
         let mut new: Vec<&(String, Key)> = after
             .findings
             .iter()
@@ -172,21 +390,30 @@ pub(super) fn compare(
         new.sort_unstable();
         // A route that nothing came to, or that was broken, is judged further once it is mended.
         let was_broken = |key: &Key| {
-            let is_concerned = targets.is_concerned(*key) || !before.cells.contains_key(key);
+            let is_concerned = targets.is_concerned(*key) || !before.has(*key);
             is_concerned && before.value(*key, "handshake.verdict") != Some(digest("upgraded"))
         };
         for (rule, key) in new.into_iter().filter(|new| after.findings[*new] == Level::Error || !was_broken(&new.1)) {
-            let place = place(project, &gateway, items.get(key));
-            fault.blame(targets.of(*key), &format!("it would raise `{rule}`{place}"));
+            fault.blame(targets.of(*key), &format!("it would raise `{rule}`{}", self.place(*key)));
         }
     }
-    for (key, indices) in &targets.directives {
-        let left = after.directives.get(key).copied().unwrap_or(0);
-        if left + indices.len() > before.directives.get(key).copied().unwrap_or(0) {
-            fault.blame(indices, "the server would still complain of it");
-        }
+
+    /// Where an item stands now, to follow the name of a fact.
+    fn place(&self, key: Key) -> String {
+        let span = match self.items.get(&key) {
+            Some(Item::Route(id)) => self.gateway.route(*id).span,
+            Some(Item::Site(id)) => self.gateway.site(*id).span,
+            Some(Item::Upstream(id)) => self.gateway.upstream(*id).span,
+            _ => return String::new(),
+        };
+        let source = self.project.store.sources.get(span.source);
+        format!(" at {}:{}", source.path().display(), source.position(span.start).line)
     }
-    if fault.reason.is_empty() { Ok(()) } else { Err(fault) }
+}
+
+/// Who takes a request, in the end of a sentence.
+fn taker(old: &Outcome, new: &Outcome, now: &impl Fn(&Key) -> Key) -> &'static str {
+    if old.taker.as_ref().map(now) == new.taker { "come to the same route" } else { "would come to another route" }
 }
 
 /// The first of `wants` that does not hold of `item`.
@@ -204,18 +431,6 @@ fn unmet<'w>(wants: &'w [Want], view: &View<'_>, item: Item) -> Option<&'w Want>
     wants.iter().find(|want| !holds(want))
 }
 
-/// Where an item stands, to follow the name of a fact.
-fn place(project: &Project, gateway: &Gateway, item: Option<&Item>) -> String {
-    let span = match item {
-        Some(Item::Route(id)) => gateway.route(*id).span,
-        Some(Item::Site(id)) => gateway.site(*id).span,
-        Some(Item::Upstream(id)) => gateway.upstream(*id).span,
-        _ => return String::new(),
-    };
-    let source = project.store.sources.get(span.source);
-    format!(" at {}:{}", source.path().display(), source.position(span.start).line)
-}
-
 /// What proposals are about, in one root.
 struct Targets {
     /// The proposals for each item.
@@ -224,17 +439,30 @@ struct Targets {
     directives: BTreeMap<Key, Vec<usize>>,
     /// The routes that ask their backend by the same means as a target, so that what is set there is set for them.
     kin: FxHashMap<Key, Vec<usize>>,
+    /// The proposals for routes of each site.
+    sites: FxHashMap<SiteId, Vec<usize>>,
+    /// The proposals for each item by its key as it is now.
+    takers: FxHashMap<Key, Vec<usize>>,
 }
 
 impl Targets {
     fn new(before: &Snapshot, root: usize, proposals: &[&Proposal]) -> Self {
-        let mut targets = Self { items: FxHashMap::default(), directives: BTreeMap::new(), kin: FxHashMap::default() };
+        let mut targets = Self {
+            items: FxHashMap::default(),
+            directives: BTreeMap::new(),
+            kin: FxHashMap::default(),
+            sites: FxHashMap::default(),
+            takers: FxHashMap::default(),
+        };
         for (index, proposal) in proposals.iter().enumerate() {
             for subject in proposal.subjects.iter().filter(|subject| subject.root == root) {
                 let Some(&key) = before.keys.get(&subject.item) else { continue };
                 match subject.item {
                     Item::Directive(_) | Item::Refused(_) => targets.directives.entry(key).or_default().push(index),
                     _ => targets.items.entry(key).or_default().push(index),
+                }
+                if let Some(&site) = before.homes.get(&key) {
+                    targets.sites.entry(site).or_default().push(index);
                 }
             }
         }
@@ -250,13 +478,24 @@ impl Targets {
     /// The new keys of targets that go by another name, where it is plain which is which.
     fn renamed(&self, before: &Snapshot, after: &Snapshot) -> FxHashMap<Key, Key> {
         let without = |one: &Snapshot, other: &Snapshot| -> Vec<Key> {
-            one.items.iter().map(|(key, _)| *key).filter(|key| !other.cells.contains_key(key)).collect()
+            one.items.iter().map(|(key, _)| *key).filter(|key| !other.has(*key)).collect()
         };
         let (old, new) = (without(before, after), without(after, before));
         if old.len() != new.len() || !old.iter().all(|key| self.items.contains_key(key)) {
             return FxHashMap::default();
         }
         old.into_iter().zip(new).collect()
+    }
+
+    /// Finds the targets by their names as they are now.
+    fn find_takers(&mut self, now: &impl Fn(&Key) -> Key) {
+        self.takers = self.items.iter().map(|(key, indices)| (now(key), indices.clone())).collect();
+    }
+
+    /// Whether a route may take what another took: that is what is wanted of it.
+    fn may_take(&self, now: Key, proposals: &[&Proposal]) -> bool {
+        let takes = |index: &usize| proposals[*index].wants.iter().any(|want| TAKES.contains(&want.name().as_str()));
+        self.takers.get(&now).is_some_and(|indices| indices.iter().any(takes))
     }
 
     /// Finds the routes that share a worker with a target.
@@ -295,26 +534,28 @@ impl Targets {
     /// Whether a fact of an item may change: a proposal wants it, or it follows from what one wants.
     fn allow(&self, before: &Snapshot, key: Key, fact: &str, proposals: &[&Proposal]) -> bool {
         let is_faulty = || {
-            let name = fact.strip_prefix("handshake.request_header.").or_else(|| fact.strip_prefix("plain.request_header."));
-            name.is_some_and(|name| before.faulty.get(&key).is_some_and(|headers| headers.iter().any(|header| header == name)))
+            let name = REQUEST_HEADERS.iter().find_map(|base| fact.strip_prefix(base));
+            let repeats = |name: &str| before.faulty.get(&key).is_some_and(|headers| headers.iter().any(|header| header == name));
+            // What the headers that are lost or repeated say.
+            name.map_or(matches!(fact, "host" | "scheme_forwarded" | "origin"), repeats)
         };
-        let list =
-            |table: &[(&str, &[&str])], wanted: &str| table.iter().any(|(from, what)| *from == wanted && what.contains(&fact));
+        let list = |table: &[(&str, &[&str])], wanted: &str| {
+            table.iter().any(|(from, what)| *from == wanted && what.iter().any(|begin| fact.starts_with(begin)))
+        };
         let follows = |wanted: &str| {
             wanted == fact
                 || list(&FOLLOWS, wanted)
                 || matches!(wanted, "lost_headers" | "handshake.repeated_headers") && is_faulty()
         };
-        let is_done = DONE.iter().any(|done| fact.starts_with(done));
         let kin = self.kin.get(&key).map_or(&[][..], Vec::as_slice);
+        let is_free = says(fact);
         if self.of(key).iter().chain(kin).any(|&index| {
             let mut wants = proposals[index].wants.iter();
-            !is_done || wants.any(|want| follows(&want.name()))
+            is_free || wants.any(|want| follows(&want.name()))
         }) {
             return true;
         }
-        let serves_all = |want: &Want| list(&SERVES_ALL, &want.name()) || want.name() == "missing_modules" && is_verdict(fact);
-        let lines_decide = is_verdict(fact) || LINES_DECIDE.iter().any(|decided| fact.starts_with(decided));
-        proposals.iter().any(|proposal| proposal.wants.iter().any(serves_all)) || !self.directives.is_empty() && lines_decide
+        let serves_all = |want: &Want| list(&SERVES_ALL, &want.name());
+        proposals.iter().any(|proposal| proposal.wants.iter().any(serves_all))
     }
 }

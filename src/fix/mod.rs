@@ -5,9 +5,11 @@
 //! A plan comes from the server's own editor ([`Planner`]); whether it is right is judged here, for all servers alike, over facts: what
 //! was wanted holds, no other fact of any item of any root that reads the file has changed, and no rule complains of anything new.
 
+mod asked;
 mod compare;
 mod diff;
 mod plan;
+mod reach;
 mod snapshot;
 mod trial;
 mod write;
@@ -16,6 +18,7 @@ pub use diff::{diff, hunk};
 pub use plan::{Job, Planner};
 pub use write::WriteError;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
@@ -32,14 +35,16 @@ const ROUNDS: usize = 10;
 pub struct Fixed {
     /// How many findings were mended.
     pub count: usize,
+    /// The rules that had found them.
+    pub rules: BTreeSet<String>,
     /// The files that changed, with their bytes as they were read.
     pub files: Vec<(SourceId, Vec<u8>)>,
 }
 
 /// Finds out how each finding can be mended, and notes it there. Nothing is changed.
 pub fn plan(checked: &mut Checked, request: &Request) {
-    let Checked { project, findings, options, .. } = checked;
-    let mut bench = Bench::new(project, options, request);
+    let Checked { project, findings, options, gateways, .. } = checked;
+    let mut bench = Bench::new(project, options, gateways, request);
     let fixes = bench.try_each(findings);
     findings.iter_mut().zip(fixes).for_each(|(finding, fix)| finding.fix = fix);
 }
@@ -48,18 +53,19 @@ pub fn plan(checked: &mut Checked, request: &Request) {
 pub fn mend(checked: &mut Checked, request: &Request, safety: Safety) -> Fixed {
     let mut fixed = Fixed::default();
     for _ in 0..ROUNDS {
-        let Checked { project, findings, options, .. } = &mut *checked;
+        let Checked { project, findings, options, gateways, .. } = &mut *checked;
         let wanted = |finding: &Finding| plan::safety(project, finding).is_some_and(|of| of <= safety);
         let chosen: Vec<Finding> = findings.iter().filter(|finding| wanted(finding)).cloned().collect();
         if chosen.is_empty() {
             break;
         }
-        let mut bench = Bench::new(project, options, request);
-        let count = bench.keep(&chosen, &mut fixed.files);
-        if count == 0 {
+        let mut bench = Bench::new(project, options, gateways, request);
+        let kept = bench.keep(&chosen, &mut fixed.files);
+        if kept.is_empty() {
             break;
         }
-        fixed.count += count;
+        fixed.count += kept.len();
+        fixed.rules.extend(kept.into_iter().map(|finding| chosen[finding].rule.clone()));
         checked.judge(request);
     }
     let store = &checked.project.store;

@@ -2,145 +2,233 @@
 
 use std::hash::{Hash, Hasher};
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
-use crate::facts::{Fact, Item, Reader, Subject, Value, View, facts};
-use crate::gateway::{Assigned, Gateway, Matcher, Property, RouteId, SiteId};
+use super::asked::{Asked, ask};
+use super::reach::Reach;
+use crate::facts::{Definition, Fact, Item, Reader, Subject, Value, View, facts};
+use crate::gateway::{Assigned, Gateway, Matcher, Property, RemarkKind, RouteId, SiteId};
 use crate::handshake::lost_headers;
-use crate::rules::{Level, Options, Rule, judge};
+use crate::rules::{Level, Options, Rule, judge_among};
 
 /// Names an item by what it is, not by where it stands: edits move things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key(u64);
 
-/// One value of an item, as a digest; `None`: it could not be known.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cell {
-    /// Which fact, as an index into [`Snapshot::names`].
-    pub(super) fact: u32,
-    /// Its value.
-    pub(super) value: Option<u64>,
+/// Facts that say how the program judges and not what the server does: they follow from the others.
+const JUDGEMENTS: [&str; 6] = [
+    "serves_http",
+    "intent",
+    "plain.certainty",
+    "handshake.upgraded_elsewhere",
+    "upgrade.beside_access_control",
+    "forged_headers",
+];
+
+/// The value of a fact that could not be known, in the place of a digest.
+const UNKNOWN: u64 = u64::MAX;
+
+/// The facts of one item.
+#[derive(Debug)]
+struct Cells {
+    subject: Subject,
+    /// The digests of the facts of the subject that have one value each, in the order of the table.
+    plain: Box<[u64]>,
+    /// Those of request headers, by the facts' names.
+    headers: Box<[(String, u64)]>,
 }
 
-/// Facts that say how the program judges and not what the server does: they follow from the others.
-const JUDGEMENTS: [&str; 5] =
-    ["intent", "plain.certainty", "handshake.upgraded_elsewhere", "upgrade.beside_access_control", "forged_headers"];
-
-/// The facts of one root.
-#[derive(Debug, Default)]
+/// The facts of one root, or of those of its sites that are looked at.
+#[derive(Debug)]
 pub(super) struct Snapshot {
-    /// The names of facts that the cells have.
-    pub(super) names: Vec<String>,
+    /// The sites that are looked at.
+    pub(super) reach: Reach,
     /// The items in order.
     pub(super) items: Vec<(Key, Item)>,
     /// The facts of each.
-    pub(super) cells: FxHashMap<Key, Vec<Cell>>,
+    cells: FxHashMap<Key, Cells>,
     /// What rules say: the rule and of what, and how bad that is.
     pub(super) findings: FxHashMap<(String, Key), Level>,
     /// The key of every item.
     pub(super) keys: FxHashMap<Item, Key>,
     /// How often the same is noted or refused.
     pub(super) directives: FxHashMap<Key, usize>,
+    /// The notes of sections whose lines do not count.
+    pub(super) sections: FxHashSet<Key>,
     /// The routes that are part of something that is mended as a whole, with that.
     pub(super) parts: Vec<(Key, Key)>,
     /// The request headers that routes lose or repeat, where they do.
     pub(super) faulty: FxHashMap<Key, Vec<String>>,
+    /// The site of each route.
+    pub(super) homes: FxHashMap<Key, SiteId>,
+    /// What requests come to; left out of what is seen afterwards.
+    pub(super) asked: Vec<Asked>,
+    /// How many sites and routes there are in all.
+    pub(super) counts: (usize, usize),
     /// Whether the server refuses to start.
     pub(super) refused: bool,
 }
 
+/// What is read of one item.
+struct Row {
+    key: Key,
+    item: Item,
+    cells: Cells,
+    faulty: Vec<String>,
+    part_of: Option<Key>,
+}
+
 impl Snapshot {
-    /// Reads every fact of every item.
-    pub(super) fn take<'r>(view: &View<'_>, rules: impl IntoIterator<Item = &'r Rule>, options: &Options) -> Self {
-        let mut snapshot = Self { refused: !view.gateway.refusals.is_empty(), ..Self::default() };
-        let mut names: FxHashMap<String, u32> = FxHashMap::default();
-        let keys = keys(view);
+    /// Reads every fact of every item within `reach`, and follows requests where `asks`.
+    pub(super) fn take<'r>(
+        view: &View<'_>,
+        rules: impl IntoIterator<Item = &'r Rule>,
+        options: &Options,
+        reach: Reach,
+        asks: bool,
+    ) -> Self {
+        let gateway = view.gateway;
+        let within = |item: Item| reach.holds(gateway, item);
+        let keys = keys(view, within);
+        let (mut directives, mut sections) = (FxHashMap::default(), FxHashSet::default());
         for item in view.items(Subject::Directive) {
-            *snapshot.directives.entry(keys[&item]).or_default() += 1;
-        }
-        for subject in [Subject::Gateway, Subject::Site, Subject::Upstream, Subject::Route] {
-            let plain: Vec<(Fact, u32)> = plain_facts(subject)
-                .map(|fact| {
-                    let index = index_of(&mut names, &fact.name());
-                    (fact, index)
-                })
-                .collect();
-            for item in view.items(subject) {
-                let Some(&key) = keys.get(&item) else { continue };
-                let reader = Reader::new(view, item);
-                let mut cells: Vec<Cell> =
-                    plain.iter().map(|(fact, index)| Cell { fact: *index, value: read(fact, &reader) }).collect();
-                for name in header_names(view.gateway, item) {
-                    for probe in ["handshake", "plain"] {
-                        let Ok(fact) = Fact::named(&format!("{probe}.request_header.{name}")) else { continue };
-                        let index = index_of(&mut names, &fact.name());
-                        cells.push(Cell { fact: index, value: read(&fact, &reader) });
-                    }
-                }
-                if let Item::Route(id) = item {
-                    let headers = faulty_headers(&reader, id);
-                    if !headers.is_empty() {
-                        snapshot.faulty.insert(key, headers);
-                    }
-                    snapshot.parts.extend(whole_of(view, id).and_then(|whole| Some((key, *keys.get(&whole)?))));
-                }
-                snapshot.items.push((key, item));
-                snapshot.cells.insert(key, cells);
+            let key = keys[&item];
+            *directives.entry(key).or_default() += 1;
+            if let Item::Directive(index) = item
+                && is_section(&gateway.remarks[index].kind)
+            {
+                sections.insert(key);
             }
         }
-        for finding in judge(rules, view, options) {
+        let mut rows: Vec<Row> = Vec::new();
+        for subject in [Subject::Gateway, Subject::Site, Subject::Upstream, Subject::Route] {
+            let plain: Vec<Fact> = plain_facts(subject).collect();
+            let items: Vec<Item> = view.items(subject).into_iter().filter(|&item| within(item)).collect();
+            let row = |&item: &Item| {
+                let &key = keys.get(&item)?;
+                let reader = Reader::new(view, item);
+                let headers = header_names(gateway, item);
+                let headers = headers.iter().flat_map(|name| REQUEST_HEADERS.map(|base| (base, name.as_str())));
+                let header = |(base, name): (&str, &str)| {
+                    let fact = Fact::named(&format!("{base}{name}")).ok()?;
+                    Some((fact.name(), read(&fact, &reader)))
+                };
+                let cells = Cells {
+                    subject,
+                    plain: plain.iter().map(|fact| read(fact, &reader)).collect(),
+                    headers: headers.filter_map(header).collect(),
+                };
+                let (mut faulty, mut part_of) = (Vec::new(), None);
+                if let Item::Route(id) = item {
+                    faulty = faulty_headers(&reader, id);
+                    part_of = whole_of(view, id).and_then(|whole| keys.get(&whole).copied());
+                }
+                Some(Row { key, item, cells, faulty, part_of })
+            };
+            rows.par_extend(items.par_iter().filter_map(row));
+        }
+        let mut findings: FxHashMap<(String, Key), Level> = FxHashMap::default();
+        for finding in judge_among(rules, view, options, within) {
             for key in finding.subjects.iter().filter_map(|subject| keys.get(&subject.item)) {
-                let level = snapshot.findings.entry((finding.rule.clone(), *key)).or_insert(finding.level);
+                let level = findings.entry((finding.rule.clone(), *key)).or_insert(finding.level);
                 *level = finding.level.max(*level);
             }
         }
-        let mut named: Vec<(String, u32)> = names.into_iter().collect();
-        named.sort_unstable_by_key(|(_, index)| *index);
-        snapshot.keys = keys;
-        snapshot.names = named.into_iter().map(|(name, _)| name).collect();
+        let within_site = |site: SiteId| within(Item::Site(site));
+        let asked = if asks { ask(view, &keys, within_site) } else { Vec::new() };
+        let mut snapshot = Self {
+            items: Vec::with_capacity(rows.len()),
+            cells: FxHashMap::default(),
+            findings,
+            keys,
+            directives,
+            sections,
+            parts: Vec::new(),
+            faulty: FxHashMap::default(),
+            homes: FxHashMap::default(),
+            asked,
+            counts: (gateway.sites.len(), gateway.routes.len()),
+            refused: !gateway.refusals.is_empty(),
+            reach,
+        };
+        for Row { key, item, cells, faulty, part_of } in rows {
+            snapshot.items.push((key, item));
+            snapshot.cells.insert(key, cells);
+            if !faulty.is_empty() {
+                snapshot.faulty.insert(key, faulty);
+            }
+            snapshot.parts.extend(part_of.map(|whole| (key, whole)));
+            if let Item::Route(id) = item {
+                snapshot.homes.insert(key, gateway.route(id).site);
+            }
+        }
         snapshot
+    }
+
+    /// Whether an item of this name is there.
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.cells.contains_key(&key)
+    }
+
+    /// The facts of an item by name; `None`: it could not be known.
+    pub(super) fn facts(&self, key: Key) -> impl Iterator<Item = (&str, Option<u64>)> {
+        let known = |value: u64| (value != UNKNOWN).then_some(value);
+        let cells = self.cells.get(&key);
+        let plain = cells.into_iter().flat_map(|cells| {
+            let names = plain_definitions(cells.subject).map(|definition| definition.name);
+            names.zip(cells.plain.iter().copied())
+        });
+        let headers = cells.into_iter().flat_map(|cells| cells.headers.iter().map(|(name, value)| (name.as_str(), *value)));
+        plain.chain(headers).map(move |(name, value)| (name, known(value)))
     }
 
     /// The value of one fact of an item.
     pub(super) fn value(&self, key: Key, fact: &str) -> Option<u64> {
-        self.cells.get(&key)?.iter().find(|cell| self.name(cell) == fact)?.value
+        self.facts(key).find(|(name, _)| *name == fact)?.1
     }
 
-    /// The name of the fact of a cell.
-    pub(super) fn name(&self, cell: &Cell) -> &str {
-        self.names.get(cell.fact as usize).map_or("", String::as_str)
+    /// Whether all facts of an item are the same in both: it is not worth looking at one by one.
+    pub(super) fn agrees(&self, key: Key, other: &Self, now: Key) -> bool {
+        match (self.cells.get(&key), other.cells.get(&now)) {
+            (Some(one), Some(other)) => one.plain == other.plain && one.headers == other.headers,
+            _ => false,
+        }
     }
 }
 
-fn index_of(names: &mut FxHashMap<String, u32>, name: &str) -> u32 {
-    if let Some(&index) = names.get(name) {
-        return index;
-    }
-    let index = u32::try_from(names.len()).unwrap_or(u32::MAX);
-    names.insert(name.to_owned(), index);
-    index
+/// The facts of headers as the backend is sent them, up to the headers' names.
+pub(super) const REQUEST_HEADERS: [&str; 2] = ["handshake.request_header.", "plain.request_header."];
+
+fn is_section(kind: &RemarkKind) -> bool {
+    use crate::gateway::Misreading::{SectionHidesWebSocket, SectionLeftOut, SectionNeverTrue};
+    matches!(kind, RemarkKind::Misread { how: SectionHidesWebSocket | SectionLeftOut | SectionNeverTrue, .. })
 }
 
 /// The facts of a subject that have one value each.
-fn plain_facts(subject: Subject) -> impl Iterator<Item = Fact> {
+fn plain_definitions(subject: Subject) -> impl Iterator<Item = &'static Definition> {
     let of_subject = facts().filter(move |definition| definition.subject == subject && !definition.name.ends_with("<name>"));
-    of_subject
-        .filter(|definition| !JUDGEMENTS.contains(&definition.name))
-        .filter_map(|definition| Fact::named(definition.name).ok())
+    of_subject.filter(|definition| !JUDGEMENTS.contains(&definition.name))
 }
 
-fn read(fact: &Fact, reader: &Reader<'_>) -> Option<u64> {
-    Some(match fact.read(reader).value.ok()? {
-        Value::Absent => 0,
-        other => digest(&other.to_string()),
-    })
+fn plain_facts(subject: Subject) -> impl Iterator<Item = Fact> {
+    plain_definitions(subject).map(|definition| Fact { definition, parameter: String::new() })
 }
 
-/// What stands for a value in a [`Cell`].
+fn read(fact: &Fact, reader: &Reader<'_>) -> u64 {
+    match fact.read(reader).value {
+        Err(_) => UNKNOWN,
+        Ok(Value::Absent) => 0,
+        Ok(other) => digest(&other.to_string()),
+    }
+}
+
+/// What stands for a value.
 pub(super) fn digest(value: &str) -> u64 {
     let mut hasher = FxHasher::default();
     value.hash(&mut hasher);
-    hasher.finish()
+    // Neither what is not there nor what is not known.
+    hasher.finish().clamp(1, UNKNOWN - 1)
 }
 
 /// The request headers that the configuration speaks of for an item, in lower case.
@@ -186,13 +274,13 @@ fn faulty_headers(reader: &Reader<'_>, id: RouteId) -> Vec<String> {
     headers
 }
 
-/// The key of every item.
-fn keys(view: &View<'_>) -> FxHashMap<Item, Key> {
+/// The key of every item that `within` lets in.
+fn keys(view: &View<'_>, within: impl Fn(Item) -> bool) -> FxHashMap<Item, Key> {
     let gateway = view.gateway;
     let mut keys = FxHashMap::default();
     let mut seen: FxHashMap<u64, u32> = FxHashMap::default();
     for subject in [Subject::Gateway, Subject::Site, Subject::Upstream, Subject::Route, Subject::Directive] {
-        for item in view.items(subject) {
+        for item in view.items(subject).into_iter().filter(|&item| within(item)) {
             let mut hasher = FxHasher::default();
             subject.hash(&mut hasher);
             match item {

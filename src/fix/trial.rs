@@ -1,12 +1,14 @@
 //! Tries proposals together, in memory; where they do not all hold, finds those that do.
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::compare::{Fault, compare};
 use super::plan::{Proposal, propose};
+use super::reach::Reach;
 use super::snapshot::Snapshot;
 use crate::facts::Item;
+use crate::gateway::Gateway;
 use crate::project::Resolved;
 use crate::rules::{Finding, Fix, Options, Plan};
 use crate::source::{Edit, SourceId, apply, overlap};
@@ -19,6 +21,8 @@ const TRIALS: usize = 200;
 pub(super) struct Bench<'a> {
     project: &'a mut Project,
     options: &'a [Options],
+    /// The models of the roots, as far as they are up to date.
+    gateways: &'a mut [Option<Gateway>],
     /// Which sources lie inside the given paths, so that they may be written.
     given: Vec<bool>,
     /// The roots that read each source.
@@ -32,11 +36,18 @@ pub(super) struct Bench<'a> {
 struct Undo {
     sources: Vec<(SourceId, Vec<u8>)>,
     roots: Vec<(usize, Resolved)>,
+    /// The models of the roots as they are now.
+    gateways: Vec<(usize, Gateway)>,
 }
 
 impl<'a> Bench<'a> {
     /// A bench for the project as it stands.
-    pub(super) fn new(project: &'a mut Project, options: &'a [Options], request: &Request) -> Self {
+    pub(super) fn new(
+        project: &'a mut Project,
+        options: &'a [Options],
+        gateways: &'a mut [Option<Gateway>],
+        request: &Request,
+    ) -> Self {
         let mut readers = vec![Vec::new(); project.store.sources.len()];
         for (root, reached) in project.roots.iter().enumerate() {
             for source in reached.resolved.sources() {
@@ -48,13 +59,13 @@ impl<'a> Bench<'a> {
             std::fs::canonicalize(path).is_ok_and(|real| paths.iter().any(|given| real.starts_with(given)))
         };
         let given = project.store.sources.iter().map(|(_, source)| is_given(source.path())).collect();
-        Self { project, options, given, readers, before: FxHashMap::default(), trials: 0 }
+        Self { project, options, gateways, given, readers, before: FxHashMap::default(), trials: 0 }
     }
 
     /// How each of `findings` can be mended; `None` where only a person can. The project stays as it is.
     pub(super) fn try_each(&mut self, findings: &[Finding]) -> Vec<Option<Fix>> {
         let mut fixes: Vec<Option<Fix>> = vec![None; findings.len()];
-        let mut proposals = propose(self.project, self.options, findings);
+        let mut proposals = self.propose(findings);
         loop {
             let (accepted, waiting) = self.sift(proposals, &mut fixes);
             for proposal in accepted.into_iter().flatten() {
@@ -67,10 +78,22 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Makes the edits that mend `findings`, as many as go together; returns how many were mended. The bytes that files had before are added to `files`.
-    pub(super) fn keep(&mut self, findings: &[Finding], files: &mut Vec<(SourceId, Vec<u8>)>) -> usize {
+    /// Makes the edits that mend `findings`, as many as go together; returns which were mended. The bytes that files had before are
+    /// added to `files`.
+    pub(super) fn keep(&mut self, findings: &[Finding], files: &mut Vec<(SourceId, Vec<u8>)>) -> Vec<usize> {
         let mut fixes = vec![None; findings.len()];
-        let mut proposals = propose(self.project, self.options, findings);
+        let mut proposals = self.propose(findings);
+        // Most often all hold together, and then nothing need be undone.
+        let (batch, waiting) = self.compose(proposals, &mut |_| {});
+        let together: Vec<&Proposal> = batch.iter().collect();
+        if !together.is_empty()
+            && let Ok(undo) = self.make(&together)
+        {
+            self.settle(files, undo);
+            return mended(&together);
+        }
+        proposals = batch.into_iter().chain(waiting).collect();
+        proposals.sort_unstable_by_key(|proposal| proposal.finding);
         loop {
             let (mut accepted, waiting) = self.sift(proposals, &mut fixes);
             let all: Vec<Proposal> = accepted.iter_mut().flat_map(std::mem::take).collect();
@@ -80,20 +103,23 @@ impl<'a> Bench<'a> {
                 let together: Vec<&Proposal> = all.iter().collect();
                 for group in [together, first] {
                     if let Ok(undo) = self.make(&group) {
-                        for (source, bytes) in undo.sources {
-                            if !files.iter().any(|(id, _)| *id == source) {
-                                files.push((source, bytes));
-                            }
-                        }
-                        return group.len();
+                        self.settle(files, undo);
+                        return mended(&group);
                     }
                 }
             }
             if waiting.is_empty() {
-                return 0;
+                return Vec::new();
             }
             proposals = waiting;
         }
+    }
+
+    /// The proposals for findings; what the roots are before anything is tried is kept.
+    fn propose(&mut self, findings: &[Finding]) -> Vec<Proposal> {
+        let (proposals, before) = propose(self.project, self.options, findings, &self.readers, self.gateways);
+        self.before = before;
+        proposals
     }
 
     /// Tries the proposals that go together. Returns the groups that hold, and those that are still to be tried: what overlaps, and what has
@@ -115,22 +141,40 @@ impl<'a> Bench<'a> {
                 }
                 Err(failed) => failed,
             };
-            let blamed = |index: usize| failed.culprits.get(&index);
-            if failed.culprits.is_empty() && group.len() > 1 {
+            if group.len() > 1 && failed.culprits.is_empty() && failed.suspects.is_empty() {
                 let rest = group.split_off(group.len() / 2);
                 groups.extend([group, rest]);
                 continue;
             }
-            let mut rest = Vec::new();
-            for (index, mut proposal) in group.into_iter().enumerate() {
-                match blamed(index) {
-                    None if !failed.culprits.is_empty() => rest.push(proposal),
-                    reason => {
-                        proposal.reason.clone_from(reason.unwrap_or(&failed.reason));
-                        proposal.plans.pop();
-                        if proposal.plans.is_empty() { withhold(proposal) } else { waiting.push(proposal) }
-                    }
+            let (mut suspects, mut rest) = (Vec::new(), Vec::new());
+            let mut give_up = |mut proposal: Proposal, reason: &String| {
+                proposal.reason.clone_from(reason);
+                proposal.plans.pop();
+                if proposal.plans.is_empty() { withhold(proposal) } else { waiting.push(proposal) }
+            };
+            let is_alone = group.len() == 1;
+            for (index, proposal) in group.into_iter().enumerate() {
+                match (failed.culprits.get(&index), failed.suspects.get(&index)) {
+                    (Some(reason), _) => give_up(proposal, reason),
+                    _ if is_alone => give_up(proposal, &failed.reason),
+                    (None, Some(_)) => suspects.push((index, proposal)),
+                    (None, None) => rest.push(proposal),
                 }
+            }
+            // Where the culprits are known, the others are tried without them first; else what different rules want is tried by itself.
+            let first = suspects.first().map(|(_, proposal)| proposal.rule.clone());
+            let is_one_rule = suspects.iter().all(|(_, proposal)| Some(&proposal.rule) == first.as_ref());
+            if !failed.culprits.is_empty() {
+                rest.extend(suspects.into_iter().map(|(_, proposal)| proposal));
+                rest.sort_unstable_by_key(|proposal| proposal.finding);
+            } else if is_one_rule {
+                suspects.into_iter().for_each(|(index, proposal)| give_up(proposal, &failed.suspects[&index]));
+            } else {
+                let (one, other): (Vec<_>, Vec<_>) = suspects
+                    .into_iter()
+                    .map(|(_, proposal)| proposal)
+                    .partition(|proposal| Some(&proposal.rule) == first.as_ref());
+                groups.extend([other, one]);
             }
             if !rest.is_empty() {
                 groups.push(rest);
@@ -187,6 +231,15 @@ impl<'a> Bench<'a> {
         (batch, waiting)
     }
 
+    /// Keeps what was made: notes what files held before they were changed for the first time, and the models as they are now.
+    fn settle(&mut self, files: &mut Vec<(SourceId, Vec<u8>)>, undo: Undo) {
+        let known: FxHashSet<SourceId> = files.iter().map(|(id, _)| *id).collect();
+        files.extend(undo.sources.into_iter().filter(|(id, _)| !known.contains(id)));
+        for (root, gateway) in undo.gateways {
+            self.gateways[root] = Some(gateway);
+        }
+    }
+
     /// Tries proposals together and leaves the project as it was.
     fn attempt(&mut self, proposals: &[&Proposal]) -> Result<(), Fault> {
         let undo = self.make(proposals)?;
@@ -211,9 +264,22 @@ impl<'a> Bench<'a> {
         self.remember(&roots);
         let undo = self.replace(&files, &roots);
         let (project, options, before) = (&*self.project, self.options, &self.before);
-        let compare = |&root: &usize| compare(project, root, &options[project.roots[root].given], &before[&root], proposals);
-        let faults: Vec<Fault> = roots.par_iter().filter_map(|root| compare(root).err()).collect();
-        match faults.into_iter().reduce(Fault::and) {
+        let compare =
+            |&root: &usize| (root, compare(project, root, &options[project.roots[root].given], &before[&root], proposals));
+        let mut undo = undo;
+        let mut fault: Option<Fault> = None;
+        for (root, compared) in roots.par_iter().map(compare).collect::<Vec<_>>() {
+            match compared {
+                Ok(gateway) => undo.gateways.push((root, gateway)),
+                Err(found) => {
+                    fault = Some(match fault {
+                        Some(fault) => fault.and(found),
+                        None => found,
+                    });
+                }
+            }
+        }
+        match fault {
             None => Ok(undo),
             Some(fault) => {
                 self.undo(undo);
@@ -230,7 +296,7 @@ impl<'a> Bench<'a> {
             let reached = &project.roots[root];
             let gateway = project.lower(reached);
             let rules = project.settings[reached.given].rules();
-            (root, Snapshot::take(&project.view(reached, &gateway), rules, &options[reached.given]))
+            (root, Snapshot::take(&project.view(reached, &gateway), rules, &options[reached.given], Reach::All, true))
         };
         let taken: Vec<(usize, Snapshot)> = new.map(take).collect();
         self.before.extend(taken);
@@ -245,7 +311,7 @@ impl<'a> Bench<'a> {
         }
         let Project { store, roots: all, .. } = &mut *self.project;
         let again = |&root: &usize| (root, all[root].resolve_again(store));
-        Undo { sources, roots: roots.iter().map(again).collect() }
+        Undo { sources, roots: roots.iter().map(again).collect(), gateways: Vec::new() }
     }
 
     fn undo(&mut self, undo: Undo) {
@@ -256,6 +322,11 @@ impl<'a> Bench<'a> {
             self.project.roots[root].resolved = resolved;
         }
     }
+}
+
+/// The findings that proposals mend.
+fn mended(proposals: &[&Proposal]) -> Vec<usize> {
+    proposals.iter().map(|proposal| proposal.finding).collect()
 }
 
 /// Those of sorted edits, which do not overlap, that may touch `edit`.

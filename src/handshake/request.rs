@@ -1,10 +1,15 @@
 //! The standard requests that are followed through every route.
 
+use std::borrow::Cow;
+
+/// A word of a request's head. Probes are made for every route, and most of what they say is the same for all.
+pub type Word = Cow<'static, str>;
+
 /// A request as a client sends it.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.
-    pub method: String,
+    pub method: Word,
     /// Whether it came over TLS.
     pub tls: bool,
     /// The host it asks for: lower case, without the port.
@@ -18,7 +23,7 @@ pub struct Request {
     /// The target as the client sent it: undecoded path and query. `None`: the path and the query as they are.
     pub target: Option<String>,
     /// All headers in the order sent, `Host` among them.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(Word, Word)>,
 }
 
 /// One of the standard requests.
@@ -38,23 +43,23 @@ impl Probe {
     /// The request of this probe for `path` at `host`.
     #[must_use]
     pub fn request(self, host: &str, path: &str, tls: bool) -> Request {
-        let handshake: &[(&str, &str)] = match self {
+        let handshake: &[(&'static str, &'static str)] = match self {
             Self::Chrome => &[("Connection", "Upgrade"), ("Upgrade", "websocket")],
             Self::Firefox => &[("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket")],
             Self::OtherCase => &[("Connection", "upgrade"), ("Upgrade", "WebSocket")],
             Self::Plain => &[("Connection", "keep-alive")],
         };
-        let origin = format!("{}://{host}", if tls { "https" } else { "http" });
-        let mut headers = vec![("Host".to_owned(), host.to_owned())];
-        headers.extend(handshake.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+        let mut headers: Vec<(Word, Word)> = Vec::with_capacity(6);
+        headers.push(("Host".into(), host.to_owned().into()));
+        headers.extend(handshake.iter().map(|&(name, value)| (name.into(), value.into())));
         if self != Self::Plain {
-            headers.push(("Origin".to_owned(), origin));
-            headers.push(("Sec-WebSocket-Version".to_owned(), "13".to_owned()));
+            headers.push(("Origin".into(), format!("{}://{host}", if tls { "https" } else { "http" }).into()));
+            headers.push(("Sec-WebSocket-Version".into(), "13".into()));
             // The key of RFC 6455, section 1.3: any 16 bytes do.
-            headers.push(("Sec-WebSocket-Key".to_owned(), "dGhlIHNhbXBsZSBub25jZQ==".to_owned()));
+            headers.push(("Sec-WebSocket-Key".into(), "dGhlIHNhbXBsZSBub25jZQ==".into()));
         }
         Request {
-            method: "GET".to_owned(),
+            method: "GET".into(),
             tls,
             host: host.to_owned(),
             port: if tls { 443 } else { 80 },
@@ -79,6 +84,6 @@ impl Request {
     /// The value of a header by name, in any case; the first where there are several.
     #[must_use]
     pub fn header(&self, name: &[u8]) -> Option<&str> {
-        self.headers.iter().find(|(own, _)| own.as_bytes().eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(own, _)| own.as_bytes().eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     }
 }

@@ -1,7 +1,10 @@
 //! Which headers the upstream is sent.
 
+use std::borrow::Cow;
+
 use super::evaluate::Environment;
 use super::expression::expression_holds;
+use super::request::Word;
 use crate::gateway::{
     Assigned, EditWhen, Entry, Gateway, HeaderChange, Known, Part, Property, Protocol, Proxy, Route, ScopeId, Server, SymbolicId,
     TextId, Unknown, Variable, Version,
@@ -25,16 +28,16 @@ pub struct Sent {
 /// Where it depends on something that cannot be known.
 pub fn sent_header(environment: &Environment<'_>, route: &Route, proxy: &Proxy, name: &str) -> Known<Sent> {
     match environment.gateway.server {
-        Server::Nginx => sent_by_nginx(environment, route, name),
+        Server::Nginx => nginx_header_lines(environment.gateway, environment, route.scope)?.sent(name),
         Server::Apache => sent_by_httpd(environment, route, proxy, name),
     }
 }
 
 /// One line of the head of a request, as it is made for the upstream.
 #[derive(Clone, Debug)]
-pub struct HeaderLine {
+pub struct HeaderLine<'a> {
     /// The name as it is sent.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// The value; empty: the line is not sent, nor is the client's.
     pub value: Known<String>,
     /// The directive; `None` for the server's own and the client's.
@@ -46,46 +49,69 @@ pub struct HeaderLine {
 /// From this version on, an empty `Host` is replaced by the server's own.
 const HOST_KEPT: Version = Version::new(1, 31, 4);
 
-/// The lines of the head that nginx makes with the settings of the level `scope`: the configured ones, its own, then the client's
-/// (`ngx_http_proxy_create_request`). Of one name only where `wanted` names it.
+/// The head of a request that nginx makes, line by line, as the upstream reads it.
+#[derive(Clone, Debug)]
+pub struct HeaderLines<'a> {
+    lines: Vec<HeaderLine<'a>>,
+    /// Why the level in force may hold headers that we do not see.
+    unseen: Option<Unknown>,
+}
+
+impl<'a> HeaderLines<'a> {
+    /// All lines.
+    ///
+    /// # Errors
+    /// Where there may be others that we do not see.
+    pub fn all(self) -> Known<Vec<HeaderLine<'a>>> {
+        self.unseen.map_or(Ok(self.lines), Err)
+    }
+
+    /// The header `name` (in any case).
+    ///
+    /// # Errors
+    /// Where its value cannot be known, or it is not among the lines that we see and there may be others.
+    pub fn sent(&self, name: &str) -> Known<Sent> {
+        let mut sent = Sent::default();
+        for line in self.lines.iter().filter(|line| line.name.eq_ignore_ascii_case(name)) {
+            sent.spans.extend(line.span);
+            sent.until = sent.until.or(line.until);
+            let value = line.value.as_ref().map_err(|why| *why)?;
+            sent.values.extend(Some(value).filter(|value| !value.is_empty()).cloned());
+        }
+        match self.unseen {
+            Some(why) if sent.spans.is_empty() => Err(why),
+            _ => Ok(sent),
+        }
+    }
+}
+
+/// The head that nginx makes with the settings of the level `scope`: the configured lines, its own, then the client's
+/// (`ngx_http_proxy_create_request`).
 ///
 /// # Errors
-/// Where the level in force may hold headers that we do not see.
-pub fn nginx_header_lines(environment: &Environment<'_>, scope: ScopeId, wanted: Option<&str>) -> Known<Vec<HeaderLine>> {
-    let gateway = environment.gateway;
-    let is_wanted = |name: &[u8]| wanted.is_none_or(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()));
+/// Where a level inside the one whose headers are in force may hold some that we do not see.
+pub fn nginx_header_lines<'a>(gateway: &'a Gateway, environment: &Environment<'_>, scope: ScopeId) -> Known<HeaderLines<'a>> {
     let in_force = headers_in_force(gateway, scope)?;
-    let mut lines = Vec::new();
+    let mut lines = Vec::with_capacity(16);
     for entry in in_force.into_iter().flat_map(|level| gateway.scopes.own(level)) {
         match entry.assigned {
-            Assigned::Header { name, lower, value }
-                if entry.property == Property::RequestHeader && is_wanted(as_read(gateway.texts.get(lower))) =>
-            {
+            Assigned::Header { name, value, .. } if entry.property == Property::RequestHeader => {
                 let value = environment.evaluate(value);
-                let name = gateway.texts.show(name).into_owned();
-                lines.push(HeaderLine { name, value, span: Some(entry.span), until: None });
+                lines.push(HeaderLine { name: gateway.texts.show(name), value, span: Some(entry.span), until: None });
             }
             Assigned::Unknown(why) if entry.property == Property::RequestHeader => return Err(why),
             _ => {}
         }
     }
-    if (wanted.is_none() || lines.is_empty())
-        && let Some(why) = in_force.and_then(|level| unseen(gateway, level))
-    {
-        return Err(why);
-    }
-    let own_host = |line: &HeaderLine| line.name.eq_ignore_ascii_case("host") && line.value.as_ref().is_ok_and(String::is_empty);
+    let own_host =
+        |line: &HeaderLine<'_>| line.name.eq_ignore_ascii_case("host") && line.value.as_ref().is_ok_and(String::is_empty);
     let configured = lines.len();
     for default in &gateway.default_headers {
-        let name = gateway.texts.get(default.name);
-        if !is_wanted(name) {
-            continue;
-        }
-        let is_set = lines[..configured].iter().position(|line| line.name.as_bytes().eq_ignore_ascii_case(name));
+        let is_set = lines[..configured].iter().position(|line| line.name.eq_ignore_ascii_case(default.name));
         match is_set {
             None => {
                 let value = environment.evaluate(default.value);
-                lines.push(HeaderLine { name: capitalised(name), value, span: None, until: default.until });
+                lines.push(HeaderLine { name: default.name.into(), value, span: None, until: default.until });
             }
             Some(at) if own_host(&lines[at]) && gateway.version.is_some_and(|version| version >= HOST_KEPT) => {
                 lines[at].value = environment.evaluate(default.value);
@@ -99,61 +125,38 @@ pub fn nginx_header_lines(environment: &Environment<'_>, scope: ScopeId, wanted:
             let is_made = lines[..made].iter().any(|line| line.name.eq_ignore_ascii_case(name));
             // Others are dropped (`ignore_invalid_headers`, `underscores_in_headers`).
             let is_valid = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            if !is_made && is_valid && is_wanted(name.as_bytes()) {
-                lines.push(HeaderLine { name: name.clone(), value: Ok(value.clone()), span: None, until: None });
+            if !is_made && is_valid {
+                let value = Ok(value.clone().into_owned());
+                lines.push(HeaderLine { name: name.clone(), value, span: None, until: None });
             }
         }
     }
-    Ok(lines)
-}
-
-/// The name that an upstream reads: it ends at the first colon, and nginx writes one behind whatever was written.
-fn as_read(name: &[u8]) -> &[u8] {
-    name.split(|&byte| byte == b':').next().unwrap_or(name)
-}
-
-/// A lower-case name as the server writes it: `Keep-Alive`, `TE`.
-fn capitalised(name: &[u8]) -> String {
-    if name == b"te" {
-        return "TE".to_owned();
-    }
-    let mut start = true;
-    let capital = |byte: &u8| {
-        let letter = if start { byte.to_ascii_uppercase() } else { *byte };
-        start = *byte == b'-';
-        char::from(letter)
-    };
-    name.iter().map(capital).collect()
+    Ok(HeaderLines { lines: as_received(lines), unseen: in_force.and_then(|level| unseen(gateway, level)) })
 }
 
 /// The lines as the upstream reads them: nginx writes names and values as they are, with whatever line ends and colons they hold.
-pub(super) fn as_received(lines: Vec<HeaderLine>) -> Vec<HeaderLine> {
+fn as_received(lines: Vec<HeaderLine<'_>>) -> Vec<HeaderLine<'_>> {
+    let is_plain = |line: &HeaderLine<'_>| match &line.value {
+        Ok(value) => value.is_empty() || !line.name.contains([':', '\r', '\n']) && value.trim() == value && !value.contains('\n'),
+        Err(_) => true,
+    };
+    if lines.iter().all(is_plain) {
+        return lines;
+    }
     let mut received = Vec::with_capacity(lines.len());
     for line in lines {
-        let plain = !line.name.contains([':', '\r', '\n']);
         match &line.value {
-            Ok(value) if !value.is_empty() && (!plain || value.trim() != value || value.contains('\n')) => {
+            Ok(value) if !is_plain(&line) => {
                 for text in format!("{}: {value}", line.name).lines() {
                     let (name, value) = text.split_once(':').unwrap_or((text, ""));
-                    let value = Ok(value.trim().to_owned());
-                    received.push(HeaderLine { name: name.trim().to_owned(), value, ..line.clone() });
+                    let (name, value) = (name.trim().to_owned().into(), Ok(value.trim().to_owned()));
+                    received.push(HeaderLine { name, value, ..line.clone() });
                 }
             }
             _ => received.push(line),
         }
     }
     received
-}
-
-fn sent_by_nginx(environment: &Environment<'_>, route: &Route, name: &str) -> Known<Sent> {
-    let mut sent = Sent::default();
-    let lines = as_received(nginx_header_lines(environment, route.scope, Some(name))?);
-    for line in lines.into_iter().filter(|line| line.name.eq_ignore_ascii_case(name)) {
-        sent.spans.extend(line.span);
-        sent.until = sent.until.or(line.until);
-        sent.values.extend(Some(line.value?).filter(|value| !value.is_empty()));
-    }
-    Ok(sent)
 }
 
 /// The level whose headers are in force: the innermost that has any.
@@ -172,11 +175,11 @@ fn headers_in_force(gateway: &Gateway, scope: ScopeId) -> Known<Option<ScopeId>>
     Ok(None)
 }
 
-/// Whether any level of `scope` sets `Upgrade` or `Connection`; most routes need no closer look.
+/// Whether any level of `scope` sets one of these headers (lower case) for the upstream; most routes need no closer look.
 #[must_use]
-pub fn sets_handshake_header(gateway: &Gateway, scope: ScopeId) -> bool {
-    let [upgrade, connection] = ["upgrade", "connection"].map(|name| gateway.texts.find(name.as_bytes()));
-    let is_one = |entry: &Entry| matches!(entry.assigned, Assigned::Header { lower, .. } if Some(lower) == upgrade || Some(lower) == connection);
+pub fn sets_header(gateway: &Gateway, scope: ScopeId, names: &[&str]) -> bool {
+    let is_named = |lower| names.iter().any(|name| gateway.texts.get(lower) == name.as_bytes());
+    let is_one = |entry: &Entry| matches!(entry.assigned, Assigned::Header { lower, .. } if is_named(lower));
     gateway.scopes.chain(scope).any(|level| gateway.scopes.own(level).any(is_one))
 }
 
@@ -237,9 +240,9 @@ pub(super) struct Passing<'a> {
 /// The client's header `name` (lower case) after `RequestHeader`.
 fn client_header(environment: &Environment<'_>, levels: &[ScopeId], name: &str) -> Known<Sent> {
     let gateway = environment.gateway;
-    let own = environment.request.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).cloned().collect();
+    let own = environment.request.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
     let mut sent = Sent::default();
-    let mut headers: Vec<(String, String)> = own;
+    let mut headers: Vec<(Word, Word)> = own.cloned().collect();
     let wanted = gateway.texts.find(name.as_bytes());
     for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
         if wanted.is_some() && edited(gateway, entry) == wanted {
@@ -247,7 +250,7 @@ fn client_header(environment: &Environment<'_>, levels: &[ScopeId], name: &str) 
             edit(environment, entry, &mut headers)?;
         }
     }
-    sent.values = headers.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect();
+    sent.values = headers.into_iter().map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty()).collect();
     Ok(sent)
 }
 
@@ -255,13 +258,39 @@ fn client_header(environment: &Environment<'_>, levels: &[ScopeId], name: &str) 
 ///
 /// # Errors
 /// Where a value or a condition cannot be known.
-pub(super) fn client_headers(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Vec<(String, String)>> {
+pub(super) fn client_headers(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Vec<(Word, Word)>> {
     let gateway = environment.gateway;
     let mut headers = environment.request.headers.clone();
     for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
-        edit(environment, entry, &mut headers)?;
+        let edited = edit(environment, entry, &mut headers);
+        match edited {
+            // What cannot be known of a header that nobody goes by does not matter.
+            Err(_) if !decides(gateway, entry) => hide(gateway, entry, &mut headers),
+            edited => edited?,
+        }
     }
     Ok(headers)
+}
+
+/// Whether a header that an entry changes decides what becomes of a handshake.
+fn decides(gateway: &Gateway, entry: &Entry) -> bool {
+    let name = edited(gateway, entry).map(|name| gateway.texts.show(name));
+    name.is_none_or(|name| {
+        matches!(&*name, "host" | "connection" | "upgrade" | "origin" | "cookie" | "authorization")
+            || name.starts_with("sec-websocket-")
+    })
+}
+
+/// Gives the header of an entry a value that says that it is not known.
+fn hide(gateway: &Gateway, entry: &Entry, headers: &mut Vec<(Word, Word)>) {
+    let name = match entry.assigned {
+        Assigned::Header { name, .. } => name,
+        Assigned::HeaderEdit(id) => gateway.header_edit(id).name,
+        _ => return,
+    };
+    let name = gateway.texts.show(name);
+    headers.retain(|(own, _)| !own.eq_ignore_ascii_case(&name));
+    headers.push((name.into_owned().into(), "(unknown)".into()));
 }
 
 /// The lower-case name of the header that an entry changes.
@@ -274,7 +303,7 @@ fn edited(gateway: &Gateway, entry: &Entry) -> Option<TextId> {
 }
 
 /// Carries out one `RequestHeader` over `headers` (`do_headers_fixup`, `mod_headers.c`).
-fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String, String)>) -> Known<()> {
+fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(Word, Word)>) -> Known<()> {
     let gateway = environment.gateway;
     let (name, change, value) = match entry.assigned {
         Assigned::Header { name, value, .. } if entry.property == Property::RequestHeader => {
@@ -305,8 +334,8 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
     let name = gateway.texts.show(name);
     if let HeaderChange::Edit { pattern, every } = change {
         for (_, text) in headers.iter_mut().filter(|(own, _)| own.eq_ignore_ascii_case(&name)) {
-            *text =
-                replaced(environment, text, pattern, every, value).map_err(|why| why.unwrap_or(Unknown::Pattern(entry.span)))?;
+            let edited = replaced(environment, text, pattern, every, value);
+            *text = edited.map_err(|why| why.unwrap_or(Unknown::Pattern(entry.span)))?.into();
         }
         return Ok(());
     }
@@ -321,16 +350,16 @@ fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(String,
                 seen += usize::from(own.eq_ignore_ascii_case(&name));
                 seen < 2 || !own.eq_ignore_ascii_case(&name)
             });
-            headers[at].1 = value;
+            headers[at].1 = value.into();
         }
         (HeaderChange::SetIfEmpty | HeaderChange::Edit { .. }, Some(_)) => {}
-        (HeaderChange::Append, Some(at)) => headers[at].1 = format!("{}, {value}", headers[at].1),
+        (HeaderChange::Append, Some(at)) => headers[at].1 = format!("{}, {value}", headers[at].1).into(),
         (HeaderChange::Merge, Some(at)) => {
             if !headers[at].1.split(',').any(|token| token.trim() == value) {
-                headers[at].1 = format!("{}, {value}", headers[at].1);
+                headers[at].1 = format!("{}, {value}", headers[at].1).into();
             }
         }
-        (HeaderChange::Add, _) | (_, None) => headers.push((name.into_owned(), value)),
+        (HeaderChange::Add, _) | (_, None) => headers.push((name.into_owned().into(), value.into())),
     }
     Ok(())
 }
@@ -369,7 +398,7 @@ fn replaced(
 ///
 /// # Errors
 /// Where a value cannot be known.
-pub(super) fn change_early(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Vec<(String, String)>> {
+pub(super) fn change_early(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Vec<(Word, Word)>> {
     let gateway = environment.gateway;
     let mut headers = environment.request.headers.clone();
     for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
@@ -468,4 +497,23 @@ pub fn lost_headers(gateway: &Gateway, route: &Route) -> Known<Vec<(String, Span
         }
     }
     Ok(lost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_not_always_what_is_read() {
+        let line = |name: &'static str, value: &str| HeaderLine {
+            name: name.into(),
+            value: Ok(value.to_owned()),
+            span: None,
+            until: None,
+        };
+        let lines =
+            as_received(vec![line("Upgrade:", "websocket"), line("Connection", " upgrade \r\nX-Y: 1"), line("Host", "a:80")]);
+        let read: Vec<_> = lines.iter().map(|line| (&*line.name, line.value.as_deref().unwrap())).collect();
+        assert_eq!(read, [("Upgrade", ": websocket"), ("Connection", "upgrade"), ("X-Y", "1"), ("Host", "a:80")]);
+    }
 }

@@ -10,6 +10,9 @@ impl Environment<'_> {
     /// `ngx_http_map_find`: exact texts, then host wildcards, the longest first, then patterns in order, then the default.
     pub(super) fn look_up(&self, map: &Map, depth: u8) -> Known<String> {
         let mut subject = self.value(map.subject, depth)?;
+        if map.hostnames && subject.ends_with('.') {
+            subject.pop();
+        }
         if let (false, Some(value)) = (map.proxies.is_empty(), self.request.header(b"x-forwarded-for")) {
             let trusted: Vec<_> = map.proxies.iter().map(|&proxy| self.gateway.texts.show(proxy)).collect();
             subject = forwarded(address(&subject), value, &trusted, map.recursive).to_string();

@@ -57,13 +57,6 @@ pub fn duration(text: &[u8], resolution: Resolution) -> Option<Millis> {
     millis
 }
 
-/// Whether digits without a unit stand behind milliseconds: `1ms500`, which is 1 ms and 500 s.
-#[must_use]
-pub fn ends_in_other_seconds(text: &[u8]) -> bool {
-    let digits = text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    digits > 0 && text[..text.len() - digits].ends_with(b"ms")
-}
-
 /// Terms of digits and a unit, the last digits without one.
 fn terms(input: &[u8], resolution: Resolution) -> IResult<&[u8], Option<Millis>, ()> {
     // (the total, the last unit seen); `None` once the server would refuse.

@@ -15,7 +15,7 @@ fn checked(files: &[(&str, &[u8])], findings: Vec<Finding>) -> Checked {
         store.add((*path).into(), bytes.to_vec(), Server::Nginx);
     }
     let project = Project { store, roots: Vec::new(), settings: Vec::new(), problems: Vec::new() };
-    Checked { project, findings, hidden: 0, suppressed: 0, routes: 1, options: Vec::new() }
+    Checked { project, findings, hidden: 0, suppressed: 0, routes: 1, options: Vec::new(), gateways: Vec::new() }
 }
 
 fn at(file: u32, text: &[u8], part: &str) -> Span {

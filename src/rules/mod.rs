@@ -25,7 +25,7 @@ pub use finding::{Finding, Intent, Level, Subject};
 pub use fix::{Fix, Plan, Want};
 pub use form::Safety;
 pub use judge::judge;
-pub(crate) use judge::merge;
+pub(crate) use judge::{judge_among, merge};
 pub use options::{Options, ParameterError};
 pub use page::Example;
 pub use problem::{Problem, RuleError};

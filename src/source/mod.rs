@@ -5,6 +5,7 @@
 mod edit;
 mod file_kind;
 mod line_index;
+pub mod manner;
 mod mark;
 mod span;
 

@@ -156,6 +156,12 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Whether any of it is filled in later.
+    #[must_use]
+    pub fn is_template(&self) -> bool {
+        self.tokens().any(|token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole | TokenKind::Holed))
+    }
+
     /// All tokens, in order.
     #[must_use]
     pub fn tokens(&self) -> impl DoubleEndedIterator<Item = Token> + ExactSizeIterator + '_ {
@@ -213,6 +219,27 @@ impl Tree {
         let directive = self.directive(id);
         let last = self.words(id).last().unwrap_or(directive.name);
         self.range(directive.name).start..self.range(last).end
+    }
+
+    /// Whether a template decides what stands in a block, or at the top where there is none, so that nobody can say where a new line would
+    /// end up. What is inside of the directives there is theirs.
+    #[must_use]
+    pub fn is_templated(&self, of: Option<DirectiveId>) -> bool {
+        let tags = |from: TokenId, to: TokenId| {
+            (from.0..to.0).map(TokenId).any(|token| matches!(self.token(token).kind, TokenKind::Hole | TokenKind::Tag))
+        };
+        let (mut from, end) = match of {
+            Some(id) => (self.directive(id).head_end, self.directive(id).end),
+            None => (TokenId(0), TokenId(u32::try_from(self.tokens().len()).unwrap_or(u32::MAX))),
+        };
+        for id in self.children(of) {
+            let directive = self.directive(id);
+            if tags(from, directive.name) {
+                return true;
+            }
+            from = directive.end;
+        }
+        tags(from, end)
     }
 
     /// The whole directive, its block and its terminator included.

@@ -12,6 +12,7 @@ mod frame;
 mod handshake;
 mod head;
 mod mending;
+mod model;
 mod outcome;
 mod prediction;
 mod random;
@@ -75,6 +76,7 @@ fn trials() -> io::Result<Vec<Trial>> {
             let installed = Arc::clone(&installed);
             trials.push(Trial::ignorable_test(name, move || check_server(&case, &installed)));
         }
+        trials.push(Trial::ignorable_test(format!("model::{}", software.name()), move || model::check(software)));
         for seed in random::seeds() {
             let installed = Arc::clone(&installed);
             let name = format!("random::{}::{seed}", software.name());
@@ -178,7 +180,7 @@ fn check_fix(case: &Case, installed: &Result<Installed, String>) -> Result<Compl
     if let Some(reason) = case.recorded.get(&installed.version).and_then(|recorded| recorded.not_applicable.as_ref()) {
         return Ok(Completion::ignored_with(reason));
     }
-    mending::check(case, installed, &SLOTS, &TALLY)
+    mending::check_recorded(case, installed, &SLOTS, &TALLY)
 }
 
 /// A random deployment mended, under the real server.

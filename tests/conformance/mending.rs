@@ -1,7 +1,8 @@
 //! Fixes under the real servers: every case is mended as `check --unsafe-fixes` does it, and run before and after.
 //!
 //! What is mended starts; what was upgraded still is, and what `trace` now says is upgraded is; requests that ask for no upgrade are answered
-//! as before, and those that no fix is about reach the backend unchanged.
+//! as before, and reach the backend unchanged but for what the rules that found something want of them. Every recorded handshake that is broken
+//! is upgraded after its fixes, or its case is listed in `unmended.txt` with the reason.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,10 +11,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Completion, Failed};
-use proxylint::rules::Safety;
+use proxylint::rules::{Options, Safety, builtin};
 use proxylint::{Request, fix};
 
-use crate::case::{Case, Mode, Software, Step};
+use crate::case::{Case, Mode, Recorded, Software, Step};
 use crate::check::{Judgement, Told, against_prediction};
 use crate::outcome::Outcome;
 use crate::prediction::{self, Kind};
@@ -25,6 +26,15 @@ use crate::slot::Slots;
 /// Headers that are compared beside those that decide a handshake.
 const SHOWN: [&str; 8] =
     ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Origin", "Cookie", "User-Agent", "Accept"];
+
+/// Recorded cases in which a handshake stays broken: a line with the reason, which begins with `#`, then the names it is true of.
+const UNMENDED: &str = include_str!("unmended.txt");
+
+/// Whether a case is on that list.
+fn is_listed(case: &Case) -> bool {
+    let name = format!("{}::{}", case.software.name(), case.name);
+    UNMENDED.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).any(|listed| listed == name)
+}
 
 /// What came of all cases, for the last line.
 #[derive(Debug)]
@@ -53,19 +63,43 @@ impl Tally {
     }
 }
 
-/// Mends a case and runs it before and after.
+/// Mends a recorded case and runs it before and after; what stays broken must be listed.
+pub(crate) fn check_recorded(case: &Case, installed: &Installed, slots: &Slots, tally: &Tally) -> Result<Completion, Failed> {
+    let folder = tempfile::tempdir()?;
+    let broken = mend_and_run(case, folder.path(), installed, slots, tally)?;
+    match (broken.is_empty(), is_listed(case)) {
+        (true, true) => Err("no handshake stays broken: take it off unmended.txt".into()),
+        (false, false) => {
+            let left = left(case.software, folder.path(), &installed.version)?;
+            Err(format!("STAYS BROKEN\n  {}\n  {}", broken.join("\n  "), left.join("\n  ")).into())
+        }
+        _ => Ok(Completion::Completed),
+    }
+}
+
+/// Mends a random deployment and runs it before and after.
 pub(crate) fn check(case: &Case, installed: &Installed, slots: &Slots, tally: &Tally) -> Result<Completion, Failed> {
     let folder = tempfile::tempdir()?;
-    copy(&case.folder, folder.path())?;
-    if mend(case.software, folder.path(), &installed.version)? == 0 {
-        return Ok(Completion::Completed);
+    mend_and_run(case, folder.path(), installed, slots, tally)?;
+    Ok(Completion::Completed)
+}
+
+/// Mends the case into `folder`, runs both, and returns the handshakes that stay broken.
+fn mend_and_run(case: &Case, folder: &Path, installed: &Installed, slots: &Slots, tally: &Tally) -> Result<Vec<String>, Failed> {
+    copy(&case.folder, folder)?;
+    let fixed = mend(case.software, folder, &installed.version)?;
+    let recorded = case.recorded.get(&installed.version);
+    if fixed.count == 0 {
+        return Ok(recorded.map(|recorded| broken_in_record(case, recorded)).unwrap_or_default());
     }
     let before = asked(case, &case.folder);
-    let after = asked(case, folder.path());
+    let after = asked(case, folder);
     let ran = |case: &Case| slots.with(|slot| run::run(installed, case, slot))?;
     let (then, now) = (ran(&before)?, ran(&after)?);
-    let mut wrong = compare(&after, &then, &now);
+    let mut wrong = compare(&after, &then, &now, &may_change(&fixed.rules));
     tally.mended.fetch_add(1, Ordering::Relaxed);
+    // Where a reader cannot know what the backend is, what it says of it is not judged.
+    let readable = recorded.is_some_and(|recorded| recorded.readable.iter().any(Option::is_some));
     if refused(&now) {
         if !refused(&then) {
             wrong.push(format!("it does not start any more: {}", now.complaints));
@@ -73,28 +107,84 @@ pub(crate) fn check(case: &Case, installed: &Installed, slots: &Slots, tally: &T
     } else {
         tally.started.fetch_add(usize::from(refused(&then)), Ordering::Relaxed);
         tally.upgraded.fetch_add(gained(&then, &now), Ordering::Relaxed);
-        // Where a reader cannot know what the backend is, what it says of it is not judged.
-        let readable =
-            case.recorded.get(&installed.version).is_some_and(|recorded| recorded.readable.iter().any(Option::is_some));
         if !readable {
             wrong.extend(mispredicted(&before, &after, &now, &installed.version)?);
         }
     }
-    if wrong.is_empty() {
-        return Ok(Completion::Completed);
+    if !wrong.is_empty() {
+        let text = fs::read_to_string(folder.join(case.software.main_file())).unwrap_or_default();
+        return Err(format!("mended: {:?}\n  {}\n{text}", fixed.rules, wrong.join("\n  ")).into());
     }
-    let text = fs::read_to_string(folder.path().join(case.software.main_file())).unwrap_or_default();
-    Err(format!("{}\n{text}", wrong.join("\n  ")).into())
+    let mut broken = Vec::new();
+    for (number, step) in after.steps.iter().enumerate().filter(|(_, step)| is_handshake(step)) {
+        let seen = if refused(&now) { now.steps.first() } else { now.steps.get(number) };
+        let Some(seen) = seen.filter(|seen| !is_upgraded(&seen.outcome)) else { continue };
+        // A backend that a reader cannot know is taken for a correct one.
+        let is_predicted = readable && prediction::predict(&after, step, &installed.version)?.verdict.kind == Kind::Upgraded;
+        if !is_predicted {
+            broken.push(format!("{} {}: {}", step.host(), step.path(), seen.outcome));
+        }
+    }
+    Ok(broken)
 }
 
-/// Applies every fix; returns how many findings were mended.
-fn mend(software: Software, folder: &Path, version: &str) -> Result<usize, Failed> {
+/// The handshakes that the record says are broken, as far as a reader of the configuration can know.
+fn broken_in_record(case: &Case, recorded: &Recorded) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (number, step) in case.steps.iter().enumerate().filter(|(_, step)| is_handshake(step)) {
+        let readable = recorded.readable.get(number).and_then(Option::as_ref);
+        let is_refused = matches!(recorded.steps[..], [ref only] if only.outcome == Outcome::Refused);
+        let seen = if is_refused { recorded.steps.first() } else { recorded.steps.get(number) };
+        if let Some(seen) = readable.or(seen).filter(|seen| !is_upgraded(&seen.outcome)) {
+            broken.push(format!("{} {}: {}", step.host(), step.path(), seen.outcome));
+        }
+    }
+    broken
+}
+
+/// Whether a step is a handshake as browsers make it: what a client does wrong no configuration mends.
+fn is_handshake(step: &Step) -> bool {
+    let own = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        matches!(name.as_str(), "upgrade" | "connection" | "host") || name.starts_with("sec-websocket-")
+    };
+    matches!(step.mode, Mode::Ws | Mode::Raw | Mode::Idle)
+        && !step.is_plain()
+        && step.method.is_none()
+        && step.httpver.as_deref().is_none_or(|version| version == "1.1")
+        && !step.headers.keys().any(own)
+        && !step.ext
+}
+
+/// What is left to be found, with the reasons why it was not mended.
+fn left(software: Software, folder: &Path, version: &str) -> Result<Vec<String>, Failed> {
+    let request = request(software, folder, version);
+    let mut checked = proxylint::check(&request).map_err(|error| error.to_string())?;
+    fix::plan(&mut checked, &request);
+    let show = |finding: &proxylint::rules::Finding| {
+        let why = match &finding.fix {
+            Some(fix) => fix.plan.as_ref().map_or_else(|reason| format!("withheld: {reason}"), |plan| plan.title.clone()),
+            None => "manual".to_owned(),
+        };
+        format!("{}[{}] {why}", finding.level, finding.rule)
+    };
+    Ok(checked.findings.iter().map(show).collect())
+}
+
+/// A check of the files in a folder for a version of their server.
+pub(crate) fn request(software: Software, folder: &Path, version: &str) -> Request {
     let mut request = Request { paths: vec![folder.to_path_buf()], isolated: true, ..Request::default() };
     let version = version.parse().ok();
     match software {
         Software::Nginx => request.nginx_version = version,
         Software::Apache => request.apache_version = version,
     }
+    request
+}
+
+/// Applies every fix.
+fn mend(software: Software, folder: &Path, version: &str) -> Result<fix::Fixed, Failed> {
+    let request = request(software, folder, version);
     let mut checked = proxylint::check(&request).map_err(|error| error.to_string())?;
     let fixed = fix::mend(&mut checked, &request, Safety::Unsafe);
     if let Some((path, error)) = fix::write(&checked, &fixed).into_iter().next() {
@@ -104,7 +194,55 @@ fn mend(software: Software, folder: &Path, version: &str) -> Result<usize, Faile
     if again.count > 0 {
         return Err("a second run mends more".into());
     }
-    Ok(fixed.count)
+    Ok(fixed)
+}
+
+/// A part of a request that reaches a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// Where it goes, and the target.
+    Target,
+    /// The version of HTTP.
+    Version,
+    /// The method, and a body in the place of the client's.
+    Method,
+    /// `Host`.
+    Host,
+    /// `Upgrade` and `Connection`.
+    Hop,
+    /// How the client came.
+    Scheme,
+    /// Other headers.
+    Others,
+}
+
+/// What of plain requests may change, by the facts that the rules want which found something.
+pub(crate) fn may_change(rules: &BTreeSet<String>) -> BTreeSet<Part> {
+    let mut parts = BTreeSet::new();
+    let options = Options::default();
+    for want in builtin().iter().filter(|rule| rules.contains(rule.name())).flat_map(|rule| rule.wants(&options)) {
+        let name = want.name();
+        parts.extend(match name.as_str() {
+            "http_version" => &[Part::Version][..],
+            "host" => &[Part::Host],
+            "scheme_forwarded" => &[Part::Scheme],
+            // The lines that were dropped say any of these.
+            "lost_headers" | "handshake.repeated_headers" => &[Part::Host, Part::Hop, Part::Scheme, Part::Others],
+            "target.path_fault" | "redirected_before" => &[Part::Target],
+            "rewrite_target.fault" => &[Part::Target, Part::Host],
+            // Another mapping takes them, with what it sends.
+            "shadowed_by" | "rewrite_engine" | "refused_clients" | "section_pattern" => {
+                &[Part::Target, Part::Version, Part::Host, Part::Hop]
+            }
+            "handshake.lacks" => &[Part::Version, Part::Method, Part::Hop, Part::Others],
+            // Of a worker that was another's, everything.
+            "worker_of.lost" | "upgrade_lost_at" | "plain.forced" | "forged_headers" | "subrequest.upgrading" => &[Part::Hop],
+            "noted" => &[Part::Hop],
+            _ if name.contains("request_header.") || name.starts_with("upgrade_parameter") => &[Part::Hop],
+            _ => &[],
+        });
+    }
+    parts
 }
 
 /// The case in `folder` with quick steps only: each handshake, and an ordinary request for each of their paths.
@@ -149,8 +287,8 @@ fn gained(then: &Happened, now: &Happened) -> usize {
     now.steps.iter().enumerate().filter(|(number, seen)| is_upgraded(&seen.outcome) && !before(*number)).count()
 }
 
-/// What is worse than before.
-fn compare(case: &Case, then: &Happened, now: &Happened) -> Vec<String> {
+/// What is worse than before; of plain requests only `parts` may differ.
+fn compare(case: &Case, then: &Happened, now: &Happened, parts: &BTreeSet<Part>) -> Vec<String> {
     if refused(then) || refused(now) {
         return Vec::new();
     }
@@ -163,14 +301,19 @@ fn compare(case: &Case, then: &Happened, now: &Happened) -> Vec<String> {
         if !step.is_plain() {
             continue;
         }
-        if !after.outcome.agrees_with(&before.outcome) && !is_failure(&before.outcome) {
+        let moved = parts.contains(&Part::Target);
+        let agrees = after.outcome.agrees_with(&before.outcome);
+        // Another backend has another answer.
+        if !agrees && !is_failure(&before.outcome) && !(moved && !is_failure(&after.outcome)) {
             wrong.push(format!("GET {}: was {}, is {}", step.path(), before.outcome, after.outcome));
         }
-        // A route that was mended may say another `Connection` and speak a newer HTTP; all others are as they were.
-        let requests = |seen: &crate::case::Seen| requests(case.software, seen.upstream.as_deref());
+        if !agrees && is_kept_out(&before.outcome) {
+            wrong.push(format!("GET {}: was kept out with {}, is {}", step.path(), before.outcome, after.outcome));
+        }
+        let requests = |seen: &crate::case::Seen| requests(seen.upstream.as_deref(), parts);
         let (old, new) = (requests(before), requests(after));
         // Where nothing was sent, nothing worked.
-        if !old.is_empty() && !handshake_changed(case, step, then, now) && !was_forced(before.upstream.as_deref()) && old != new {
+        if !old.is_empty() && old != new {
             wrong.push(format!("GET {}: sent {:?}, was {:?}", step.path(), after.upstream, before.upstream));
         }
     }
@@ -182,38 +325,44 @@ fn is_failure(outcome: &Outcome) -> bool {
     !matches!(outcome, Outcome::Answer { status, .. } if *status < 400)
 }
 
-/// Whether the handshake to the place of a plain request is sent otherwise than before.
-fn handshake_changed(case: &Case, plain: &Step, then: &Happened, now: &Happened) -> bool {
-    let same_place =
-        |step: &Step| (step.port, step.tls, step.host(), step.path()) == (plain.port, plain.tls, plain.host(), plain.path());
-    case.steps.iter().enumerate().filter(|(_, step)| !step.is_plain() && same_place(step)).any(|(number, _)| {
-        let sent = |happened: &Happened| happened.steps.get(number).map(|seen| requests(case.software, seen.upstream.as_deref()));
-        sent(then) != sent(now)
-    })
+/// Whether the client was not let in: that is somebody's wish.
+fn is_kept_out(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Answer { status: 401 | 403, .. })
 }
 
-/// Whether requests that ask for no upgrade were sent on as if they did: that is a fault to mend.
-fn was_forced(upstream: Option<&[Sent]>) -> bool {
-    upstream.into_iter().flatten().any(|sent| match sent {
-        Sent::Http(request) => {
-            let names_it = |value: &String| value.to_ascii_lowercase().contains("upgrade");
-            request.upgrade.is_some() || request.connection.as_ref().is_some_and(names_it)
-        }
-        Sent::Other(_) => false,
-    })
-}
-
-/// What the backends were sent. Whether httpd keeps the connection for another request comes of its worker, not of the request.
-fn requests(software: Software, upstream: Option<&[Sent]>) -> Vec<String> {
+/// What the backends were sent, without `parts`.
+fn requests(upstream: Option<&[Sent]>, parts: &BTreeSet<Part>) -> Vec<String> {
+    let has = |part: Part| parts.contains(&part);
     let show = |sent: &Sent| match sent {
-        Sent::Http(request) if software == Software::Apache => {
-            let says = |text: &str| request.connection.as_ref().is_some_and(|value| value.eq_ignore_ascii_case(text));
-            let connection = request.connection.clone().filter(|_| !says("close") && !says("keep-alive"));
-            format!("{:?}", crate::sent::Request { connection, ..request.clone() })
+        Sent::Http(request) => {
+            let mut request = request.clone();
+            if has(Part::Target) {
+                request.target.clear();
+                request.backend = None;
+            }
+            if has(Part::Version) {
+                request.version.clear();
+            }
+            if has(Part::Method) {
+                request.method.clear();
+            }
+            if has(Part::Host) {
+                request.host = None;
+            }
+            if has(Part::Hop) {
+                (request.upgrade, request.connection) = (None, None);
+            }
+            request.shown.retain(|header| !has(Part::Others) && !(has(Part::Scheme) && header.starts_with("x-forwarded-proto")));
+            format!("{request:?}")
         }
-        other => format!("{other:?}"),
+        // A greeting of TLS is another one each time.
+        Sent::Other(text) if text.starts_with('\u{16}') => "TLS".to_owned(),
+        other @ Sent::Other(_) => format!("{other:?}"),
     };
-    let mut requests: Vec<String> = upstream.into_iter().flatten().map(show).collect();
+    // A copy of the handshake before it may be late; it is known by its `User-Agent`, which plain requests have not got.
+    let is_late =
+        |sent: &&Sent| matches!(sent, Sent::Http(request) if request.shown.iter().any(|header| header == "user-agent=proxylint"));
+    let mut requests: Vec<String> = upstream.into_iter().flatten().filter(|sent| !is_late(sent)).map(show).collect();
     // A mirrored request and its original race each other.
     requests.sort_unstable();
     requests
@@ -244,7 +393,8 @@ fn mispredicted(original: &Case, case: &Case, now: &Happened, version: &str) -> 
     Ok(wrong)
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in walkdir::WalkDir::new(from).min_depth(1) {
         let entry = entry?;
         let place = to.join(entry.path().strip_prefix(from).map_err(io::Error::other)?);

@@ -1,10 +1,12 @@
 //! The edits for single directives: what httpd refuses, or reads otherwise than it was meant.
 
 use super::Editor;
-use super::line::Line;
+use super::line::{Line, Word};
+use super::parameters::set;
 use super::rewrite::{loosened, with_flag};
+use super::route::Wanted;
 use crate::apache::values::{Parameter, flags, parameter};
-use crate::gateway::{Fault, Millis, Misreading, Refusal, Remark, RemarkKind};
+use crate::gateway::{Fault, Millis, Misreading, Refusal, Remark, RemarkKind, UpstreamId};
 use crate::rules::Plan;
 use crate::source::{Edit, Span};
 
@@ -16,6 +18,13 @@ impl Editor<'_> {
             RemarkKind::UnitIgnored { written, meant, .. } => in_seconds(line, written, *meant),
             RemarkKind::Misread { how: Misreading::EmptyVariable, text } => name_header(line, text),
             RemarkKind::Misread { how: Misreading::WebSocketNotProxied, .. } => pass_on(line),
+            RemarkKind::Misread { how: Misreading::AddressUnusable, .. } => part_path(line),
+            RemarkKind::Misread { how: Misreading::SectionNeverTrue | Misreading::SectionHidesWebSocket, text } => {
+                self.name_module(line, text)
+            }
+            RemarkKind::Misread { how: Misreading::SectionLeftOut, .. } => {
+                Err("whether the module is to be loaded is for you to say".to_owned())
+            }
             _ => Err("no edit is known for it".to_owned()),
         }
     }
@@ -25,6 +34,7 @@ impl Editor<'_> {
         let line = self.line_at(refusal.span).filter(|line| !line.is_holed()).ok_or("no edit is known for it")?;
         match refusal.fault {
             Fault::Duplicate => remove_copy(line),
+            Fault::UpgradeMisplaced => self.upgrade_members(line),
             Fault::Duration => Err("what the duration is to be is for you to say".to_owned()),
             Fault::Address => Err("what the address is to be is for you to say".to_owned()),
             _ => Err("no edit is known for it".to_owned()),
@@ -32,8 +42,94 @@ impl Editor<'_> {
     }
 }
 
+impl Editor<'_> {
+    /// `<IfModule mod_proxy_http>`: the name of a source file ends in `.c`, an identifier in `_module`.
+    fn name_module(&self, line: Line<'_>, token: &str) -> Result<Vec<Plan>, String> {
+        let bare = token.trim_start_matches('!').trim();
+        // Some write the file that the module is loaded from.
+        let file = bare.rsplit('/').next().unwrap_or(bare);
+        let name = file.strip_prefix("mod_").unwrap_or(file);
+        let name = name.strip_suffix(".so").or_else(|| name.strip_suffix(".load")).unwrap_or(name).to_ascii_lowercase();
+        // What is not loaded the section would still be left out for.
+        if self.gateway().modules.has(&name) != Some(true) {
+            return Err("no module of such a name is loaded: whether one is to be is for you to say".to_owned());
+        }
+        let right = if file.starts_with("mod_") { format!("mod_{name}.c") } else { format!("{name}_module") };
+        let word = line.words().find(|word| memchr::memmem::find(word.text, bare.as_bytes()).is_some());
+        let word = word.filter(|_| line.is_section()).ok_or("the section's name cannot be found")?;
+        let at = memchr::memmem::find(word.text, bare.as_bytes()).unwrap_or(0);
+        let start = word.span.start as usize + at;
+        let edit = line.edit(start, start + bare.len(), right.clone().into_bytes());
+        Ok(plan(format!("write `{right}`"), vec![edit]))
+    }
+
+    /// `upgrade=` of a balancer goes to its members.
+    fn upgrade_members(&self, line: Line<'_>) -> Result<Vec<Plan>, String> {
+        let elsewhere = "the members of the balancer cannot be found";
+        let is_upgrade = |word: &Word<'_>| word.parameter().is_some_and(|one| one.value.is_some() && one.is(&["upgrade"]));
+        // The balancer is named in the line, or by the section around it.
+        let name = |line: Line<'_>| {
+            line.words().find_map(|word| {
+                let value = String::from_utf8_lossy(&word.value()).into_owned();
+                let (scheme, rest) = value.split_once("://")?;
+                let name = rest.split(['/', '?']).next().unwrap_or_default().to_ascii_lowercase();
+                scheme.eq_ignore_ascii_case("balancer").then_some(name)
+            })
+        };
+        let name = name(line).or_else(|| name(line.parent()?)).ok_or(elsewhere)?;
+        let gateway = self.gateway();
+        let is_it = |index: &u32| gateway.texts.get(gateway.upstream(UpstreamId(*index)).name) == name.as_bytes();
+        let found: Vec<u32> = (0..u32::try_from(gateway.upstreams.len()).unwrap_or(u32::MAX)).filter(is_it).collect();
+        let mut edits = Vec::new();
+        let mut count = 0;
+        for index in found {
+            for member in gateway.balanced.get(&UpstreamId(index)).into_iter().flatten() {
+                let wanted = Wanted { upgrade: member.protocol.is_http(), ..Wanted::default() };
+                edits.extend(set(self.line_at(member.span).ok_or(elsewhere)?, wanted)?);
+                count += 1;
+            }
+        }
+        if count == 0 {
+            return Err(elsewhere.to_owned());
+        }
+        let mut before = line.edit(0, 0, Vec::new()).span;
+        let mut taken = 0;
+        let words: Vec<Word<'_>> = line.words().collect();
+        for (index, word) in words.iter().enumerate().filter(|(_, word)| is_upgrade(word)) {
+            before.start = if index == 0 { word.span.start } else { words[index - 1].span.end };
+            before.end = word.span.end;
+            edits.push(Edit { span: before, text: Vec::new() });
+            taken += 1;
+        }
+        // Nothing is left of `ProxySet upgrade=websocket`.
+        let names_it = words.iter().any(|word| memchr::memmem::find(&word.value(), b"://").is_some());
+        if taken == words.len() || line.name() == b"proxyset" && names_it && taken + 1 == words.len() {
+            edits.truncate(edits.len() - taken);
+            edits.push(line.remove());
+        }
+        Ok(plan("write `upgrade=websocket` at the members".to_owned(), edits))
+    }
+}
+
 fn plan(title: String, edits: Vec<Edit>) -> Vec<Plan> {
     vec![Plan { title, edits }]
+}
+
+/// `ProxyPass "/" "http://b:9000"`: what is behind the slash is glued to the port, so that no request gets through.
+fn part_path(line: Line<'_>) -> Result<Vec<Plan>, String> {
+    let unknown = || "what the address is to be is for you to say".to_owned();
+    if line.name() != b"proxypass" {
+        return Err(unknown());
+    }
+    let words: Vec<Word<'_>> = line.words().collect();
+    let is_url = |word: &&Word<'_>| memchr::memmem::find(&word.value(), b"://").is_some();
+    let word = words.iter().find(is_url).filter(|word| word.is_plain()).ok_or_else(unknown)?;
+    let url = String::from_utf8_lossy(&word.value()).into_owned();
+    let bare = url.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.contains(['/', '?', '$', '%']));
+    if !bare {
+        return Err(unknown());
+    }
+    Ok(plan(format!("write `{url}/`"), vec![word.replace(&format!("{url}/"))]))
 }
 
 /// Plain seconds in the place of a duration whose unit is ignored.

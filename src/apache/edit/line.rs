@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Editor;
 use crate::apache::values::{Parameter, parameter};
 use crate::apache::words;
-use crate::source::{Edit, SourceId, Span};
+use crate::source::{Edit, SourceId, Span, manner};
 use crate::tree::{DirectiveId, Shape, TokenId, TokenKind, Tree};
 
 /// A directive or section as it stands in its file.
@@ -101,7 +101,7 @@ impl<'a> Line<'a> {
     /// Its first physical line begins here.
     pub(super) fn start(self) -> usize {
         let name = self.tree.range(self.tree.directive(self.id).name).start as usize;
-        memchr::memrchr(b'\n', &self.bytes[..name]).map_or(0, |line_feed| line_feed + 1)
+        manner::line_start(self.bytes, name)
     }
 
     /// Its last physical line ends here, the line end included.
@@ -110,23 +110,12 @@ impl<'a> Line<'a> {
         if end > 0 && self.bytes[end - 1] == b'\n' {
             return end;
         }
-        memchr::memchr(b'\n', &self.bytes[end..]).map_or(self.bytes.len(), |line_feed| end + line_feed + 1)
+        manner::line_stop(self.bytes, end)
     }
 
     /// Where the comments directly above it begin; its own beginning where there are none, or they begin the file and so are about it.
     pub(super) fn start_with_comments(self) -> usize {
-        let own = self.start();
-        let mut at = own;
-        while let Some(above) = self.bytes[..at].strip_suffix(b"\n") {
-            let begin = memchr::memrchr(b'\n', above).map_or(0, |line_feed| line_feed + 1);
-            let line = above[begin..].trim_ascii();
-            // A comment that goes on over the next line is more than it seems.
-            if !line.starts_with(b"#") || line.ends_with(b"\\") {
-                return at;
-            }
-            at = begin;
-        }
-        own
+        manner::comments_above(self.bytes, self.start())
     }
 
     /// The blanks that it is indented by.
@@ -138,20 +127,12 @@ impl<'a> Line<'a> {
 
     /// What lines in a section at this place are indented by beyond it.
     pub(super) fn unit(self) -> &'static str {
-        let mut lines = self.bytes.split(|&byte| byte == b'\n');
-        match lines.find(|line| matches!(line, [b' ' | b'\t', ..]) && !line.trim_ascii().is_empty()) {
-            Some([b'\t', ..]) => "\t",
-            Some([b' ', b' ', byte, ..]) if *byte != b' ' => "  ",
-            _ => "    ",
-        }
+        manner::unit(self.bytes)
     }
 
     /// The line end that the file uses.
     pub(super) fn line_end(self) -> &'static [u8] {
-        match memchr::memchr(b'\n', self.bytes) {
-            Some(at) if at > 0 && self.bytes[at - 1] == b'\r' => b"\r\n",
-            _ => b"\n",
-        }
+        manner::line_end(self.bytes)
     }
 
     /// A directive's name in the case that this one is written in.
@@ -176,22 +157,7 @@ impl<'a> Line<'a> {
 
     /// Whether a template decides what stands beside it, so that nobody can say where a new line would end up.
     pub(super) fn is_among_holes(self) -> bool {
-        let parent = self.tree.directive(self.id).parent;
-        let tags = |from: TokenId, to: TokenId| {
-            (from.0..to.0).map(TokenId).any(|id| matches!(self.tree.token(id).kind, TokenKind::Hole | TokenKind::Tag))
-        };
-        let (mut from, end) = match parent {
-            Some(id) => (self.tree.directive(id).head_end, self.tree.directive(id).end),
-            None => (TokenId(0), TokenId(u32::try_from(self.tree.tokens().len()).unwrap_or(u32::MAX))),
-        };
-        for line in self.siblings() {
-            let directive = self.tree.directive(line.id);
-            if tags(from, directive.name) {
-                return true;
-            }
-            from = directive.end;
-        }
-        tags(from, end)
+        self.tree.is_templated(self.tree.directive(self.id).parent)
     }
 
     /// Puts lines in front of this one and of the comments directly above it.
@@ -267,8 +233,7 @@ impl<'a> Word<'a> {
 
     /// As a parameter: name and value; `None` where a template or a variable has a part in it.
     pub(super) fn parameter(&self) -> Option<Parameter<'_>> {
-        let is_known = self.kind != TokenKind::Holed && memchr::memmem::find(self.text, b"${").is_none();
-        is_known.then(|| parameter(self.bare()))
+        self.is_plain().then(|| parameter(self.bare()))
     }
 
     /// The text without its quotes.
@@ -282,6 +247,11 @@ impl<'a> Word<'a> {
     /// Whether a quote that it begins with is closed.
     fn is_closed(self) -> bool {
         !matches!(self.text, [b'"' | b'\'', ..]) || self.text.len() > 1 && self.text.last() == self.text.first()
+    }
+
+    /// Whether it stands there as it is meant: without a hole or a variable of the configuration.
+    pub(super) fn is_plain(self) -> bool {
+        self.kind != TokenKind::Holed && memchr::memmem::find(self.text, b"${").is_none()
     }
 
     /// The edit that puts another text in its place, in the quotes that it has.

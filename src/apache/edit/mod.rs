@@ -9,6 +9,8 @@ mod order;
 mod parameters;
 mod rewrite;
 mod route;
+mod section;
+mod site;
 
 use crate::facts::{Item, View};
 use crate::fix::Job;
@@ -52,7 +54,8 @@ impl<'a> Editor<'a> {
             Item::Route(id) => self.route(id, job.wants),
             Item::Directive(index) => self.remark(&self.gateway().remarks[index]),
             Item::Refused(index) => self.refusal(&self.gateway().refusals[index]),
-            Item::Upstream(_) | Item::Site(_) | Item::Gateway => Err("no edit is known for it".to_owned()),
+            Item::Site(id) => self.site(id, job.wants),
+            Item::Upstream(_) | Item::Gateway => Err("no edit is known for it".to_owned()),
         }
     }
 

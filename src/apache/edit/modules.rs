@@ -157,7 +157,12 @@ impl Editor<'_> {
             .map(|word| String::from_utf8_lossy(word.text).into_owned())
             .collect();
         let step = worker_section(own, own.in_server(), &parameters).filter(|_| !parameters.is_empty());
-        Ok(vec![step.ok_or("which paths are meant is for you to say")?])
+        let mut steps: Vec<Step> = step.into_iter().collect();
+        // The worker may be that of a mapping before it.
+        if proxy.shares.is_some() {
+            steps.extend(self.unshare(id).unwrap_or_default());
+        }
+        if steps.is_empty() { Err("which paths are meant is for you to say".to_owned()) } else { Ok(steps) }
     }
 }
 

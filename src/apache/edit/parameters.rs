@@ -13,7 +13,8 @@ impl Wanted {
     pub(super) fn written(self) -> Vec<(&'static str, String)> {
         let upgrade = self.upgrade.then(|| ("upgrade", "websocket".to_owned()));
         let timeout = self.timeout.map(|time| ("timeout", time.0.div_ceil(1000).to_string()));
-        upgrade.into_iter().chain(timeout).collect()
+        let flush = self.flush.then(|| ("flushpackets", "on".to_owned()));
+        upgrade.into_iter().chain(timeout).chain(flush).collect()
     }
 
     fn words(self) -> Vec<String> {
@@ -103,7 +104,7 @@ pub(super) fn worker_section(own: Line<'_>, anchor: Line<'_>, words: &[String]) 
 }
 
 /// The edits that set parameters on the line of a mapping, a member or a worker.
-fn set(line: Line<'_>, wanted: Wanted) -> Result<Vec<Edit>, String> {
+pub(super) fn set(line: Line<'_>, wanted: Wanted) -> Result<Vec<Edit>, String> {
     if line.is_holed() {
         return Err("a template decides what stands here".to_owned());
     }
@@ -119,6 +120,7 @@ fn set(line: Line<'_>, wanted: Wanted) -> Result<Vec<Edit>, String> {
         let parameter = word.parameter().ok_or("a variable decides the parameter")?;
         let is_enough = match name {
             "upgrade" => parameter.value.is_some_and(|old| may_upgrade(&String::from_utf8_lossy(old), "websocket")),
+            "flushpackets" => parameter.value.is_some_and(|old| old.eq_ignore_ascii_case(b"on")),
             _ => wanted.timeout <= parameter.value.map(|old| Millis(seconds(old).read.0)),
         };
         if !is_enough {

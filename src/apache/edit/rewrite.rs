@@ -3,7 +3,8 @@
 use super::line::{Line, Word};
 use super::{Editor, Step};
 use crate::apache::values::flags;
-use crate::gateway::{Action, Assigned, Matcher, Origin, Part, Property, Rewrite, RouteId, Variable};
+use crate::facts::Value;
+use crate::gateway::{Action, Assigned, Known, Matcher, Origin, Part, Property, Rewrite, RouteId, Variable};
 use crate::source::{Edit, Span};
 
 impl<'a> Editor<'a> {
@@ -95,6 +96,80 @@ impl<'a> Editor<'a> {
         Ok(Step::new("write `RewriteEngine On`", vec![edit]))
     }
 
+    /// The steps that lead a rule where it was meant to, in the shapes that people write.
+    pub(super) fn mend_target(&self, id: RouteId, fault: &Known<Value>) -> Result<Vec<Step>, String> {
+        let unknown = "where the rule is to lead is for you to say";
+        let rule = self.rule(id).filter(|rule| !rule.negated).ok_or("no rule makes this route")?;
+        let line = self.line_at(rule.span).filter(|line| !line.is_holed()).ok_or(unknown)?;
+        let (Some(pattern), Some(target)) = (line.word(0), line.word(1)) else { return Err(unknown.to_owned()) };
+        let written = String::from_utf8_lossy(&pattern.value()).into_owned();
+        let url = String::from_utf8_lossy(&target.value()).into_owned();
+        let (scheme, rest) = url.split_once("://").ok_or(unknown)?;
+        let Ok(Value::Text(fault)) = fault else { return Err(unknown.to_owned()) };
+        let is_about = |words: &str| fault.contains(words);
+        let mut steps = Vec::new();
+        // `{.*}` makes no group, and `.*` neither.
+        let grouped = if written.contains("{.*}") {
+            Some(written.replacen("{.*}", "(.*)", 1))
+        } else if written.matches(".*").count() == 1 && !written.contains('(') {
+            Some(written.replacen(".*", "(.*)", 1))
+        } else {
+            None
+        };
+        if let Some(grouped) = grouped.filter(|_| is_about("no group") && url.matches('$').count() == 1 && url.contains("$1")) {
+            let edit = pattern.replace(&grouped);
+            steps.push(Step::new(format!("write `{grouped}`"), vec![edit.clone()]));
+            if let Some(parted) = parted(scheme, rest) {
+                steps.push(Step::new(format!("write `{grouped}` and `{parted}`"), vec![edit, target.replace(&parted)]));
+            }
+        }
+        // In a directory the path has no leading slash; a rule that asks for none fits in a server, too.
+        if let Some(rest) = written.strip_prefix("^/").filter(|_| is_about("leading slash")) {
+            let bare = format!("^/?{rest}");
+            steps.push(Step::new(format!("write `{bare}`"), vec![pattern.replace(&bare)]));
+        }
+        if let Some(parted) = parted(scheme, rest).filter(|_| is_about("no slash")) {
+            steps.push(Step::new(format!("write `{parted}`"), vec![target.replace(&parted)]));
+        }
+        // In a section the pattern sees the path of a file.
+        let host = rest.strip_suffix("/$1").or_else(|| rest.strip_suffix("$1")).filter(|host| !host.contains(['/', '$', '%']));
+        let takes_all = ["^/?(.*)", "^/?(.*)$", "^(.*)$", "^(.*)", "(.*)", "^/(.*)", "^/(.*)$", "(.*)$", "/(.*)", "/(.*)$"];
+        if let Some(host) = host.filter(|_| is_about("path of a file") && takes_all.contains(&written.as_str())) {
+            let whole = format!("{scheme}://{host}%{{REQUEST_URI}}");
+            steps.push(Step::new(format!("write `{whole}`"), vec![pattern.replace("^"), target.replace(&whole)]));
+        }
+        if steps.is_empty() { Err(unknown.to_owned()) } else { Ok(steps) }
+    }
+
+    /// The step that lets nothing but WebSockets be upgraded where `upgrade=` names others.
+    pub(super) fn only_websockets(&self, lines: impl Iterator<Item = Span>) -> Result<Step, String> {
+        let line = { lines }.find_map(|span| self.line_at(span)).filter(|line| !line.is_holed());
+        let line = line.ok_or("the line with `upgrade=` cannot be found")?;
+        let words = line.words().filter(|word| word.parameter().is_some_and(|one| one.value.is_some() && one.is(&["upgrade"])));
+        let edits: Vec<Edit> = words.map(|word| word.replace("upgrade=websocket")).collect();
+        if edits.is_empty() {
+            return Err("the line with `upgrade=` cannot be found".to_owned());
+        }
+        Ok(Step::new("write `upgrade=websocket`", edits))
+    }
+
+    /// The step that makes both paths of a mapping end with a slash, or neither.
+    pub(super) fn straighten(&self, id: RouteId, fault: &Known<Value>) -> Result<Step, String> {
+        let yours = "whether the path or the address is to change is for you to say";
+        let (_, proxy) = self.proxied(id)?;
+        let own = self.line_at(proxy.span).filter(|line| !line.is_holed()).ok_or("the mapping cannot be found")?;
+        let word = own.words().find(|word| memchr::memmem::find(&word.value(), b"://").is_some()).ok_or(yours)?;
+        let url = String::from_utf8_lossy(&word.value()).into_owned();
+        let new = match fault {
+            Ok(Value::Text(fault)) if fault == "glued" => format!("{url}/"),
+            Ok(Value::Text(fault)) if fault == "doubled-slash" => {
+                url.strip_suffix('/').filter(|rest| !rest.ends_with('/')).ok_or(yours)?.to_owned()
+            }
+            _ => return Err(yours.to_owned()),
+        };
+        Ok(Step::new(format!("write `{new}`"), vec![word.replace(&new)]))
+    }
+
     /// The step that makes redirects the last rule for what they take, and keeps handshakes out of them.
     pub(super) fn end_redirect(&self, lines: impl Iterator<Item = Span>) -> Result<Step, String> {
         let gateway = self.gateway();
@@ -151,10 +226,17 @@ impl<'a> Editor<'a> {
         }
         lines.push(format!("{} %{{HTTP:Upgrade}} websocket [NC]", own.cased("RewriteCond")));
         lines.push(format!("{} {} {} [P,L]", own.cased("RewriteRule"), own.quoted(&pattern), own.quoted(&format!("{target}$1"))));
-        let mut edits = vec![anchor.insert_before(&lines)?];
-        edits.extend(self.load_all(&["rewrite", "proxy_wstunnel"])?);
+        // Modules first: where both go to one place, a module's directives stand behind it.
+        let mut edits = self.load_all(&["rewrite", "proxy_wstunnel"])?;
+        edits.push(anchor.insert_before(&lines)?);
         Ok(Step::new("lead WebSockets to `ws://` with a rewrite rule", edits))
     }
+}
+
+/// A target whose path is parted from host and port: `ws://host:9000$1` has none.
+fn parted(scheme: &str, rest: &str) -> Option<String> {
+    let (host, behind) = rest.split_at(rest.find('$')?);
+    (!host.is_empty() && !host.contains(['/', '?', '%'])).then(|| format!("{scheme}://{host}/{behind}"))
 }
 
 /// The edits that make a condition test for `word` alone: without anchors, in any case.

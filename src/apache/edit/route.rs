@@ -4,7 +4,6 @@ use super::{Editor, Step};
 use crate::facts::{Item, Reader, Value};
 use crate::gateway::{Millis, Proxy, Route, RouteId, Target};
 use crate::rules::{Plan, Want};
-use crate::source::Edit;
 
 /// What a worker's parameters are to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +12,8 @@ pub(super) struct Wanted {
     pub(super) upgrade: bool,
     /// `timeout=`.
     pub(super) timeout: Option<Millis>,
+    /// `flushpackets=on`.
+    pub(super) flush: bool,
 }
 
 /// More plans than this are not tried for one finding.
@@ -34,6 +35,14 @@ impl Editor<'_> {
             match (want.name().as_str(), &want.value) {
                 ("handshake.request_header.upgrade" | "upgrade_parameter.allows_websocket", _) => parameters.upgrade = true,
                 ("timeout.idle", Value::Duration(time)) => parameters.timeout = Some(*time),
+                // What is set for the backend counts, whatever is set for clients.
+                ("timeout.zero", Value::Absent) => parameters.timeout = Some(Millis(60_000)),
+                ("events.held_by", Value::Absent) => parameters.flush = true,
+                ("host", _) => parts.push(self.forward(id, "ProxyPreserveHost On")?),
+                ("scheme_forwarded", _) => parts.push(self.forward_scheme(id)?),
+                ("rewrite_target.fault", Value::Absent) => parts.push(self.mend_target(id, &reading.value)?),
+                ("target.path_fault", Value::Absent) => parts.push(vec![self.straighten(id, &reading.value)?]),
+                ("upgrade.other_protocols", Value::Flag(false)) => parts.push(vec![self.only_websockets(lines())?]),
                 ("shadowed_by", Value::Absent) => moves = Some(self.unshadow(id)?),
                 ("worker_of.lost", Value::Absent) => parts.push(self.unshare(id)?),
                 ("upgrade_lost_at", Value::Absent) => parts.push(self.catch_lost(id)?),
@@ -43,7 +52,9 @@ impl Editor<'_> {
                 ("backend_tls", Value::Flag(true)) => parts.push(vec![self.switch_tls_on(id)?]),
                 ("section_pattern", Value::Absent) => parts.push(self.reach_section(id)?),
                 ("rewrite_engine", Value::Flag(true)) => parts.push(vec![self.switch_rewriting_on(id)?]),
-                ("redirected_before", Value::Absent | Value::Flag(false)) => parts.push(vec![self.end_redirect(lines())?]),
+                ("redirected_before" | "handshake.redirect", Value::Absent | Value::Flag(false)) => {
+                    parts.push(vec![self.end_redirect(lines())?])
+                }
                 // What plain requests are sent follows from the lines that are taken out.
                 ("plain.request_header.upgrade", Value::Absent) => {}
                 (name, _) => return Err(format!("no edit is known for `{name}`")),
@@ -71,7 +82,7 @@ impl Editor<'_> {
             };
             match edits {
                 Ok(edits) if edits.is_empty() => {}
-                Ok(edits) => found.push(Plan { title, edits: sorted(edits) }),
+                Ok(edits) => found.push(Plan { title, edits }),
                 Err(why) => reason = why,
             }
         }
@@ -86,12 +97,6 @@ impl Editor<'_> {
             _ => Err("nothing is passed on here".to_owned()),
         }
     }
-}
-
-fn sorted(mut edits: Vec<Edit>) -> Vec<Edit> {
-    edits.sort_unstable();
-    edits.dedup();
-    edits
 }
 
 impl Step {

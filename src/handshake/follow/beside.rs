@@ -33,7 +33,7 @@ impl Following<'_> {
     pub(super) fn subrequest(&mut self, target: &str) -> Known<Outcome> {
         let (path, query) = uri::split_query(target);
         let mut own = Following {
-            request: Request { method: "GET".to_owned(), path, query, ..self.request.clone() },
+            request: Request { method: "GET".into(), path, query, ..self.request.clone() },
             followed: Followed { upstream: None, ..self.followed.clone() },
             internal: true,
             changed: false,

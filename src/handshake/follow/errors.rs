@@ -47,7 +47,7 @@ impl Following<'_> {
         self.answer = if answer == Instead::Kept { Some(status) } else { set };
         if target.starts_with('/') {
             if self.request.method != "HEAD" {
-                "GET".clone_into(&mut self.request.method);
+                self.request.method = "GET".into();
             }
             return self.elsewhere(target);
         }

@@ -163,7 +163,7 @@ impl Following<'_> {
     /// What files answer: an index, a directory's list, the file itself (`ngx_http_index_handler`, `ngx_http_autoindex_handler`,
     /// `ngx_http_static_handler`).
     pub(super) fn serve(&mut self, span: Span) -> Known<Next> {
-        let readable = matches!(self.request.method.as_str(), "GET" | "HEAD" | "POST");
+        let readable = matches!(&*self.request.method, "GET" | "HEAD" | "POST");
         if !readable {
             self.note(Some(span), format!("files are not served to {}", self.request.method));
             return Ok(Next::Status(405));

@@ -3,7 +3,7 @@
 use super::Editor;
 use super::map::{Plain, USUAL};
 use super::place::{Block, replace_word};
-use crate::gateway::{Fault, Misreading, Refusal, Remark, RemarkKind};
+use crate::gateway::{Fault, Refusal, Remark, RemarkKind};
 use crate::nginx::line::{Line, Word};
 use crate::nginx::values::{self, Resolution};
 use crate::rules::Plan;
@@ -21,9 +21,6 @@ impl Editor<'_> {
                 let outermost = self.gateway().sites.first().map(|site| site.scope).ok_or("there is no `server` here")?;
                 let edit = self.new_map(USUAL, Plain::Close, outermost)?;
                 Ok(vec![Plan { title: format!("define `${USUAL}` with a `map`"), edits: vec![edit] }])
-            }
-            RemarkKind::Misread { how: Misreading::DurationSum, .. } => {
-                Err("what the duration is to be is for you to say".to_owned())
             }
             RemarkKind::UndefinedVariable { .. } => Err("what the variable is to hold is for you to say".to_owned()),
             _ => Err("no edit is known for it".to_owned()),
@@ -50,7 +47,7 @@ fn remove_copy(line: Line<'_>) -> Result<Vec<Plan>, String> {
         return Err("which of the two blocks is to stay is for you to say".to_owned());
     }
     let before = line.tree.children(parent).take_while(|id| *id < line.id);
-    let mut same = before.map(|id| Line { id, ..line }).filter(|other| other.name() == line.name());
+    let mut same = before.map(|id| line.other(id)).filter(|other| other.name() == line.name());
     let first = same.next().ok_or("the other one stands in another file or block: which is to stay is for you to say")?;
     if words(first) != words(line) || line.words().any(Word::is_holed) {
         return Err("they differ: which is to stay is for you to say".to_owned());

@@ -2,6 +2,7 @@
 //!
 //! Whether an edit changes anything else is not judged here: it is tried, and the facts of all routes are compared.
 
+mod capacity;
 mod directive;
 mod map;
 mod place;
@@ -18,6 +19,7 @@ use crate::fix::Job;
 use crate::gateway::{Gateway, Property, RouteId, ScopeId, Target};
 use crate::project::Store;
 use crate::rules::Plan;
+use crate::source::Span;
 
 /// Finds edits in the files of one root.
 #[derive(Debug)]
@@ -27,13 +29,15 @@ pub struct Editor<'a> {
     view: &'a View<'a>,
     /// The routes that send the headers of each level; worked out when first asked for.
     users: OnceCell<FxHashMap<u32, Vec<RouteId>>>,
+    /// The routes by place; worked out when first asked for.
+    places: OnceCell<FxHashMap<Span, RouteId>>,
 }
 
 impl<'a> Editor<'a> {
     /// An editor of the files of a root, which `view` shows.
     #[must_use]
     pub fn new(store: &'a Store, resolved: &'a Resolved, view: &'a View<'a>) -> Self {
-        Self { store, resolved, view, users: OnceCell::new() }
+        Self { store, resolved, view, users: OnceCell::new(), places: OnceCell::new() }
     }
 
     /// The edits for a job: several plans, the best first.
@@ -52,6 +56,13 @@ impl<'a> Editor<'a> {
 
     fn gateway(&self) -> &'a Gateway {
         self.view.gateway
+    }
+
+    /// The route that stands at `span`.
+    fn route_at(&self, span: Span) -> Option<RouteId> {
+        let gateway = self.gateway();
+        let places = self.places.get_or_init(|| gateway.route_ids().map(|id| (gateway.route(id).span, id)).collect());
+        places.get(&span).copied()
     }
 
     /// The routes that proxy requests with the headers of a level.

@@ -2,8 +2,8 @@
 
 use super::Editor;
 use crate::nginx::line::Line;
-use crate::source::{Edit, SourceId, Span};
-use crate::tree::{DirectiveId, Shape, TokenId, TokenKind, Tree};
+use crate::source::{Edit, SourceId, Span, manner};
+use crate::tree::{DirectiveId, Shape, TokenKind, Tree};
 
 /// A block of a file, or the file's top level.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ impl<'a> Editor<'a> {
     pub(super) fn line_at(&self, span: Span) -> Option<Line<'a>> {
         let id = self.directive_at(span)?;
         let (tree, bytes) = (self.store.tree(span.source), self.store.sources.get(span.source).bytes());
-        Some(Line { source: span.source, tree, bytes, id })
+        Some(Line::new(span.source, tree, bytes, id))
     }
 }
 
@@ -43,28 +43,12 @@ impl<'a> Block<'a> {
     /// The directives that stand in the block itself.
     pub(super) fn lines(self) -> impl Iterator<Item = Line<'a>> {
         let Self { source, tree, bytes, of } = self;
-        tree.children(of).map(move |id| Line { source, tree, bytes, id })
+        tree.children(of).map(move |id| Line::new(source, tree, bytes, id))
     }
 
     /// Whether a template decides what stands in the block, so that nobody can say where a line would end up.
     pub(super) fn is_templated(self) -> bool {
-        let tags = |from: TokenId, to: TokenId| {
-            let mut tokens = (from.0..to.0).map(TokenId);
-            tokens.any(|token| matches!(self.tree.token(token).kind, TokenKind::Hole | TokenKind::Tag))
-        };
-        let (mut from, end) = match self.of {
-            Some(id) => (self.tree.directive(id).head_end, self.tree.directive(id).end),
-            None => (TokenId(0), TokenId(u32::try_from(self.tree.tokens().len()).unwrap_or(u32::MAX))),
-        };
-        // Only what stands between its own lines: what is inside of others is theirs.
-        for line in self.lines() {
-            let directive = self.tree.directive(line.id);
-            if tags(from, directive.name) {
-                return true;
-            }
-            from = directive.end;
-        }
-        tags(from, end)
+        self.tree.is_templated(self.of)
     }
 
     /// Puts `lines` behind `anchor`, or at the beginning of the block where there is none.
@@ -80,8 +64,7 @@ impl<'a> Block<'a> {
         let Some(indent) = self.indent(extent.start) else { return self.insert_inline(extent.end, lines) };
         // Behind a comment at the end of the line: it belongs to the anchor.
         let end = extent.end as usize;
-        let line_end = memchr::memchr(b'\n', &self.bytes[end..]).map_or(self.bytes.len(), |lf| end + lf);
-        let rest = trim_cr(&self.bytes[end..line_end]);
+        let rest = trim_end(&self.bytes[end..manner::line_stop(self.bytes, end)]);
         let is_own_line = rest.iter().all(u8::is_ascii_whitespace) || rest.trim_ascii_start().starts_with(b"#");
         if !is_own_line {
             return self.insert_inline(extent.end, lines);
@@ -101,7 +84,7 @@ impl<'a> Block<'a> {
         let head = self.tree.range(self.tree.directive(id).name).start;
         let end = open.end as usize;
         let line_end = memchr::memchr(b'\n', &self.bytes[end..]).map(|lf| end + lf);
-        let rest = line_end.map(|line_end| trim_cr(&self.bytes[end..line_end]));
+        let rest = line_end.map(|line_end| trim_end(&self.bytes[end..line_end]));
         let is_open = |rest: &&[u8]| rest.iter().all(u8::is_ascii_whitespace) || rest.trim_ascii_start().starts_with(b"#");
         let (Some(rest), Some(outer)) = (rest.filter(is_open), self.indent(head)) else {
             return self.insert_inline(open.end, lines);
@@ -140,18 +123,20 @@ impl<'a> Block<'a> {
         self.edit(at, text)
     }
 
-    /// Puts `lines` and an empty line in front of `line` and the comments directly above it.
+    /// Puts `lines` in front of `line` and the comments directly above it.
+    pub(super) fn insert_above(self, line: Line<'a>, lines: &[String]) -> Edit {
+        self.put_before(line, lines, false)
+    }
+
+    /// Puts `lines` and an empty line there.
     pub(super) fn insert_before(self, line: Line<'a>, lines: &[String]) -> Edit {
+        self.put_before(line, lines, true)
+    }
+
+    fn put_before(self, line: Line<'a>, lines: &[String], parted: bool) -> Edit {
         let start = self.tree.extent(line.id).start;
         let Some(indent) = self.indent(start) else { return self.insert_first(lines) };
-        let mut at = start as usize - indent.len();
-        while let Some(above) = self.bytes[..at].strip_suffix(b"\n") {
-            let begin = memchr::memrchr(b'\n', above).map_or(0, |lf| lf + 1);
-            if !above[begin..].trim_ascii().starts_with(b"#") {
-                break;
-            }
-            at = begin;
-        }
+        let at = manner::comments_above(self.bytes, start as usize - indent.len());
         let end = self.line_end();
         let mut text = Vec::new();
         for line in lines {
@@ -159,7 +144,9 @@ impl<'a> Block<'a> {
             text.extend_from_slice(line.as_bytes());
             text.extend_from_slice(end);
         }
-        text.extend_from_slice(end);
+        if parted {
+            text.extend_from_slice(end);
+        }
         self.edit(at, text)
     }
 
@@ -168,7 +155,7 @@ impl<'a> Block<'a> {
         let extent = self.tree.extent(line.id);
         let (mut start, mut end) = (extent.start as usize, extent.end as usize);
         if let Some(indent) = self.indent(extent.start) {
-            let line_end = memchr::memchr(b'\n', &self.bytes[end..]).map_or(self.bytes.len(), |lf| end + lf + 1);
+            let line_end = manner::line_stop(self.bytes, end);
             if self.bytes[end..line_end].iter().all(u8::is_ascii_whitespace) {
                 (start, end) = (start - indent.len(), line_end);
             }
@@ -189,18 +176,12 @@ impl<'a> Block<'a> {
 
     /// What stands on the line in front of `at`, where that is nothing but blanks.
     fn indent(self, at: u32) -> Option<&'a [u8]> {
-        let before = &self.bytes[..at as usize];
-        let start = memchr::memrchr(b'\n', before).map_or(0, |lf| lf + 1);
-        let indent = &before[start..];
-        indent.iter().all(|byte| matches!(byte, b' ' | b'\t')).then_some(indent)
+        manner::indent(self.bytes, at as usize)
     }
 
     /// The line end that the file uses.
     fn line_end(self) -> &'static [u8] {
-        match memchr::memchr(b'\n', self.bytes) {
-            Some(lf) if lf > 0 && self.bytes[lf - 1] == b'\r' => b"\r\n",
-            _ => b"\n",
-        }
+        manner::line_end(self.bytes)
     }
 
     fn edit(self, at: usize, text: Vec<u8>) -> Edit {
@@ -250,12 +231,14 @@ pub(super) fn replace_word(line: Line<'_>, n: usize, text: &str) -> Option<Edit>
         return None;
     }
     // The quotes stay where there were any around something.
-    let quoted = word.kind == TokenKind::Quoted && word.text.len() > 2;
+    let quoted = word.kind == TokenKind::Quoted && word.text.len() > 2 && !text.starts_with('"');
     let quote = if quoted { std::str::from_utf8(&word.text[..1]).unwrap_or_default() } else { "" };
     Some(Edit { span: word.span, text: format!("{quote}{text}{quote}").into_bytes() })
 }
 
-fn trim_cr(line: &[u8]) -> &[u8] {
+/// A line without its end.
+fn trim_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 

@@ -13,7 +13,7 @@ use crate::source::{Edit, Span};
 
 /// What is to be written for a route.
 #[derive(Debug, Default)]
-struct Task {
+pub(super) struct Task {
     /// Headers to be sent: name and value.
     headers: Vec<(&'static str, String)>,
     /// Directives with one value.
@@ -21,7 +21,9 @@ struct Task {
     /// Whether the headers that are set around the level are to be sent as well.
     keep_lost: bool,
     /// Edits elsewhere.
-    edits: Vec<Edit>,
+    pub(super) edits: Vec<Edit>,
+    /// What they do, for a list to choose from.
+    pub(super) titles: Vec<String>,
 }
 
 impl<'a> Editor<'a> {
@@ -29,6 +31,10 @@ impl<'a> Editor<'a> {
     pub(super) fn route(&self, id: RouteId, job: Job<'_>) -> Result<Vec<Plan>, String> {
         let gateway = self.gateway();
         let task = self.task(id, job.wants)?;
+        // What is settled at another route is written there alone.
+        if let Some((other, task)) = self.beside(id, job.wants)? {
+            return self.write(self.level_of(other), &task).map(|plan| vec![plan]);
+        }
         let own = self.level_of(id);
         let (in_force, _) = gateway.scopes.list(gateway.route(id).scope, Property::RequestHeader);
         let mut levels = Vec::new();
@@ -101,12 +107,15 @@ impl<'a> Editor<'a> {
                         task.edits.push(self.take_out(evidence.span)?);
                     }
                 }
-                ("timeout.idle", Value::Duration(time)) => {
+                ("timeout.idle" | "timeout.read", Value::Duration(time)) => {
                     let protocol = match &route.target {
                         Target::Proxy(proxy) => proxy.protocol,
                         _ => return Err("nothing is proxied here".to_owned()),
                     };
                     task.scalars.push((read_timeout(protocol)?, Property::read_timeout(protocol), written(*time)));
+                }
+                ("timeout.client_body", Value::Duration(time)) => {
+                    task.scalars.push(("client_body_timeout", Property::ClientBodyTimeout, written(*time)));
                 }
                 ("plain.request_header.connection", Value::Absent) => self.send_connection(id, &mut task)?,
                 ("timeout.zero", Value::Absent) => {
@@ -134,12 +143,67 @@ impl<'a> Editor<'a> {
                 },
                 ("scheme_forwarded", _) => task.headers.push(("X-Forwarded-Proto", "$scheme".to_owned())),
                 ("host", _) => task.headers.push(("Host", "$http_host".to_owned())),
+                ("connections_per_worker", Value::Number(number)) => self.connections(*number, &mut task)?,
+                ("open_file_limit", Value::Number(number)) => self.open_files(*number, &mut task)?,
+                ("open_file_limit.suffices", Value::Flag(true)) => self.enough_files(&mut task)?,
+                ("target.affinity", Value::Flag(true)) => self.keep_clients(&route.target, &mut task)?,
+                ("target.path_fault", Value::Absent) => {
+                    let reading = want.fact.read(&reader);
+                    let Ok(Value::Text(fault)) = &reading.value else { return Err("the path cannot be known".to_owned()) };
+                    self.straighten(&route.target, fault, &mut task)?;
+                }
+                ("upgrade.other_protocols", Value::Flag(false)) => {
+                    let (variable, edit) = self.websocket_variable(route.scope)?;
+                    task.edits.extend(edit);
+                    task.headers.push(("Upgrade", variable));
+                }
+                // Another route's: see `beside`.
+                ("subrequest.upgrading", Value::Absent) => {}
                 (name, _) => return Err(format!("no edit is known for `{name}`")),
             }
         }
         // As everybody writes them.
         task.headers.sort_by_key(|(name, _)| *name != "Upgrade");
         Ok(task)
+    }
+
+    /// The route beside `id` that is to be mended in its stead, with what is to be written there: the one that answers a request of the
+    /// server's own, which is to ask for no upgrade.
+    fn beside(&self, id: RouteId, wants: &[Want]) -> Result<Option<(RouteId, Task)>, String> {
+        let reader = Reader::new(self.view, Item::Route(id));
+        let Some(want) = wants.iter().find(|want| want.name() == "subrequest.upgrading") else { return Ok(None) };
+        let reading = want.fact.read(&reader);
+        let place = reading.evidence.first().map(|evidence| evidence.span);
+        let other = place.and_then(|span| self.route_at(span)).ok_or("the location that answers it cannot be found")?;
+        let mut task = Task::default();
+        task.headers.push(("Upgrade", "\"\"".to_owned()));
+        let own = Reader::new(self.view, Item::Route(other));
+        let connection = Fact::named("handshake.request_header.connection").ok().map(|fact| fact.read(&own).value);
+        if matches!(connection, Some(Ok(Value::List(tokens))) if tokens.iter().any(|token| token.eq_ignore_ascii_case("upgrade")))
+        {
+            task.headers.push(("Connection", "\"\"".to_owned()));
+        }
+        Ok(Some((other, task)))
+    }
+
+    /// Makes one of an address whose path is put together with the location's so that a slash is missing or doubled, or the path lost.
+    fn straighten(&self, target: &Target, fault: &str, task: &mut Task) -> Result<(), String> {
+        let yours = "whether the location or the address is to change is for you to say";
+        let Target::Proxy(proxy) = target else { return Err("nothing is proxied here".to_owned()) };
+        let word = self.line_at(proxy.span).and_then(|line| line.word(0)).filter(|word| !word.is_holed()).ok_or(yours)?;
+        let value = word.value();
+        let url = std::str::from_utf8(&value).map_err(|_| yours)?;
+        let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+        let new = match fault {
+            "glued" => format!("{url}/"),
+            // A location takes more than whole segments: without its slash, the address would be glued to what follows.
+            "path-dropped" if path.is_empty() => format!("{}$request_uri", url.strip_suffix('/').ok_or(yours)?),
+            "query-dropped" => format!("{url}$is_args$args"),
+            _ => return Err(yours.to_owned()),
+        };
+        task.edits.push(self.reword(proxy.span, 0, &new)?);
+        task.titles.push(format!("`proxy_pass {new};`"));
+        Ok(())
     }
 
     /// Has `Connection` sent from a map over the client's `Upgrade`.
@@ -231,7 +295,6 @@ impl<'a> Editor<'a> {
         if edits.is_empty() {
             return Err("nothing is left to write for it".to_owned());
         }
-        edits.sort_unstable();
         Ok(Plan { title: title(task), edits })
     }
 
@@ -286,7 +349,7 @@ impl<'a> Editor<'a> {
         Ok(format!("{};", text.map_err(|_| "a line that would have to be copied is not UTF-8")?))
     }
 
-    fn reword(&self, span: Span, n: usize, value: &str) -> Result<Edit, String> {
+    pub(super) fn reword(&self, span: Span, n: usize, value: &str) -> Result<Edit, String> {
         let edit = self.line_at(span).and_then(|line| replace_word(line, n, value));
         edit.ok_or_else(|| "a template decides the line that would have to be changed".to_owned())
     }
@@ -335,6 +398,7 @@ pub(super) fn written(time: Millis) -> String {
 /// What a plan does, for a list to choose from.
 fn title(task: &Task) -> String {
     let mut parts: Vec<String> = Vec::new();
+    parts.extend_from_slice(&task.titles);
     parts.extend(task.scalars.iter().map(|(name, _, value)| format!("`{name} {value};`")));
     parts.extend(task.headers.iter().map(|(name, value)| format!("`proxy_set_header {name} {value};`")));
     if parts.is_empty() && !task.keep_lost {

@@ -1,17 +1,58 @@
-//! The edits for a site: what its sockets speak.
+//! The edits for a site: what its sockets speak, and which versions of TLS.
 
 use super::Editor;
+use crate::facts::{Item, Reader, Reading};
 use crate::gateway::{SiteId, Speaks};
+use crate::nginx::line::Word;
 use crate::rules::{Plan, Want};
 use crate::source::{Edit, Span};
+
+/// The versions below TLS 1.2, as nginx names them.
+const WEAK: [&str; 4] = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1"];
 
 impl Editor<'_> {
     /// The edits for a site.
     pub(super) fn site(&self, id: SiteId, wants: &[Want]) -> Result<Vec<Plan>, String> {
         let [want] = wants else { return Err("no edit is known for it".to_owned()) };
-        if want.name() != "listen.http2_without_tls" {
-            return Err("no edit is known for it".to_owned());
+        match want.name().as_str() {
+            "listen.http2_without_tls" => self.without_http2(id),
+            "tls.weak" => self.strong_protocols(&want.fact.read(&Reader::new(self.view, Item::Site(id)))),
+            _ => Err("no edit is known for it".to_owned()),
         }
+    }
+
+    /// The versions of TLS that are weak taken out of the line that lets clients speak them.
+    fn strong_protocols(&self, weak: &Reading) -> Result<Vec<Plan>, String> {
+        let line = weak.evidence.first().and_then(|evidence| self.line_at(evidence.span)).ok_or("the line cannot be found")?;
+        if line.words().any(Word::is_holed) {
+            return Err("a template decides the line that would have to be changed".to_owned());
+        }
+        let is_weak = |word: &Word<'_>| WEAK.iter().any(|weak| word.value().eq_ignore_ascii_case(weak.as_bytes()));
+        let words: Vec<Word<'_>> = line.words().collect();
+        let (Some(first), Some(last)) = (words.first(), words.last()) else { return Err("the line names none".to_owned()) };
+        if words.iter().all(is_weak) {
+            let span = Span::new(line.source, first.span.start, last.span.end);
+            let edit = Edit { span, text: b"TLSv1.2 TLSv1.3".to_vec() };
+            return Ok(vec![Plan { title: "write `ssl_protocols TLSv1.2 TLSv1.3;`".to_owned(), edits: vec![edit] }]);
+        }
+        // Neighbours go together, each with the blank before it.
+        let mut edits: Vec<Edit> = Vec::new();
+        let mut before = line.name_word().span.end;
+        for word in &words {
+            match edits.last_mut().filter(|edit| edit.span.end == before) {
+                Some(edit) if is_weak(word) => edit.span.end = word.span.end,
+                _ if is_weak(word) => {
+                    edits.push(Edit { span: Span::new(line.source, before, word.span.end), text: Vec::new() });
+                }
+                _ => {}
+            }
+            before = word.span.end;
+        }
+        Ok(vec![Plan { title: "take the weak versions out of `ssl_protocols`".to_owned(), edits }])
+    }
+
+    /// `http2` taken out of the sockets without TLS.
+    fn without_http2(&self, id: SiteId) -> Result<Vec<Plan>, String> {
         let listens = self.gateway().site(id).listens.iter();
         let spans = listens.filter(|listen| listen.speaks == Speaks::Http2 && !listen.tls).map(|listen| listen.span);
         let edits: Vec<Edit> = spans.filter_map(|span| self.without_word(span, b"http2")).collect();

@@ -52,6 +52,7 @@ impl Lowerer<'_> {
             entries: Vec::new(),
             default,
             volatile: false,
+            hostnames: false,
             proxies: Vec::new(),
             recursive: false,
             partial: None,
@@ -64,7 +65,10 @@ impl Lowerer<'_> {
         let key = line.name_word();
         let Some(value) = line.word(0) else {
             match (line.name(), &mut open.kind) {
-                (b"hostnames", Kind::Texts { hostnames }) => *hostnames = true,
+                (b"hostnames", Kind::Texts { hostnames }) => {
+                    *hostnames = true;
+                    open.map.hostnames = true;
+                }
                 (b"volatile", Kind::Texts { .. }) => open.map.volatile = true,
                 (b"proxy_recursive", Kind::Addresses) => open.map.recursive = true,
                 _ if key.is_holed() => open.map.partial = Some(Unknown::TemplateHole(key.span)),

@@ -2,7 +2,7 @@
 
 use super::Lowerer;
 use super::line::Line;
-use crate::gateway::{Assigned, Entry, Instead, Millis, Misreading, Property, Protocol, RemarkKind, Unknown, Version};
+use crate::gateway::{Assigned, Entry, Instead, Property, Protocol, Unknown, Version};
 use crate::nginx::values::{self, Resolution};
 
 /// The server does not start with such a value, so nothing that depends on it is known.
@@ -131,14 +131,6 @@ impl<'a> Lowerer<'a> {
             }
             _ => read(self, line)?,
         };
-        if let Assigned::Duration(Millis(millis)) = assigned
-            && let Some(word) = line.word(0)
-            && values::ends_in_other_seconds(&word.value())
-        {
-            let written = String::from_utf8_lossy(word.text).into_owned();
-            let text = format!("the server reads `{written}` as {} s and {} ms", millis / 1000, millis % 1000);
-            self.gateway.remark(line.span(), RemarkKind::Misread { how: Misreading::DurationSum, text });
-        }
         Some(Entry { property, assigned, span: line.span() })
     }
 

@@ -26,9 +26,17 @@ const FIRST_SEED: u64 = 1;
 
 /// The seeds of this run.
 pub(crate) fn seeds() -> std::ops::Range<u64> {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let first = number("PROXYLINT_SEED").unwrap_or(FIRST_SEED);
-    first..first.saturating_add(number("PROXYLINT_RANDOM").unwrap_or(EVERY_RUN))
+    first..first.saturating_add(wanted().unwrap_or(EVERY_RUN))
+}
+
+/// How many deployments are asked for, where that is said.
+pub(crate) fn wanted() -> Option<u64> {
+    number("PROXYLINT_RANDOM")
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
 /// A generated deployment: its files and the requests made of it.
