@@ -182,7 +182,7 @@ fn answered_before(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn instead(reader: &Reader<'_>, name: &str) -> Reading {
     let lost = lost_to_condition(reader, name);
-    if lost.value != Reading::absent().value { lost } else { status(reader, name) }
+    if lost.value == Reading::absent().value { status(reader, name) } else { lost }
 }
 
 /// An `if` that passes nothing on, behind one that does (`ngx_http_update_location_config`): a handshake for which both hold is followed,

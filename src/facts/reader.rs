@@ -47,8 +47,11 @@ pub struct View<'a> {
     files: Option<GivenFiles<'a>>,
 }
 
-/// Looks paths of the server's file system up in the given tree.
-struct GivenFiles<'a>(Box<dyn Fn(&Path) -> Option<FileKind> + Send + Sync + 'a>);
+/// What says what stands at a path of the server's file system.
+type Look<'a> = dyn Fn(&Path) -> Option<FileKind> + Send + Sync + 'a;
+
+/// Looks paths up in the given tree.
+struct GivenFiles<'a>(Box<Look<'a>>);
 
 impl fmt::Debug for GivenFiles<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
