@@ -10,7 +10,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 use x509_parser::time::ASN1Time;
 
-use crate::gateway::{Assigned, Certificate, Certificates, Entry, Gateway, Property, SiteId};
+use crate::gateway::{Assigned, Certificate, Certificates, Entry, Gateway, KeyFit, Property, SiteId};
 use crate::project::Store;
 
 /// The largest file that is read for a certificate or a key. A long chain has ten kilobytes.
@@ -31,14 +31,24 @@ pub fn attach(store: &Store, base: &Path, gateway: &mut Gateway) {
         };
         let mut shown = Certificates::default();
         for (index, entry) in certificates.iter().enumerate() {
-            let Some(Parsed { names, from, until, key }) = read(entry).as_deref().and_then(parse) else { continue };
+            let Some(file) = read(entry) else { continue };
+            let mut chain = parse(&file);
+            let Some(Parsed { names, from, until, key }) = chain.next() else {
+                let is_der = file.starts_with(&[SEQUENCE, 0x82]) || file.starts_with(&[SEQUENCE, 0x81]);
+                shown.binary = shown.binary.or(is_der.then_some(entry.span));
+                continue;
+            };
             // The n-th key is that of the n-th certificate.
             let own = keys.get(index).and_then(|entry| Some((entry.span, public_half(&read(entry)?)?)));
-            let key = own.map(|(span, own)| (span, own == key));
+            let key = own.map(|(span, own)| match () {
+                () if own == key => (span, KeyFit::Own),
+                () if chain.any(|later| later.key == own) => (span, KeyFit::OfALater),
+                () => (span, KeyFit::OfAnother),
+            });
             shown.read.push(Certificate { span: entry.span, names, from, until, key });
         }
         shown.complete = shown.read.len() == certificates.len();
-        if !shown.read.is_empty() {
+        if !shown.read.is_empty() || shown.binary.is_some() {
             found.insert(site, shown);
         }
     }
@@ -87,13 +97,19 @@ enum PublicKey {
     Curve(Vec<u8>),
 }
 
-/// The first certificate of a file: the one that is shown.
-fn parse(file: &[u8]) -> Option<Parsed> {
-    let pem = pems(file).find(|pem| pem.label.ends_with("CERTIFICATE"))?;
+/// The certificates of a file: the first is the one that is shown.
+fn parse(file: &[u8]) -> impl Iterator<Item = Parsed> + '_ {
+    let certificates = pems(file).filter(|pem| pem.label.ends_with("CERTIFICATE"));
+    // Behind one that cannot be read nothing is known.
+    certificates.map_while(|pem| parse_one(&pem))
+}
+
+fn parse_one(pem: &Pem) -> Option<Parsed> {
     let certificate = pem.parse_x509().ok()?;
     let names = certificate.subject_alternative_name().ok().flatten().map(|extension| &extension.value.general_names);
     let names = names.into_iter().flatten().filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        // For an address only a name of that kind counts.
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()).filter(|name| name.parse::<IpAddr>().is_err()),
         GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
         _ => None,
     });
@@ -231,20 +247,24 @@ mod tests {
         std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/certificates").join(name)).unwrap()
     }
 
+    fn first(file: &[u8]) -> Option<Parsed> {
+        parse(file).next()
+    }
+
     #[test]
     fn names_and_dates_are_read() {
-        let valid = parse(&file("valid.pem")).unwrap();
+        let valid = first(&file("valid.pem")).unwrap();
         assert_eq!(valid.names, ["chat.example.com", "*.apps.example.com", "10.0.0.1"]);
         assert_eq!(valid.until, 253_402_300_799);
-        let expired = parse(&file("expired.pem")).unwrap();
+        let expired = first(&file("expired.pem")).unwrap();
         assert_eq!((date(expired.from), date(expired.until)), ("2019-01-01".to_owned(), "2020-01-01".to_owned()));
-        assert!(parse(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_none());
-        assert!(parse(b"$ANSIBLE_VAULT;1.1;AES256\n6162\n").is_none());
+        assert!(first(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_none());
+        assert!(first(b"$ANSIBLE_VAULT;1.1;AES256\n6162\n").is_none());
     }
 
     #[test]
     fn keys_fit_their_certificates_and_no_others() {
-        let certificate = |name: &str| parse(&file(name)).unwrap().key;
+        let certificate = |name: &str| first(&file(name)).unwrap().key;
         for (name, keys) in [("valid.pem", ["ec.key", "ec.p8"]), ("rsa.pem", ["rsa.key", "rsa.p8"])] {
             for key in keys {
                 assert!(public_half(&file(key)).unwrap() == certificate(name), "{key} belongs to {name}");

@@ -26,6 +26,10 @@ pub(crate) fn fault(pattern: &[u8]) -> Option<&'static str> {
                 }
             }
             (b']', Some(_)) => class = None,
+            // `(*` and `(?` are the beginnings of something else.
+            (b'*' | b'+' | b'?', None) if follows_nothing(&pattern[..at]) => {
+                return Some("quantifier does not follow a repeatable item");
+            }
             (b'(', None) => depth += 1,
             (b')', None) => match depth.checked_sub(1) {
                 Some(less) => depth = less,
@@ -39,6 +43,16 @@ pub(crate) fn fault(pattern: &[u8]) -> Option<&'static str> {
         (Some(_), _) => Some("missing terminating ] for character class"),
         (None, 0) => None,
         (None, _) => Some("missing closing parenthesis"),
+    }
+}
+
+/// Whether a quantifier has nothing before it to repeat.
+fn follows_nothing(before: &[u8]) -> bool {
+    match before {
+        [] => true,
+        [.., b'\\', _] => false,
+        [.., b'|'] => true,
+        _ => false,
     }
 }
 
@@ -59,6 +73,8 @@ mod tests {
     fn parentheses_and_classes_must_close() {
         assert_eq!(fault(b"^/(a"), Some("missing closing parenthesis"));
         assert_eq!(fault(b"^/a)"), Some("unmatched closing parenthesis"));
+        assert_eq!(fault(b"*.css"), Some("quantifier does not follow a repeatable item"));
+        assert_eq!(fault(b"a|+"), Some("quantifier does not follow a repeatable item"));
         assert_eq!(fault(b"[a-z"), Some("missing terminating ] for character class"));
     }
 

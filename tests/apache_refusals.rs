@@ -82,3 +82,84 @@ fn what_real_servers_refuse_is_refused_with_their_words_and_nothing_else() {
     }
     assert!(told > 190 && started > 1000, "told {told}, started {started}");
 }
+
+/// The modules of the recorded runs of `fixtures/refusals/httpd.tsv`.
+const MODULES: [&str; 36] = [
+    "mpm_event",
+    "authz_core",
+    "authz_host",
+    "authz_user",
+    "authn_core",
+    "authn_file",
+    "auth_basic",
+    "proxy",
+    "proxy_http",
+    "proxy_wstunnel",
+    "proxy_balancer",
+    "lbmethod_byrequests",
+    "slotmem_shm",
+    "rewrite",
+    "headers",
+    "alias",
+    "setenvif",
+    "env",
+    "dir",
+    "macro",
+    "status",
+    "mime",
+    "filter",
+    "deflate",
+    "actions",
+    "autoindex",
+    "access_compat",
+    "reqtimeout",
+    "allowmethods",
+    "userdir",
+    "vhost_alias",
+    "expires",
+    "ssl",
+    "socache_shmcb",
+    "http2",
+    "unixd",
+];
+
+/// Where the lines of `fixtures/refusals/httpd.tsv` were tried.
+const PLACES: [(&str, &str); 9] = [
+    ("server", "{}"),
+    ("vhost", "<VirtualHost *:8000>\nServerName v\n{}\n</VirtualHost>"),
+    ("location", "<Location /zz>\n{}\n</Location>"),
+    ("directory", "<Directory /zz>\n{}\n</Directory>"),
+    ("files", "<Files zz>\n{}\n</Files>"),
+    ("if", "<If \"true\">\n{}\n</If>"),
+    ("proxy", "<Proxy http://127.0.0.1:77>\n{}\n</Proxy>"),
+    ("limit", "<Limit GET>\n{}\n</Limit>"),
+    ("requireall", "<Location /zz>\n<RequireAll>\nRequire all granted\n{}\n</RequireAll>\n</Location>"),
+];
+
+#[test]
+fn lines_are_refused_where_httpd_refuses_them() {
+    let record = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/refusals/httpd.tsv")).unwrap();
+    let loaded: String = MODULES.iter().map(|name| format!("LoadModule {name}_module modules/mod_{name}.so\n")).collect();
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for row in record.lines().skip(1) {
+        let (lines, refused) = row.rsplit_once('\t').unwrap();
+        for (place, frame) in PLACES {
+            let text =
+                format!("{loaded}Listen 8000\nServerName one.test\n{}\n", frame.replace("{}", &lines.replace("\\n", "\n")));
+            let mut store = Store::default();
+            let source = store.add(Path::new("httpd.conf").to_path_buf(), text.into_bytes(), Server::Apache);
+            let root = Root { server: Server::Apache, source, base: Path::new("/nonexistent").to_path_buf(), is_main: true };
+            let version = Some(Version::new(2, 4, 71));
+            let resolved = resolve_for(&mut store, &root, version);
+            let gateway = lower(&store, &root, &resolved, version);
+            tried += 1;
+            if gateway.refusals.is_empty() == refused.split(' ').any(|one| one == place) {
+                let said: Vec<_> = gateway.refusals.iter().map(|refusal| refusal.message.clone()).collect();
+                wrong.push(format!("{place}: {lines}: we say {said:?}"));
+            }
+        }
+    }
+    assert!(tried > 3_000);
+    assert!(wrong.is_empty(), "{} of {tried} differ:\n{}", wrong.len(), wrong.join("\n"));
+}

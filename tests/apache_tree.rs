@@ -35,12 +35,14 @@ fn enabled_modules_and_sites_are_reached_through_their_links() {
         "apache2.conf",
         "ServerRoot /etc/apache2\nIncludeOptional mods-enabled/*.load\nIncludeOptional /etc/apache2/sites-enabled/*.conf\nInclude inc.d\n",
     );
+    write(base, "mods-available/mpm_event.load", "LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\n");
     write(base, "mods-available/proxy.load", "LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so\n");
     write(base, "sites-available/b.conf", "<VirtualHost *:80>\nServerName b\nProxyPass /ws ws://b/\n</VirtualHost>\n");
     write(base, "sites-available/a.conf", "<VirtualHost *:80>\nServerName a\n</VirtualHost>\n");
     write(base, "inc.d/sub/z.bak", "Timeout 5\n");
     write(base, "inc.d/.hidden", "ProxyTimeout 6\n");
     for (to, link) in [
+        ("../mods-available/mpm_event.load", "mods-enabled/mpm_event.load"),
         ("../mods-available/proxy.load", "mods-enabled/proxy.load"),
         ("../sites-available/b.conf", "sites-enabled/002-b.conf"),
         ("../sites-available/a.conf", "sites-enabled/001-a.conf"),
@@ -59,6 +61,7 @@ fn enabled_modules_and_sites_are_reached_through_their_links() {
         reached,
         [
             "apache2.conf",
+            "mods-available/mpm_event.load",
             "mods-available/proxy.load",
             "sites-available/a.conf",
             "sites-available/b.conf",

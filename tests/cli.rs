@@ -313,3 +313,15 @@ fn output_does_not_depend_on_the_number_of_threads() {
     assert!(!one.is_empty());
     assert_eq!(one, with("2"));
 }
+
+#[test]
+fn a_misspelled_directive_is_guessed_in_both_servers() {
+    let directory = tree(&[
+        ("nginx.conf", "events { }\nhttp {\n    proxy_set_headers Host $host;\n}\n"),
+        ("site.conf", "<VirtualHost *:80>\n    RewriteEngin On\n    KeepAliv\n</VirtualHost>\n"),
+    ]);
+    let ran = run(directory.path(), &["check", "--isolated"]);
+    for near in ["proxy_set_header", "RewriteEngine", "KeepAlive"] {
+        assert!(ran.out.contains(&format!("did you mean `{near}`?")), "{}", ran.out);
+    }
+}

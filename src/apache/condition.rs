@@ -57,6 +57,8 @@ pub(super) fn module_name(token: &str) -> Option<&str> {
         "worker" => Some("mpm_worker"),
         "event" => Some("mpm_event"),
         "util_ldap" => Some("ldap"),
+        // Their sources are not called so.
+        "mod_mpm_prefork" | "mod_mpm_worker" | "mod_mpm_event" | "mod_core" | "mod_http" | "mod_ldap" => None,
         file => file.strip_prefix("mod_"),
     }
 }
@@ -79,6 +81,33 @@ pub(super) fn if_define(argument: &[u8], defines: &Defines) -> Outcome {
     decide(argument, |name| Outcome::of(defines.is_defined(name)))
 }
 
+/// Why `<IfVersion>` is refused (`start_ifversion`).
+pub(super) fn check_version(words: &[Vec<u8>]) -> Result<(), String> {
+    let (operator, wanted) = match words {
+        [] => return Err(VERSION.to_owned()),
+        [wanted] => (&b"="[..], wanted.as_slice()),
+        [operator, wanted, ..] => (operator.as_slice(), wanted.as_slice()),
+    };
+    let bare = operator.strip_prefix(b"!").filter(|rest| !rest.is_empty()).unwrap_or(operator);
+    let is_pattern = bare == b"~" || matches!(bare, b"=" | b"==") && wanted.starts_with(b"/");
+    if !matches!(bare, b"=" | b"==" | b"~" | b"<" | b"<=" | b">" | b">=") {
+        return Err(format!("unrecognized operator '{}'", String::from_utf8_lossy(operator)));
+    }
+    if is_pattern {
+        return if crate::pcre::fault(wanted).is_some() {
+            Err("Unable to compile regular expression".to_owned())
+        } else {
+            Ok(())
+        };
+    }
+    let mut parts = wanted.split(|&byte| byte == b'.');
+    let is_number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    if parts.by_ref().take(3).all(is_number) && parts.next().is_none() { Ok(()) } else { Err(VERSION.to_owned()) }
+}
+
+const VERSION: &str =
+    "Version appears to be invalid. It must have the format major[.minor[.patch]] where major, minor and patch are numbers.";
+
 /// `<IfVersion [[!]op] version>` (`mod_version.c`). Where the version is not known, a test that all of 2.4 passes or fails is decided.
 pub(super) fn if_version(words: &[Vec<u8>], version: Option<Version>) -> Outcome {
     let (operator, wanted) = match words {
@@ -99,9 +128,22 @@ pub(super) fn if_version(words: &[Vec<u8>], version: Option<Version>) -> Outcome
     })
 }
 
-/// Compares as many numbers as are written. `None`: the comparison is a pattern or is not one.
+/// Steps that a pattern over a version may take.
+const BACKTRACK_LIMIT: usize = 10_000;
+
+/// Compares as many numbers as are written. `None`: it is not a comparison.
 fn version_holds(operator: &[u8], wanted: &[u8], version: Version) -> Option<bool> {
     let wanted = str::from_utf8(wanted).ok()?;
+    let between_slashes = wanted.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+    let pattern = match (operator, between_slashes) {
+        (b"~", _) => Some(between_slashes.unwrap_or(wanted)),
+        (b"" | b"=" | b"==", Some(pattern)) => Some(pattern),
+        _ => None,
+    };
+    if let Some(pattern) = pattern {
+        let version = format!("{}.{}.{}", version.major, version.minor, version.patch);
+        return fancy_regex::RegexBuilder::new(pattern).backtrack_limit(BACKTRACK_LIMIT).build().ok()?.is_match(&version).ok();
+    }
     let mut order = Ordering::Equal;
     for (part, have) in wanted.split('.').zip([version.major, version.minor, version.patch]) {
         order = order.then(have.cmp(&part.parse().ok()?));
@@ -122,10 +164,9 @@ pub(super) fn if_file(argument: &[u8], exists: impl FnOnce(&[u8]) -> Option<bool
 }
 
 /// `<IfDirective>` and `<IfSection>`: which names httpd knows depends on its modules.
-pub(super) fn if_known(argument: &[u8], modules: &Modules, complete: bool) -> Outcome {
+pub(super) fn if_known(argument: &[u8], is_section: bool, modules: &Modules, complete: bool) -> Outcome {
     decide(argument, |name| {
-        let is_section = name.starts_with(b"<");
-        let rows = directives::directive(name.strip_prefix(b"<").unwrap_or(name));
+        let rows = directives::directive(name);
         let mut rows = rows.iter().filter(|row| row.is_section == is_section);
         let foreign = modules.loaded.keys().any(|name| !directives::is_own_module(name));
         if rows.any(|row| row.module == "core" || modules.loaded.contains_key(row.module)) {
@@ -165,7 +206,10 @@ mod tests {
         assert_eq!(test("<", "2.4.47", None), Outcome::False);
         assert_eq!(test("<", "2.4.47", Some(Version::new(2, 4, 41))), Outcome::True);
         assert_eq!(test("!<", "2.4.47", Some(Version::new(2, 4, 41))), Outcome::False);
-        assert_eq!(test("~", "^2.4", None), Outcome::Assumed);
+        assert_eq!(test("~", "^2.4", None), Outcome::True);
+        assert_eq!(test("~", r"\.47$", None), Outcome::False);
+        assert_eq!(test("=", r"/^2\.5/", Some(Version::new(2, 4, 71))), Outcome::False);
+        assert_eq!(if_version(&[br"/^2\.4/".to_vec()], Some(Version::new(2, 4, 71))), Outcome::True);
         assert_eq!(if_version(&[b"2.4".to_vec()], None), Outcome::True);
     }
 

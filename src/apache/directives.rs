@@ -70,6 +70,8 @@ impl Allowed {
     pub(super) const IN_SERVER: Self = Self((Self::SERVER | Self::ALL) & !(Self::AUTHCFG | Self::LIMIT));
     /// In `<Directory>`, `<Location>`, `<Files>` and `<If>`.
     pub(super) const IN_SECTION: Self = Self(Self::ALL | Self::ACCESS);
+    /// In `<RequireAll>` and its kin (`add_authz_section`).
+    pub(super) const IN_REQUIREMENTS: Self = Self(Self::AUTHCFG);
     /// In `<Proxy>`.
     pub(super) const IN_PROXY: Self = Self(Self::ALL | Self::ACCESS | Self::PROXY);
 

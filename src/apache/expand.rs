@@ -16,6 +16,8 @@ pub(super) struct Defines {
     values: FxHashMap<Vec<u8>, Vec<u8>>,
     /// Names as written: `<IfDefine>` minds case.
     names: FxHashSet<Vec<u8>>,
+    /// Every name that any line defines, in lower case.
+    ever: FxHashSet<Vec<u8>>,
     spent: usize,
 }
 
@@ -23,6 +25,7 @@ impl Defines {
     /// `Define name [value]`.
     pub(super) fn define(&mut self, name: &[u8], value: Option<&[u8]>) {
         self.names.insert(name.to_vec());
+        self.ever.insert(name.to_ascii_lowercase());
         if let Some(value) = value {
             self.values.insert(name.to_ascii_lowercase(), value.to_vec());
         }
@@ -32,6 +35,11 @@ impl Defines {
     pub(super) fn undefine(&mut self, name: &[u8]) {
         self.names.remove(name);
         self.values.remove(&name.to_ascii_lowercase());
+    }
+
+    /// Whether any line that was read defines a name, given in lower case.
+    pub(super) fn is_ever_defined(&self, name: &[u8]) -> bool {
+        self.ever.contains(name)
     }
 
     /// Whether `<IfDefine name>` holds.
@@ -63,6 +71,14 @@ impl Defines {
         out.extend_from_slice(rest);
         changed.then_some(out)
     }
+}
+
+/// The names that references in a line ask for, in lower case.
+pub(super) fn references(line: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    memmem::find_iter(line, b"${").filter_map(|at| {
+        let end = memchr(b'}', &line[at..])?;
+        Some(line[at + 2..at + end].to_ascii_lowercase()).filter(|name| !name.contains(&b':'))
+    })
 }
 
 /// Whether a reference that nothing defines is left in a word. A colon in it marks a rewrite map, which is another thing.

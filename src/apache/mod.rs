@@ -4,6 +4,7 @@ mod condition;
 mod directives;
 mod edit;
 mod expand;
+mod expression;
 mod fnmatch;
 mod include;
 mod lex;

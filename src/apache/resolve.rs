@@ -6,12 +6,12 @@ use std::rc::Rc;
 use rustc_hash::FxHashSet;
 
 use super::condition::BUILT_IN;
-use super::expand::Defines;
+use super::expand::{Defines, references};
 use super::include::ServerRoot;
 use super::macros::{Macros, Use};
 use super::statement::{Expanded, Kind, Statement};
 use super::words::{joined, next_word};
-use crate::gateway::{Assumed, Fault, Modules, Refusal, Remark, Unknown, Version};
+use crate::gateway::{Assumed, Fault, Misreading, Modules, Refusal, Remark, RemarkKind, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{DirectiveId, Shape, TokenId, TokenKind};
@@ -26,6 +26,9 @@ const MAX_DEPTH: u32 = 128;
 
 /// How many lines are carried out at most: files that include each other again and again must not keep us for ever.
 const MAX_STEPS: usize = 4_000_000;
+
+/// How many names that nothing defines are remembered.
+const MOST_MISSED: usize = 64;
 
 /// What httpd has in its hands after reading: the lines in effect, in order.
 #[derive(Debug, Default)]
@@ -50,8 +53,21 @@ pub struct Resolved {
     pub partial: Option<Unknown>,
     /// The sections that are read as if their condition held, because nothing says whether it does.
     pub(super) assumed: Vec<Assumed>,
+    /// `ServerRoot`, where it is written: what relative paths begin at.
+    pub(super) server_root: Option<Vec<u8>>,
     /// The lines of the files of directories that the configuration names.
     pub(super) directories: Vec<DirectoryLines>,
+}
+
+impl Resolved {
+    /// A path of a directory without a slash at its end; a relative one begins at `ServerRoot`, where that is written.
+    pub(super) fn below_root(&self, path: &[u8]) -> Vec<u8> {
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        match &self.server_root {
+            Some(root) if !path.starts_with(b"/") && !path.is_empty() => [root, &b"/"[..], path].concat(),
+            _ => path.to_vec(),
+        }
+    }
 }
 
 /// The lines of a `.htaccess`.
@@ -136,6 +152,8 @@ struct Reader {
     /// Set where a limit is reached: httpd stops, or would not end.
     stopped: bool,
     reached: FxHashSet<SourceId>,
+    /// The first use of each name that was not defined there: the name in lower case, and the line.
+    missed: Vec<(Vec<u8>, Span)>,
 }
 
 impl Reader {
@@ -156,6 +174,7 @@ impl Reader {
             absence,
             stopped: false,
             reached: FxHashSet::default(),
+            missed: Vec::new(),
         }
     }
 
@@ -164,8 +183,23 @@ impl Reader {
         self.open_file(store, root.source, 0);
         self.read(store);
         let modules = &mut self.resolved.modules;
-        modules.complete = self.is_main && modules.last.is_some() && self.resolved.partial.is_none();
+        // Whoever loads no processing module has one built in, and maybe others, or loads it in a file that is not here.
+        let processes = modules.loaded.keys().any(|name| name.starts_with("mpm_"));
+        modules.complete = self.is_main && modules.last.is_some() && self.resolved.partial.is_none() && processes;
+        self.note_misplaced_definitions();
         self.read_directories(store);
+    }
+
+    /// Notes names that are used where no definition is in force, and that a line elsewhere defines. What no line defines may come from the
+    /// environment; so do the names that Debian's start script gives.
+    fn note_misplaced_definitions(&mut self) {
+        for (name, span) in std::mem::take(&mut self.missed) {
+            if self.defines.is_ever_defined(&name) && !name.starts_with(b"apache_") {
+                let text = String::from_utf8_lossy(&name).into_owned();
+                let kind = RemarkKind::Misread { how: Misreading::NotDefinedHere, text };
+                self.resolved.remarks.push(Remark { span, labels: Vec::new(), kind });
+            }
+        }
     }
 
     /// Reads what is open to its end.
@@ -280,6 +314,7 @@ impl Reader {
         let line = joined(written);
         let line = used.as_ref().map_or_else(|| line.clone(), |used| used.replace(&line).into());
         let changed = self.defines.expand(&line);
+        self.miss(changed.as_deref().unwrap_or(&line), span);
         if changed.is_none() && used.is_none() {
             return None;
         }
@@ -287,6 +322,18 @@ impl Reader {
         let mut rest = line.as_slice();
         let name = next_word(&mut rest)?.into_owned();
         Some(Expanded { name, arguments: rest.to_vec(), used: used.map(|used| used.span) })
+    }
+
+    /// Remembers what a line asks for and nothing above it defines. A definition that does so is told of where it is used.
+    fn miss(&mut self, line: &[u8], span: Span) {
+        if line.get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"define")) {
+            return;
+        }
+        for name in references(line) {
+            if self.missed.len() < MOST_MISSED && self.missed.iter().all(|(known, _)| *known != name) {
+                self.missed.push((name, span));
+            }
+        }
     }
 
     fn directive(&mut self, store: &mut Store, source: SourceId, id: DirectiveId) {

@@ -80,6 +80,18 @@ pub(super) fn rewrite_arguments(line: &[u8]) -> Option<RewriteArguments<'_>> {
     Some(RewriteArguments { subject, object, flags: rewrite_argument(&mut rest) })
 }
 
+/// The expression of a line `Require [not] expr …`: all behind the word, without the quotes around it (`expr_parse_config`).
+pub(super) fn required_expression(line: &[u8]) -> &[u8] {
+    let mut rest = line;
+    while let Some(word) = next_word(&mut rest) {
+        if word.eq_ignore_ascii_case(b"expr") {
+            break;
+        }
+    }
+    let text = rest.trim_ascii();
+    text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text)
+}
+
 /// The arguments of `RewriteRule` or `RewriteCond`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RewriteArguments<'a> {

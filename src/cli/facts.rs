@@ -162,7 +162,7 @@ fn facts_of(project: &Project, view: &View<'_>, route: RouteId, out: &mut dyn Wr
 /// The facts of a route: those with a header's name for each header that the configuration or a handshake knows.
 fn facts_of_routes(gateway: &Gateway) -> Vec<Fact> {
     let mut headers: Vec<String> = ["connection", "host", "upgrade"].map(str::to_owned).to_vec();
-    headers.extend(gateway.default_headers.iter().map(|header| gateway.texts.show(header.name).to_ascii_lowercase()));
+    headers.extend(gateway.default_headers.iter().map(|header| header.name.to_ascii_lowercase()));
     headers.sort_unstable();
     headers.dedup();
     let mut found = Vec::new();

@@ -1,5 +1,6 @@
 //! The applications that use WebSockets, by what is known of their paths, names and ports: `rules/intent.toml`, and what users add.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use rustc_hash::FxHashSet;
@@ -45,8 +46,17 @@ impl From<String> for Row {
 #[serde(deny_unknown_fields)]
 struct Table {
     app: Vec<App>,
+    events: Events,
     without_slash: Vec<String>,
     perhaps_without_slash: Vec<String>,
+}
+
+/// Paths of server-sent events.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Events {
+    strong: Vec<Row>,
+    weak: Vec<Row>,
 }
 
 #[expect(clippy::expect_used, reason = "the file is part of the program and a test reads it")]
@@ -59,36 +69,41 @@ pub(super) fn known() -> &'static [App] {
 }
 
 /// Those of them that a path with these segments, or a backend, may hint at: all or, mostly, none.
-pub(super) fn hinted(segments: &[String], backend: Option<&Backend>) -> &'static [App] {
+pub(super) fn hinted(segments: &[String], backend: Option<&Backend<'_>>) -> &'static [App] {
     if INDEX.has_any(segments, backend) { known() } else { &[] }
 }
 
 /// What one of must be there for anything to hint at a known application; nearly every route has none.
 struct Index {
-    /// The words of hosts, and those with which a row of segments begins.
-    words: FxHashSet<&'static str>,
-    /// The patterns with which a row of segments begins.
+    /// The words with which rows of segments begin.
+    starts: FxHashSet<&'static str>,
+    /// The patterns with which they do.
     patterns: Vec<&'static str>,
+    hosts: FxHashSet<&'static str>,
     ports: FxHashSet<u16>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
     let rows = known().iter().flat_map(|app| app.strong.iter().chain(&app.weak).chain(&app.beside.weak));
     let starts = rows.filter_map(|Row(row)| row.first().map(String::as_str));
-    let (patterns, literal): (Vec<_>, Vec<_>) = starts.partition(|start| start.contains(['*', '?']));
-    let hosts = known().iter().flat_map(|app| &app.hosts).map(String::as_str);
+    let (patterns, starts): (Vec<_>, Vec<_>) = starts.partition(|start| start.contains(['*', '?']));
+    let hosts = known().iter().flat_map(|app| &app.hosts).map(String::as_str).collect();
     // A port that many have in common hints at nothing by itself.
     let ports = known().iter().flat_map(|app| &app.ports).copied().collect();
-    Index { words: literal.into_iter().chain(hosts).collect(), patterns, ports }
+    Index { starts: starts.into_iter().collect(), patterns, hosts, ports }
 });
 
 impl Index {
-    fn has_any(&self, segments: &[String], backend: Option<&Backend>) -> bool {
+    fn has_any(&self, segments: &[String], backend: Option<&Backend<'_>>) -> bool {
         let begins = |segment: &String| {
-            self.words.contains(segment.as_str())
+            self.starts.contains(segment.as_str())
                 || self.patterns.iter().any(|pattern| wildcard_match(pattern.as_bytes(), segment.as_bytes()))
         };
-        let names = |host: &Host| self.words.contains(host.joined.as_str()) || host.words().any(|word| self.words.contains(word));
+        let names = |host: &Host<'_>| {
+            let is_one_word = !host.name().contains(|c: char| !c.is_ascii_alphanumeric());
+            host.words().any(|word| self.hosts.contains(word))
+                || !is_one_word && self.hosts.contains(host.letters().map(char::from).collect::<String>().as_str())
+        };
         segments.iter().any(begins)
             || backend.is_some_and(|backend| {
                 backend.ports.iter().any(|port| self.ports.contains(port)) || backend.hosts.iter().any(names)
@@ -118,39 +133,66 @@ pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
     }
 }
 
+/// Whether a path with these segments is one for server-sent events by itself, and whether it may be one.
+pub(super) fn for_events(segments: &[String]) -> (bool, bool) {
+    let stands = |rows: &[Row]| rows.iter().any(|row| row.stands_in(segments));
+    (stands(&TABLE.events.strong), stands(&TABLE.events.weak))
+}
+
 /// Where something leads to.
 #[derive(Debug, Default)]
-pub(super) struct Backend {
+pub(super) struct Backend<'a> {
     /// The names of a group and of its backends.
-    pub(super) hosts: Vec<Host>,
+    pub(super) hosts: Vec<Host<'a>>,
     /// Their ports.
     pub(super) ports: Vec<u16>,
 }
 
 /// The name of a host, in lower case.
 #[derive(Debug)]
-pub(super) struct Host {
-    /// The whole of it.
-    pub(super) name: String,
-    /// Its letters and digits.
-    joined: String,
+pub(super) struct Host<'a>(Cow<'a, str>);
+
+impl<'a> Backend<'a> {
+    /// What is behind these addresses, `host:port` or URLs.
+    pub(super) fn at(authorities: impl IntoIterator<Item = Cow<'a, str>>) -> Self {
+        let mut backend = Self::default();
+        for authority in authorities {
+            // The address of a balancer's member is a URL.
+            let start = authority.find("://").map_or(0, |at| at + 3);
+            let end = authority[start..].find('/').map_or(authority.len(), |at| start + at);
+            let (host, port) = authority[start..end].rsplit_once(':').unwrap_or((&authority[start..end], ""));
+            backend.ports.extend(port.parse::<u16>());
+            let host = start..start + host.len();
+            let name = match authority {
+                Cow::Borrowed(text) if !text[host.clone()].bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                    Cow::Borrowed(&text[host])
+                }
+                text => Cow::Owned(text[host].to_ascii_lowercase()),
+            };
+            backend.hosts.push(Host(name));
+        }
+        backend
+    }
 }
 
-impl Host {
-    /// The host of that name.
-    pub(super) fn new(name: &str) -> Self {
-        let name = name.to_ascii_lowercase();
-        let joined = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        Self { name, joined }
+impl Host<'_> {
+    /// The whole of it.
+    pub(super) fn name(&self) -> &str {
+        &self.0
     }
 
     /// Whether one word of the name, or all of them together, is `called`: `my-grafana`, `home-assistant`.
     fn is_called(&self, called: &str) -> bool {
-        self.joined.contains(called) && (self.joined == called || self.words().any(|word| word == called))
+        self.words().any(|word| word == called) || self.letters().eq(called.bytes())
     }
 
     fn words(&self) -> impl Iterator<Item = &str> {
-        self.name.split(|c: char| !c.is_ascii_alphanumeric())
+        self.0.split(|c: char| !c.is_ascii_alphanumeric())
+    }
+
+    /// Its letters and digits.
+    fn letters(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().filter(u8::is_ascii_alphanumeric)
     }
 }
 
@@ -181,7 +223,7 @@ impl App {
     }
 
     /// What else hints at the application.
-    pub(super) fn hints(&self, segments: &[String], backend: &Backend) -> Hints {
+    pub(super) fn hints(&self, segments: &[String], backend: &Backend<'_>) -> Hints {
         let host = self.hosts.iter().any(|name| backend.hosts.iter().any(|host| host.is_called(name)));
         let on = |ports: &[u16]| ports.iter().any(|port| backend.ports.contains(port));
         let path = self.weak.iter().any(|row| row.stands_in(segments));
@@ -220,7 +262,7 @@ mod tests {
 
     fn hints(name: &str, path: &str, host: &str, port: u16) -> (bool, bool, bool) {
         let app = known().iter().find(|app| app.name == name).unwrap();
-        let backend = Backend { hosts: vec![Host::new(host)], ports: vec![port] };
+        let backend = Backend::at([Cow::Owned(format!("{host}:{port}"))]);
         let Hints { path, host, port } = app.hints(&segments(path), &backend);
         (path, host, port)
     }

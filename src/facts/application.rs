@@ -1,7 +1,8 @@
 //! The facts of what the application behind a route learns of the client: host, scheme, origin; and what it makes of that.
 
+use super::route::proxied;
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::{Assigned, Known, Part, Property, Proxy, Route, Server, Unknown, Variable};
+use crate::gateway::{Assigned, Part, Property, Route, Server, Unknown, Variable};
 use crate::handshake::{Probe, Request, Sent, Verdict, sent_header};
 use crate::source::Span;
 
@@ -13,6 +14,13 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Text,
         host,
         "What becomes of the client's `Host`: `forwarded`, `without-port` where the clients come to another port than their scheme's and the port is cut off, `upstream` where the upstream's own name is sent instead, or `replaced` by something the configuration says.",
+    ),
+    fact(
+        "host.told",
+        Subject::Route,
+        Type::Text,
+        host_told,
+        "The host that the upstream is told where it is not the client's, in words.",
     ),
     fact(
         "public_name",
@@ -66,26 +74,13 @@ pub(super) const FACTS: &[Definition] = &[
     ),
 ];
 
-/// A fact of a route that passes requests on; otherwise absent.
-fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
-    reader.proxy().map_or_else(Reading::absent, |(route, proxy)| read(route, proxy))
-}
-
-fn unknown(why: Unknown) -> Reading {
-    Reading { value: Err(why), ..Reading::absent() }
-}
-
-fn text(text: &str) -> Reading {
-    Reading::new(Value::Text(text.to_owned()))
-}
-
 fn set_at(reading: Reading, spans: &[Span]) -> Reading {
     spans.iter().fold(reading, |reading, &span| reading.at(span, "set here"))
 }
 
 fn host(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| match reader.sent(Probe::Chrome, "host") {
-        Err(why) => unknown(why),
+        Err(why) => Reading::unknown(why),
         Ok(Sent { values, spans, .. }) => {
             let asked = reader.chrome(route).host.clone();
             let sent = values.first().map(String::as_str).unwrap_or_default();
@@ -93,17 +88,29 @@ fn host(reader: &Reader<'_>, _: &str) -> Reading {
             let bare = sent.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
             let bare = bare.map_or(sent, |(host, _)| host);
             let reading = if bare == asked && cuts_port_off(reader, route, &spans) {
-                text("without-port")
+                Reading::text("without-port")
             } else if bare == asked {
-                text("forwarded")
+                Reading::text("forwarded")
             } else if spans.is_empty() {
-                text("upstream")
+                Reading::text("upstream")
             } else {
-                text("replaced")
+                Reading::text("replaced")
             };
             set_at(reading, &spans).at(proxy.span, "passed to the upstream here")
         }
     })
+}
+
+fn host_told(reader: &Reader<'_>, _: &str) -> Reading {
+    let Ok(Value::Text(kind)) = host(reader, "").value else { return Reading::absent() };
+    match (kind.as_str(), reader.sent(Probe::Chrome, "host")) {
+        ("without-port", _) => Reading::text("the browser's host without its port"),
+        ("upstream" | "replaced", Ok(sent)) if !sent.values.is_empty() => {
+            Reading::text(format!("the host `{}`", sent.values.join(", ")))
+        }
+        ("upstream" | "replaced", Ok(_)) => Reading::text("no host"),
+        _ => Reading::absent(),
+    }
 }
 
 /// Whether clients come over TLS to another port than 443 only, and `Host` is sent without it.
@@ -146,7 +153,7 @@ fn is_public_name(name: &str) -> bool {
 
 fn is_public(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| {
-        let Some(authority) = proxy.authority else { return unknown(Unknown::Runtime) };
+        let Some(authority) = proxy.authority else { return Reading::unknown(Unknown::Runtime) };
         let authority = reader.view.gateway.texts.show(authority);
         let host = authority.rsplit_once(':').map_or(&*authority, |(host, _)| host);
         Reading::new(Value::Flag(proxy.upstream.is_none() && is_public_name(host))).at(proxy.span, "passed to it here")
@@ -224,7 +231,7 @@ fn scheme_forwarded(reader: &Reader<'_>, _: &str) -> Reading {
             }
         }
         match why {
-            Some(why) => unknown(why),
+            Some(why) => Reading::unknown(why),
             None => Reading::new(Value::Flag(false)).at(proxy.span, "passed to the upstream here"),
         }
     })
@@ -243,28 +250,30 @@ const FOREIGN: &str = "https://elsewhere.example";
 
 fn origin(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
-        let own = reader.chrome(route);
-        let mut foreign: Request = own.clone();
+        let own = match reader.sent(Probe::Chrome, "origin") {
+            Ok(own) => own,
+            Err(why) => return Reading::unknown(why),
+        };
+        if own.spans.is_empty() {
+            // Nothing of the configuration speaks of it.
+            return Reading::text("forwarded").at(proxy.span, "passed to the upstream here");
+        }
+        let mut foreign: Request = reader.chrome(route).clone();
         for (name, value) in &mut foreign.headers {
             if name.eq_ignore_ascii_case("origin") {
                 *value = FOREIGN.into();
             }
         }
-        let sent = |request: &Request| -> Known<Sent> {
-            sent_header(&reader.environment(route, proxy, request), route, proxy, "origin")
-        };
-        let (own, foreign) = match (sent(own), sent(&foreign)) {
-            (Ok(own), Ok(foreign)) => (own, foreign),
-            (Err(why), _) | (_, Err(why)) => return unknown(why),
+        let foreign = match sent_header(&reader.environment(route, proxy, &foreign), route, proxy, "origin") {
+            Ok(foreign) => foreign,
+            Err(why) => return Reading::unknown(why),
         };
         let reading = match foreign.values.first().map(String::as_str) {
-            // Nothing of the configuration speaks of it, or it lets the client's own through.
-            _ if foreign.spans.is_empty() => text("forwarded"),
-            Some(FOREIGN) => text("forwarded"),
-            Some(_) => text("forged"),
+            Some(FOREIGN) => Reading::text("forwarded"),
+            Some(_) => Reading::text("forged"),
             // A list of allowed origins withholds the others: then the application is told nothing, which it has to refuse.
-            None if !own.values.is_empty() => text("forwarded"),
-            None => text("removed"),
+            None if !own.values.is_empty() => Reading::text("forwarded"),
+            None => Reading::text("removed"),
         };
         set_at(reading, &foreign.spans).at(proxy.span, "passed to the upstream here")
     })
@@ -274,7 +283,7 @@ fn basic_auth(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((_, route)) = reader.route() else { return Reading::absent() };
     let Some(walk) = reader.walk() else { return Reading::absent() };
     match walk.verdict {
-        Verdict::Unknown(why) => return unknown(why),
+        Verdict::Unknown(why) => return Reading::unknown(why),
         Verdict::Answered { status: 401, .. } => {}
         _ => return Reading::new(Value::Flag(false)),
     }
@@ -282,7 +291,7 @@ fn basic_auth(reader: &Reader<'_>, _: &str) -> Reading {
     let asks = match gateway.server {
         Server::Nginx => match gateway.scopes.scalar(route.scope, Property::Password) {
             Ok(setting) => setting.and_then(|setting| setting.origin.span()),
-            Err(why) => return unknown(why),
+            Err(why) => return Reading::unknown(why),
         },
         Server::Apache => {
             let sites = gateway.sites.iter().filter(|site| site.is_main).chain([gateway.site(route.site)]);
@@ -315,7 +324,7 @@ fn allowed_origin(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((value, span)) = found else { return Reading::absent() };
     match gateway.symbolics.literal(value, &gateway.texts) {
         Some(value) => Reading::new(Value::Text(String::from_utf8_lossy(value).into_owned())).at(span, "added here"),
-        None => unknown(Unknown::Runtime),
+        None => Reading::unknown(Unknown::Runtime),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The facts of the backends that a route leads to: how many, what holds a client or a connection to one, what their ports speak.
 
+use super::route::proxied;
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact, upstream};
-use crate::gateway::{Assigned, Known, Millis, Property, Proxy, Route, Server, Setting, Unknown};
+use crate::gateway::{Assigned, Known, Millis, Property, Server, Setting, Unknown};
 use crate::handshake::{Verdict, backend_timeout, timeout};
 use crate::source::Span;
 
@@ -34,7 +35,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Route,
         Type::Text,
         port_speaks,
-        "What the port of the upstream, or of one of its backends, is for by its number: `tls` or `plain`; absent where the number does not say.",
+        "What the port of the upstream, or of one of its backends, is for by its number: `TLS` or `plain HTTP`; absent where the number does not say.",
     ),
     fact(
         "timeout.zero",
@@ -59,20 +60,11 @@ pub(super) const FACTS: &[Definition] = &[
     ),
 ];
 
-/// A fact of a route that passes requests on; otherwise absent.
-fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
-    reader.proxy().map_or_else(Reading::absent, |(route, proxy)| read(route, proxy))
-}
-
-fn unknown(why: Unknown) -> Reading {
-    Reading { value: Err(why), ..Reading::absent() }
-}
-
 fn group(reader: &Reader<'_>, single: Reading, read: impl FnOnce(&crate::gateway::Upstream) -> Reading) -> Reading {
     proxied(reader, |_, proxy| match (proxy.upstream, proxy.authority) {
         (Some(id), _) => read(reader.view.gateway.upstream(id)),
         (None, Some(_)) => single,
-        (None, None) => unknown(Unknown::Runtime),
+        (None, None) => Reading::unknown(Unknown::Runtime),
     })
 }
 
@@ -111,8 +103,8 @@ fn several_requests(reader: &Reader<'_>, _: &str) -> Reading {
 /// What a port is for, where its number alone says so.
 fn spoken_at(authority: &str) -> Option<&'static str> {
     match authority.rsplit_once(':')?.1 {
-        "443" | "8443" | "9443" | "6443" => Some("tls"),
-        "80" | "8080" => Some("plain"),
+        "443" | "8443" | "9443" | "6443" => Some("TLS"),
+        "80" | "8080" => Some("plain HTTP"),
         _ => None,
     }
 }
@@ -159,7 +151,7 @@ fn zero(reader: &Reader<'_>, _: &str) -> Reading {
                 }
                 // What surrounds a fragment is taken to set nothing.
                 Ok(_) | Err(Unknown::Fragment(_)) => {}
-                Err(why) => return unknown(why),
+                Err(why) => return Reading::unknown(why),
             }
         }
         Reading::absent()
@@ -174,7 +166,7 @@ fn resolver_missing(reader: &Reader<'_>, _: &str) -> Reading {
         }
         // What surrounds a fragment may well set one.
         if let Err(why) = reader.view.gateway.scopes.scalar(route.scope, Property::Resolver) {
-            return unknown(why);
+            return Reading::unknown(why);
         }
         let Some(walk) = reader.walk().filter(|walk| walk.route == Some(id)) else { return Reading::absent() };
         if walk.verdict != (Verdict::BadGateway { status: 502 }) {
@@ -193,7 +185,7 @@ fn server_name(reader: &Reader<'_>, _: &str) -> Reading {
             return Reading::absent();
         }
         match reader.view.gateway.scopes.scalar(route.scope, Property::SendServerName) {
-            Err(why) if !matches!(why, Unknown::Fragment(_)) => unknown(why),
+            Err(why) if !matches!(why, Unknown::Fragment(_)) => Reading::unknown(why),
             Ok(Some(setting)) if setting.value == Assigned::Flag(true) => Reading::new(Value::Flag(true)),
             Ok(Some(setting)) if let Some(span) = setting.origin.span() => {
                 Reading::new(Value::Flag(false)).at(proxy.span, "asked over TLS here").at(span, "switched off here")

@@ -2,7 +2,7 @@
 
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
 use crate::certificate::{covers, date, now};
-use crate::gateway::{Certificates, Name, Site};
+use crate::gateway::{Certificate, Certificates, KeyFit, Name, Site};
 
 /// The facts of certificates.
 pub(super) const FACTS: &[Definition] = &[
@@ -25,7 +25,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Site,
         Type::Text,
         fault,
-        "What is wrong with the site's certificates: `key`, `expired`, `early` or `names`; absent where nothing is, or they are not in the given tree.",
+        "What is wrong with the site's certificates: `form`, `key`, `expired`, `early` or `names`; absent where nothing is, or they are not in the given tree.",
     ),
     fact("certificate.why", Subject::Site, Type::Text, why, "The same in words."),
 ];
@@ -70,10 +70,16 @@ fn why(reader: &Reader<'_>, _: &str) -> Reading {
 fn found(reader: &Reader<'_>) -> Option<(&'static str, Reading)> {
     let (site, certificates) = certificates(reader)?;
     let says = |text: String| Reading::new(Value::Text(text));
-    if let Some((one, key)) =
-        certificates.read.iter().find_map(|one| one.key.filter(|(_, fits)| !fits).map(|(key, _)| (one, key)))
-    {
-        let reading = says("the key does not belong to it".to_owned());
+    if let Some(span) = certificates.binary {
+        let text = "its file is in DER form, and the server reads PEM (`openssl x509 -inform der` makes that of it)".to_owned();
+        return Some(("form", says(text).at(span, "another form")));
+    }
+    let misfit = |one: &&Certificate| one.key.is_some_and(|(_, fit)| fit != KeyFit::Own);
+    if let Some((one, (key, fit))) = certificates.read.iter().find(misfit).and_then(|one| Some((one, one.key?))) {
+        let reading = says(match fit {
+            KeyFit::OfALater => "the key belongs to a later one of the file, and the site's own must be the first".to_owned(),
+            _ => "the key does not belong to it".to_owned(),
+        });
         return Some(("key", reading.at(key, "another key").at(one.span, "the certificate")));
     }
     let now = now();

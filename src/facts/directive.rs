@@ -11,7 +11,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Directive,
         Type::Text,
         noted,
-        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `section-hides-websocket`, `comment-continued`, `certificate-missing`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `trailing-comment`, `upgrade-misplaced`, `unsupported-directive`, `value-invalid` or `incomplete`.",
+        "What was noted about the directive: `include-missing`, `include-outside`, `undefined-variable`, `unit-ignored`, `empty-variable`, `websocket-not-proxied`, `address-unusable`, `section-never-true`, `section-left-out`, `section-hides-websocket`, `comment-continued`, `leads-past-mappings`, `duration-odd`, `not-defined-here`, `directory-file-unread`, `directory-file-unknown`, `directory-file-forbids`, `certificate-missing`, `unused-suppression`, or why the server refuses it: `syntax`, `comment-too-long`, `include-cycle`, `unknown-directive`, `directive-not-allowed`, `argument-count`, `duplicate-directive`, `duplicate-location`, `duration-invalid`, `address-malformed`, `trailing-comment`, `upgrade-misplaced`, `unsupported-directive`, `value-invalid` or `incomplete`.",
     ),
     fact(
         "refused.message",
@@ -21,11 +21,25 @@ pub(super) const FACTS: &[Definition] = &[
         "Why the server refuses to start with this, in its own words.",
     ),
     fact(
+        "refused.why",
+        Subject::Directive,
+        Type::Text,
+        refusal_why,
+        "What comes of it, and why: the server does not start, in its own words; it answers requests with an error; it reads something else than was meant.",
+    ),
+    fact(
         "misread",
         Subject::Directive,
         Type::Text,
         misread,
         "What of a directive the server takes otherwise than it was meant: a variable that is always empty, a URL, a section, a comment.",
+    ),
+    fact(
+        "rewrite.fault",
+        Subject::Directive,
+        Type::Text,
+        rewrite_fault,
+        "What a rewrite rule does instead of having the request passed on, for it lacks a flag.",
     ),
     fact(
         "address.fault",
@@ -43,6 +57,13 @@ pub(super) const FACTS: &[Definition] = &[
         "Whether that lies inside the given files, so that the server will not find it either.",
     ),
     fact("variable.name", Subject::Directive, Type::Text, variable_name, "A variable that nothing defines, without `$`."),
+    fact(
+        "variable.fault",
+        Subject::Directive,
+        Type::Text,
+        variable_fault,
+        "What is wrong with the use of a variable, and what comes of it: nothing defines it, or the line that does comes too late.",
+    ),
     fact(
         "certificate.lacks",
         Subject::Directive,
@@ -74,7 +95,9 @@ fn refused<'a>(reader: &Reader<'a>) -> Option<&'a Refusal> {
 
 /// A value with the place it is read off, and others that explain it.
 fn shown(value: Value, span: Span, labels: &[(Span, String)]) -> Reading {
-    labels.iter().fold(Reading::new(value).at(span, "here"), |reading, (span, note)| reading.at(*span, note.clone()))
+    let (own, others): (Vec<_>, Vec<_>) = labels.iter().partition(|(at, _)| *at == span);
+    let own = own.first().map_or_else(|| "here".to_owned(), |(_, note)| note.clone());
+    others.into_iter().fold(Reading::new(value).at(span, own), |reading, (span, note)| reading.at(*span, note.clone()))
 }
 
 fn noted(reader: &Reader<'_>, _: &str) -> Reading {
@@ -98,8 +121,29 @@ fn noted(reader: &Reader<'_>, _: &str) -> Reading {
 fn refusal_message(reader: &Reader<'_>, _: &str) -> Reading {
     match refused(reader) {
         Some(refusal) => shown(Value::Text(refusal.message.clone()), refusal.span, &refusal.labels),
-        None => Reading::absent(),
+        None => remark(reader, |kind| match kind {
+            RemarkKind::Misread { how: Misreading::DirectoryFileUnread, text } => Some(Value::Text(text.clone())),
+            _ => None,
+        }),
     }
+}
+
+fn refusal_why(reader: &Reader<'_>, _: &str) -> Reading {
+    if let Some(refusal) = refused(reader) {
+        let text = format!("the server refuses to start: {}", refusal.message);
+        return shown(Value::Text(text), refusal.span, &refusal.labels);
+    }
+    remark(reader, |kind| match kind {
+        RemarkKind::Misread {
+            how:
+                Misreading::DirectoryFileUnread
+                | Misreading::DirectoryFileUnknown
+                | Misreading::DirectoryFileForbids
+                | Misreading::DurationOdd,
+            text,
+        } => Some(Value::Text(text.clone())),
+        _ => None,
+    })
 }
 
 fn misread(reader: &Reader<'_>, _: &str) -> Reading {
@@ -109,10 +153,21 @@ fn misread(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
+fn rewrite_fault(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::Misread { how: Misreading::WebSocketNotProxied, text } => Some(Value::Text(format!(
+            "without the flag `P` this rule sends the client to `{text}` instead of passing the request on, and no browser follows that"
+        ))),
+        RemarkKind::Misread { how: Misreading::LeadsPastMappings, text } => Some(Value::Text(format!(
+            "without the flag `PT` the new path `{text}` is taken for that of a file, past the mapping that is there for it: the handshake is answered 404"
+        ))),
+        _ => None,
+    })
+}
+
 fn address_fault(reader: &Reader<'_>, _: &str) -> Reading {
-    if let Some(refusal) = refused(reader) {
-        let text = format!("the server refuses to start: {}", refusal.message);
-        return shown(Value::Text(text), refusal.span, &refusal.labels);
+    if refused(reader).is_some() {
+        return refusal_why(reader, "");
     }
     remark(reader, |kind| match kind {
         RemarkKind::Misread { how: Misreading::AddressUnusable, text } => Some(Value::Text(text.clone())),
@@ -137,6 +192,18 @@ fn include_inside(reader: &Reader<'_>, _: &str) -> Reading {
 fn variable_name(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
         RemarkKind::UndefinedVariable { name } => Some(Value::Text(name.clone())),
+        _ => None,
+    })
+}
+
+fn variable_fault(reader: &Reader<'_>, _: &str) -> Reading {
+    remark(reader, |kind| match kind {
+        RemarkKind::UndefinedVariable { name } => Some(Value::Text(format!(
+            "nothing in the given files defines `${name}`: without a definition the server does not start"
+        ))),
+        RemarkKind::Misread { how: Misreading::NotDefinedHere, text } => Some(Value::Text(format!(
+            "`${{{text}}}` is defined elsewhere and not above this line: the server takes it for plain text (AH00111)"
+        ))),
         _ => None,
     })
 }

@@ -55,12 +55,17 @@ fn found(reader: &Reader<'_>, read: impl FnOnce(&Unserved) -> String) -> Reading
 /// All of them in `site`, by the route that they come to. Only where another of its routes passes an upgrade on.
 pub(super) fn all_unserved(view: &View<'_>, site: SiteId) -> FxHashMap<RouteId, Unserved> {
     let mut all = FxHashMap::default();
+    // Most sites have none, and to look for them is cheap.
+    let endpoints = endpoints(view, site);
+    if endpoints.is_empty() {
+        return all;
+    }
     let passes = |id| passes_upgrade(view, id).map(|line| (id, line));
     let upgrading: Vec<(RouteId, Span)> = view.gateway.site(site).route_ids().filter_map(passes).collect();
     if upgrading.is_empty() {
         return all;
     }
-    for (path, of) in endpoints(view, site) {
+    for (path, of) in endpoints {
         let walk = view.handshake_in(site, &path);
         let Some(taker) = walk.route else { continue };
         if upgrading.iter().any(|(id, _)| *id == taker) {

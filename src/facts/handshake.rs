@@ -71,6 +71,13 @@ pub(super) const FACTS: &[Definition] = &[
         redirect,
         "How the client is sent elsewhere: `slash`, from the path without a slash to the one with it (`slash-possible` where clients may ask so, `slash-unlikely` where none is known to); `https`, to the same over TLS; `elsewhere`. Absent where it is not.",
     ),
+    fact(
+        "handshake.redirect_example",
+        Subject::Route,
+        Type::Text,
+        redirect_example,
+        "The same with paths: what is asked for, and where the client is sent.",
+    ),
 ];
 
 /// The statuses that send a client elsewhere.
@@ -115,7 +122,7 @@ fn reached(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn verdict(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match walk.verdict {
-        Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
+        Verdict::Unknown(why) => Reading::unknown(why),
         ref verdict => decided(walk, Value::Text(verdict.kind().to_owned())),
     })
 }
@@ -126,7 +133,7 @@ fn gets_through(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn status(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match walk.verdict {
-        Verdict::Unknown(why) => Reading { value: Err(why), ..Reading::absent() },
+        Verdict::Unknown(why) => Reading::unknown(why),
         Verdict::Answered { status, .. } | Verdict::BadGateway { status } => decided(walk, Value::Number(status.into())),
         _ => Reading::absent(),
     })
@@ -134,7 +141,7 @@ fn status(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn location(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match &walk.verdict {
-        Verdict::Unknown(why) => Reading { value: Err(*why), ..Reading::absent() },
+        Verdict::Unknown(why) => Reading::unknown(*why),
         Verdict::Answered { location: Some(location), .. } => decided(walk, Value::Text(location.clone())),
         _ => Reading::absent(),
     })
@@ -142,7 +149,7 @@ fn location(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn reason(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match (&walk.verdict, walk.because.iter().find(|because| because.culprit)) {
-        (Verdict::Unknown(why), _) => Reading { value: Err(*why), ..Reading::absent() },
+        (Verdict::Unknown(why), _) => Reading::unknown(*why),
         (_, Some(because)) => decided(walk, Value::Text(because.message.clone())),
         (_, None) => Reading::absent(),
     })
@@ -159,29 +166,56 @@ fn answered_before(reader: &Reader<'_>, _: &str) -> Reading {
     }
 }
 
+/// A redirect of the handshake: its kind, and where it leads from and to.
+struct Redirected {
+    kind: &'static str,
+    from: String,
+    reading: Reading,
+}
+
+fn redirected(reader: &Reader<'_>) -> Option<Redirected> {
+    let ((id, route), walk) = (reader.route()?, reader.walk()?);
+    let found = |kind, from, walk: &Walk| {
+        let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return None };
+        Some(Redirected { kind, from, reading: decided(walk, Value::Text(location.clone())) })
+    };
+    // What another route makes of it is said there.
+    if walk.route.is_none_or(|taker| taker == id) && is_redirect(&walk.verdict) {
+        return found(if to_tls(reader, walk) { "https" } else { "elsewhere" }, reader.handshake_path(id, route), walk);
+    }
+    // Where the user says at which path the WebSocket is, no client asks for another.
+    if reader.view.endpoints().contains_key(&id) {
+        return None;
+    }
+    let (path, walk) = reader.walk_without_slash()?;
+    let kind = match asked_without_slash(&path) {
+        WithoutSlash::Likely => "slash",
+        WithoutSlash::Possible => "slash-possible",
+        WithoutSlash::Unlikely => "slash-unlikely",
+    };
+    let is_slash = is_redirect(&walk.verdict) && (walk.route == Some(id) || adds_slash(&path, &walk));
+    if is_slash { found(kind, path, &walk) } else { None }
+}
+
 fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
-    followed(reader, |id, walk| {
-        // What another route makes of it is said there.
-        if walk.route.is_none_or(|taker| taker == id) && is_redirect(&walk.verdict) {
-            let kind = if to_tls(reader, walk) { "https" } else { "elsewhere" };
-            return decided(walk, Value::Text(kind.to_owned()));
-        }
-        // Where the user says at which path the WebSocket is, no client asks for another.
-        if reader.view.endpoints().contains_key(&id) {
-            return Reading::absent();
-        }
-        match reader.walk_without_slash() {
-            Some((path, walk)) if walk.route == Some(id) && is_redirect(&walk.verdict) => {
-                let kind = match asked_without_slash(&path) {
-                    WithoutSlash::Likely => "slash",
-                    WithoutSlash::Possible => "slash-possible",
-                    WithoutSlash::Unlikely => "slash-unlikely",
-                };
-                decided(&walk, Value::Text(kind.to_owned()))
-            }
-            _ => Reading::absent(),
-        }
+    redirected(reader)
+        .map_or_else(Reading::absent, |found| Reading { value: Ok(Value::Text(found.kind.to_owned())), ..found.reading })
+}
+
+fn redirect_example(reader: &Reader<'_>, _: &str) -> Reading {
+    redirected(reader).map_or_else(Reading::absent, |Redirected { kind, from, reading }| {
+        let to = reading.value.as_ref().map_or_else(|_| String::new(), ToString::to_string);
+        // One line may redirect the requests of many sites, and is told of once.
+        let to = to.split_once("://").map_or(to.as_str(), |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
+        let text = if kind == "https" { format!("`{from}` to the same over TLS") } else { format!("`{from}` to `{to}`") };
+        Reading { value: Ok(Value::Text(text)), ..reading }
     })
+}
+
+/// Whether the client is sent to the path with a slash behind it.
+fn adds_slash(path: &str, walk: &Walk) -> bool {
+    let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return false };
+    location.strip_suffix('/').is_some_and(|rest| rest.ends_with(path))
 }
 
 fn is_redirect(verdict: &Verdict) -> bool {

@@ -1,6 +1,6 @@
 //! How sure we are that a route is meant for WebSockets: from its settings, its path and what its author wrote.
 
-use super::app::{self, App, Backend, Hints, Host};
+use super::app::{self, App, Backend, Hints};
 use super::{Evidence, Item, Reader};
 use crate::gateway::{
     Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
@@ -32,7 +32,7 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     if fits(&declared.other_routes, &path) {
         return (Intent::None, Vec::new());
     }
-    let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, &host.name));
+    let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, host.name()));
     if is_endpoint || fits(&declared.websocket_routes, &path) || !declared.websocket_upstreams.is_empty() && is_upstream() {
         return (Intent::Declared, Vec::new());
     }
@@ -63,6 +63,24 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     (intent, hints)
 }
 
+/// The intent of a path that is taken out of proxying: what its author says, and the path itself.
+pub(super) fn of_exclusion(reader: &Reader<'_>, route: &Route) -> (Intent, Vec<Evidence>) {
+    let said = |kind| route.signals.iter().any(|signal| signal.kind == kind);
+    let path = reader.route_path(route);
+    let declared = reader.view.declared;
+    let fits = |patterns: &[String]| patterns.iter().any(|pattern| wildcard_match(pattern.as_bytes(), path.as_bytes()));
+    let intent = if said(SignalKind::Denied) || fits(&declared.other_routes) {
+        Intent::None
+    } else if said(SignalKind::Declared) || fits(&declared.websocket_routes) {
+        Intent::Declared
+    } else if is_for_websockets(reader, route) {
+        Intent::Inferred
+    } else {
+        Intent::None
+    };
+    (intent, Vec::new())
+}
+
 /// Whether the path of `route` is one that applications use for WebSockets.
 pub(super) fn is_for_websockets(reader: &Reader<'_>, route: &Route) -> bool {
     is_strong(reader, &segments(reader, route, &reader.route_path(route)))
@@ -73,7 +91,7 @@ fn is_strong(reader: &Reader<'_>, segments: &[String]) -> bool {
 }
 
 /// The applications of the table that `segments` or `backend` may hint at, and those that the user adds to it.
-fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend>) -> impl Iterator<Item = &'a App> + use<'a> {
+fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend<'_>>) -> impl Iterator<Item = &'a App> + use<'a> {
     app::hinted(segments, backend).iter().chain(&reader.view.declared.apps)
 }
 
@@ -81,34 +99,23 @@ fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend>)
 pub(super) fn applications<'a>(reader: &Reader<'a>, route: &Route, proxy: &Proxy) -> Vec<(String, &'a App)> {
     let path = reader.route_path(route);
     let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
-    let backend = backend(reader, proxy);
-    let mut found = Vec::new();
-    for app in apps(reader, &segments, Some(&backend)).filter(|app| !app.endpoints.is_empty()) {
-        if let Some(place) = app.begins_at(&segments) {
-            found.push((segments[..place].iter().fold(String::new(), |base, segment| base + "/" + segment), app));
-        } else if segments.is_empty() && app.hints(&segments, &backend).host {
-            found.push((String::new(), app));
-        }
+    if segments.is_empty() {
+        let backend = backend(reader, proxy);
+        let named = apps(reader, &[], Some(&backend)).filter(|app| !app.endpoints.is_empty() && app.hints(&[], &backend).host);
+        return named.map(|app| (String::new(), app)).collect();
     }
-    found
+    let base = |place: usize| segments[..place].iter().fold(String::new(), |base, segment| base + "/" + segment);
+    let known = apps(reader, &segments, None).filter(|app| !app.endpoints.is_empty());
+    known.filter_map(|app| Some((base(app.begins_at(&segments)?), app))).collect()
 }
 
 /// Where `proxy` leads to.
-fn backend(reader: &Reader<'_>, proxy: &Proxy) -> Backend {
+fn backend<'a>(reader: &Reader<'a>, proxy: &Proxy) -> Backend<'a> {
     let gateway = reader.view.gateway;
-    let mut backend = Backend::default();
     // The first tell what a group is; a large one may have thousands, and as many routes.
     let members = proxy.upstream.map(|upstream| gateway.upstream(upstream).members.as_slice()).unwrap_or_default();
-    for authority in proxy.authority.into_iter().chain(members.iter().take(16).map(|member| member.address)) {
-        let authority = gateway.texts.show(authority);
-        // The address of a balancer's member is a URL.
-        let authority = authority.split_once("://").map_or(&*authority, |(_, rest)| rest);
-        let authority = authority.split('/').next().unwrap_or_default();
-        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
-        backend.hosts.push(Host::new(host));
-        backend.ports.extend(port.parse::<u16>());
-    }
-    backend
+    let addresses = proxy.authority.into_iter().chain(members.iter().take(16).map(|member| member.address));
+    Backend::at(addresses.map(|address| gateway.texts.show(address)))
 }
 
 /// Settings that only WebSockets need.
@@ -123,8 +130,8 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
     if let Some(entry) = parameters.find(|entry| entry.property == Property::Upgrade && !is_of_another_protocol(gateway, entry)) {
         return Some(vec![Evidence { span: entry.span, note: "the upgrade is allowed here".into() }]);
     }
-    if let Matcher::Rewrite(index) = route.matcher
-        && let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize)
+    if let Item::Route(id) = reader.item
+        && let Some(super::rewriting::Rule { rewrite, .. }) = super::rewriting::rule(reader, id, route)
     {
         let asks_for_upgrade =
             |part: &Part| matches!(part, Part::Variable(Variable::RequestHeader(name)) if gateway.texts.get(*name) == b"upgrade");
@@ -142,12 +149,26 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
         return written.map(|(_, entry, _)| evidence(&[entry.span], "an upgrade is asked for here"));
     }
     // The headers of `proxy_set_header` go to no other protocol.
-    if !proxy.protocol.is_http() || !sets_header(gateway, route.scope, &["upgrade", "connection"]) {
+    if !proxy.protocol.is_http() {
         return None;
     }
-    let upgrade = reader.sent(Probe::Chrome, "upgrade").ok();
-    if let Some(sent) = upgrade.filter(|sent| !sent.values.is_empty() && !sent.spans.is_empty()) {
+    if sets_header(gateway, route.scope, &["upgrade"])
+        && let Ok(sent) = reader.sent(Probe::Chrome, "upgrade")
+        && !sent.values.is_empty()
+        && !sent.spans.is_empty()
+    {
         return Some(evidence(&sent.spans, "Upgrade is sent to the upstream here"));
+    }
+    // Most that set it write `Connection ""`.
+    let asks = |entry: &Entry| match entry.assigned {
+        Assigned::Header { lower, value, .. } if gateway.texts.get(lower) == b"connection" => {
+            let literal = gateway.symbolics.literal(value, &gateway.texts);
+            literal.is_none_or(|text| text.to_ascii_lowercase().windows(7).any(|word| word == b"upgrade"))
+        }
+        _ => false,
+    };
+    if !gateway.scopes.chain(route.scope).any(|level| gateway.scopes.own(level).any(asks)) {
+        return None;
     }
     let connection = reader.sent(Probe::Chrome, "connection").ok();
     let asks = |values: &[String]| values.iter().any(|value| value.to_ascii_lowercase().contains("upgrade"));

@@ -1,7 +1,7 @@
 //! The facts of the sockets that a site answers on.
 
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::{Listen, Protocol, Site, Speaks, Target, Version};
+use crate::gateway::{Listen, Protocol, Site, Target, Version};
 
 /// The facts of sockets.
 pub(super) const FACTS: &[Definition] = &[
@@ -39,13 +39,14 @@ fn http2_without_tls(reader: &Reader<'_>, _: &str) -> Reading {
             Some(_) => None,
             None => Some(RECOGNISES_HTTP_1),
         };
-        let is_plain = |listen: &&Listen| {
-            listen.speaks == Speaks::Http2
-                && !listen.tls
-                && listen.port.is_some_and(|port| !reader.view.tls_sockets().contains(&(listen.address, port)))
+        // The options of one site count for all on its socket.
+        let plain = |listen: &Listen| {
+            let socket = (listen.address, listen.port?);
+            let line = reader.view.http2_sockets().get(&socket)?;
+            (!listen.tls && !reader.view.tls_sockets().contains(&socket)).then_some(*line)
         };
-        match site.listens.iter().find(is_plain) {
-            Some(listen) => Reading { until, ..Reading::new(Value::Flag(true)).at(listen.span, "HTTP/2, and no TLS") },
+        match site.listens.iter().find_map(plain) {
+            Some(line) => Reading { until, ..Reading::new(Value::Flag(true)).at(line, "HTTP/2, and no TLS") },
             None => Reading::new(Value::Flag(false)),
         }
     })

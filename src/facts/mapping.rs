@@ -73,6 +73,7 @@ pub(super) const FACTS: &[Definition] = &[
         forged_headers,
         "Those of `upgrade` and `connection` that lines of the configuration write or remove for the mapping's requests, where the server means to write them itself.",
     ),
+    fact("forged_headers.effect", Subject::Route, Type::Text, forged_effect, "What comes of those lines, in words."),
     fact(
         "mapped_by",
         Subject::Route,
@@ -192,18 +193,20 @@ fn open_forward_proxy(reader: &Reader<'_>, _: &str) -> Reading {
             Covers::Path(Matcher::Segments(text)) => gateway.texts.get(text) == b"/",
             _ => false,
         };
-        let asks = area.access.as_ref().is_some_and(|access| {
-            access
-                .required
-                .iter()
-                .any(|required| !matches!(required.kind, RequiredKind::Granted(true) | RequiredKind::All | RequiredKind::Any))
-                || access.hosts.iter().any(|rule| !rule.allowed)
-        });
-        everywhere && (asks || area.settings.password.is_some())
+        everywhere && keeps_out(area)
     };
     let here = |listen: &Listen| matches!(&*gateway.texts.show(listen.address), "127.0.0.1" | "[::1]" | "localhost");
     let bounded = crate::handshake::areas(gateway, id).any(bounds) || !site.listens.is_empty() && site.listens.iter().all(here);
     Reading::new(Value::Flag(!bounded)).at(span, "switched on here")
+}
+
+/// Whether an area asks who a client is, or lets only some in.
+pub(super) fn keeps_out(area: &Area) -> bool {
+    let asks = area.access.as_ref().is_some_and(|access| {
+        let bounds = |kind: &RequiredKind| !matches!(kind, RequiredKind::Granted(true) | RequiredKind::All | RequiredKind::Any);
+        access.required.iter().any(|required| bounds(&required.kind)) || access.hosts.iter().any(|rule| !rule.allowed)
+    });
+    asks || area.settings.password.is_some()
 }
 
 /// The `upgrade=` in force: its line and its value.
@@ -219,7 +222,7 @@ fn upgrade_parameter(reader: &Reader<'_>, _: &str) -> Reading {
             Some((entry, Assigned::Text(text))) => match gateway.symbolics.literal(text, &gateway.texts) {
                 Some(text) => Reading::new(Value::Text(String::from_utf8_lossy(text).into_owned()))
                     .at(entry.span, "the upgrade is allowed here"),
-                None => Reading { value: Err(Unknown::Runtime), ..Reading::absent() },
+                None => Reading::unknown(Unknown::Runtime),
             },
             // The backend that speaks for a balancer, or whose worker is used, stands elsewhere.
             _ => match proxy.worker.map(|worker| gateway.scopes.get(worker).span) {
@@ -260,7 +263,7 @@ fn upgrade_lost_at(reader: &Reader<'_>, _: &str) -> Reading {
                     .iter()
                     .fold(Reading::new(Value::Text(path)), |reading, &span| reading.at(span, "the upgrade is lost here"))
             }
-            Err(why) => Reading { value: Err(why), ..Reading::absent() },
+            Err(why) => Reading::unknown(why),
         }
     })
 }
@@ -333,6 +336,19 @@ fn forged_headers(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
+fn forged_effect(reader: &Reader<'_>, _: &str) -> Reading {
+    let forged = forged_headers(reader, "");
+    let (Some((_, route)), Ok(Value::List(_))) = (reader.route(), &forged.value) else { return Reading::absent() };
+    let gateway = reader.view.gateway;
+    let is_blamed = |entry: &Entry| forged.evidence.iter().any(|evidence| evidence.span == entry.span);
+    let taken_away = forging(gateway, route.site).any(|(_, entry, _)| is_blamed(entry) && removes(gateway, entry));
+    Reading::new(Value::Text(if taken_away {
+        "`RequestHeader` takes `Upgrade` away before httpd can pass it on: the backend sees a plain request".to_owned()
+    } else {
+        "`RequestHeader` cannot make an upgrade: httpd writes `Upgrade` and `Connection` by itself, and only where the mapping has `upgrade=websocket` and the client asks for it".to_owned()
+    }))
+}
+
 fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
     mapped(reader, |id, route, _| {
         let site = reader.view.gateway.site(route.site);
@@ -352,7 +368,7 @@ fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
 
 /// `mod_proxy` takes the text of a section for a pattern only where it holds one of `* ? [`, while `core` takes it for one where the
 /// section says so (`add_pass`, `mod_proxy.c`; `urlsection`, `core.c`).
-fn section_pattern(reader: &Reader<'_>, _: &str) -> Reading {
+pub(super) fn section_pattern(reader: &Reader<'_>, _: &str) -> Reading {
     mapped(reader, |id, route, _| {
         let gateway = reader.view.gateway;
         let area = gateway.site(route.site).areas.iter().find(|area| area.proxy == Some(id));
@@ -381,8 +397,8 @@ fn backend_tls(reader: &Reader<'_>, _: &str) -> Reading {
         let on = of_sites.last() == Some(true);
         let unseen = gateway.scopes.chain(route.scope).find_map(|scope| gateway.scopes.get(scope).open);
         match unseen {
-            Some(why) if !on && !matches!(why, Unknown::Fragment(_)) => Reading { value: Err(why), ..Reading::absent() },
-            _ if !on && for_backends => Reading { value: Err(Unknown::Runtime), ..Reading::absent() },
+            Some(why) if !on && !matches!(why, Unknown::Fragment(_)) => Reading::unknown(why),
+            _ if !on && for_backends => Reading::unknown(Unknown::Runtime),
             _ => Reading::new(Value::Flag(on)).at(proxy.span, "asked over TLS"),
         }
     })

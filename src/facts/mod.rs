@@ -14,6 +14,7 @@ mod handshake;
 mod intent;
 mod listener;
 mod mapping;
+mod order;
 mod reader;
 mod rewriting;
 mod route;
@@ -133,6 +134,7 @@ const FILES: &[&[Definition]] = &[
     subrequest::FACTS,
     listener::FACTS,
     mapping::FACTS,
+    order::FACTS,
     rewriting::FACTS,
     directive::FACTS,
     upstream::FACTS,

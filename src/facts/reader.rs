@@ -11,7 +11,7 @@ use super::intent::is_for_websockets;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
-    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Target, TextId, Unknown, UpstreamId,
+    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown, UpstreamId,
 };
 use crate::handshake::{
     Client, Environment, HeaderLines, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site,
@@ -39,6 +39,8 @@ pub struct View<'a> {
     endpoints: OnceLock<FxHashMap<RouteId, String>>,
     /// The sockets at which TLS ends; worked out when first asked for.
     tls_sockets: OnceLock<FxHashSet<(TextId, u16)>>,
+    /// The lines that make a socket speak HTTP/2; worked out when first asked for.
+    http2_sockets: OnceLock<FxHashMap<(TextId, u16), Span>>,
 }
 
 /// What the routes of one site have in common, each worked out when first asked for.
@@ -67,6 +69,7 @@ impl<'a> View<'a> {
             sites: gateway.sites.iter().map(|_| Common::default()).collect(),
             endpoints: OnceLock::new(),
             tls_sockets: OnceLock::new(),
+            http2_sockets: OnceLock::new(),
         }
     }
 
@@ -109,6 +112,16 @@ impl<'a> View<'a> {
         *self.common(site).sends_upgrade.get_or_init(|| {
             let mut routes = self.gateway.site(site).route_ids();
             routes.any(|id| Reader::new(self, Item::Route(id)).sends_upgrade().is_some())
+        })
+    }
+
+    /// The lines that make a socket speak HTTP/2: one counts for all sites on it.
+    pub(super) fn http2_sockets(&self) -> &FxHashMap<(TextId, u16), Span> {
+        self.http2_sockets.get_or_init(|| {
+            let listens =
+                self.gateway.sites.iter().flat_map(|site| &site.listens).filter(|listen| listen.speaks == Speaks::Http2);
+            // The first line is the one to blame.
+            listens.rev().filter_map(|listen| Some(((listen.address, listen.port?), listen.span))).collect()
         })
     }
 

@@ -48,13 +48,13 @@ pub(super) const FACTS: &[Definition] = &[
 ];
 
 /// A rule that passes requests on, and the area that it stands in; `None`: the server.
-struct Rule<'a> {
-    rewrite: &'a Rewrite,
+pub(super) struct Rule<'a> {
+    pub(super) rewrite: &'a Rewrite,
     area: Option<&'a Area>,
 }
 
 /// The rule that makes the route that is read.
-fn rule<'a>(reader: &Reader<'a>, id: RouteId, route: &Route) -> Option<Rule<'a>> {
+pub(super) fn rule<'a>(reader: &Reader<'a>, id: RouteId, route: &Route) -> Option<Rule<'a>> {
     let site = reader.view.gateway.site(route.site);
     if reader.view.gateway.server != Server::Apache {
         return None;
@@ -89,7 +89,7 @@ fn engine(reader: &Reader<'_>, _: &str) -> Reading {
                 setting.origin.span().map_or(reading.clone(), |span| reading.at(span, "switched here"))
             }
             Ok(None) => Reading::new(Value::Flag(false)).at(proxy.span, "never tried"),
-            Err(why) => Reading { value: Err(why), ..Reading::absent() },
+            Err(why) => Reading::unknown(why),
         }
     })
 }
@@ -151,7 +151,12 @@ fn target_fault(reader: &Reader<'_>, _: &str) -> Reading {
             return fault(format!("in a directory the path has no leading slash, so `{pattern}` never matches"));
         }
         let in_section = rule.area.is_some_and(|area| matches!(area.covers, Covers::Path(_)));
-        match trial(reader, rule, if in_section { FILES } else { PATHS }) {
+        let paths = match () {
+            () if in_section => FILES,
+            () if in_directory => BELOW,
+            () => PATHS,
+        };
+        match trial(reader, rule, paths) {
             Ok(Some(captures)) => {
                 let text = |group: u8| captures.get(usize::from(group)).map_or("", String::as_str);
                 if in_section && let Some(group) = used().find(|&group| text(group).contains("srv/www")) {
@@ -165,7 +170,7 @@ fn target_fault(reader: &Reader<'_>, _: &str) -> Reading {
                 }
             }
             Ok(None) => Reading::absent(),
-            Err(why) => Reading { value: Err(why), ..Reading::absent() },
+            Err(why) => Reading::unknown(why),
         }
     })
 }
@@ -176,11 +181,17 @@ const PATHS: &[&str] = &["/x/y", "x/y", ""];
 /// The same as a section sees them: files, for the request is mapped to one when the rules of sections are tried.
 const FILES: &[&str] = &["/srv/www/x/y"];
 
+/// The same as the rules of a directory see them: without the slash in front.
+const BELOW: &[&str] = &["x/y"];
+
 /// What the pattern captures of the first of the paths that it matches, each behind the beginning that the pattern itself shows.
 fn trial(reader: &Reader<'_>, rule: &Rule<'_>, paths: &[&str]) -> Known<Option<Vec<String>>> {
     let Rewrite { pattern, ignore_case, negated, span, .. } = *rule.rewrite;
     let texts = &reader.view.gateway.texts;
     let start = sample_path(texts.get(pattern));
+    // The rules of a directory see no slash in front.
+    let below = paths.iter().all(|path| !path.starts_with('/'));
+    let start = if below { start.trim_start_matches('/') } else { start.as_str() };
     if negated {
         return Ok(None);
     }
@@ -246,12 +257,17 @@ fn groups(pattern: &str) -> usize {
 
 fn detached(reader: &Reader<'_>, _: &str) -> Reading {
     ruled(reader, |rule, route, proxy| {
-        let (Matcher::Rewrite(index), None) = (route.matcher, rule.area) else { return Reading::absent() };
         let site = reader.view.gateway.site(route.site);
+        let (rules, dangling): (&[Rewrite], &[Condition]) = match (&rule.area, route.matcher) {
+            (None, Matcher::Rewrite(_)) => (&site.rewrites, &site.dangling),
+            (Some(area), _) => (area.rewriting.as_ref().map_or(&[], |rewriting| &rewriting.rules), &[]),
+            _ => return Reading::absent(),
+        };
         if rule.rewrite.conditions.iter().any(|condition| is_about_upgrade(reader, condition)) {
             return Reading::absent();
         }
-        let before = (index as usize).checked_sub(1).and_then(|before| site.rewrites.get(before));
+        let index = rules.iter().position(|other| std::ptr::eq(other, rule.rewrite));
+        let before = index.and_then(|index| rules.get(index.checked_sub(1)?));
         // A rule that passes handshakes on, or is skipped with them in mind, has its conditions for itself.
         let takes_them = |rewrite: &&Rewrite| {
             let Flags { skips, chained, .. } = rewrite.flags;
@@ -259,7 +275,7 @@ fn detached(reader: &Reader<'_>, _: &str) -> Reading {
         };
         let stolen = before.filter(takes_them).into_iter().flat_map(|rewrite| &rewrite.conditions);
         let asks = |condition: &&Condition| !condition.negated && is_about_upgrade(reader, condition);
-        let mut conditions = stolen.chain(&site.dangling).filter(asks).peekable();
+        let mut conditions = stolen.chain(dangling).filter(asks).peekable();
         if conditions.peek().is_none() {
             return Reading::absent();
         }

@@ -1,6 +1,6 @@
 //! The facts of routes.
 
-use super::{Definition, Evidence, Item, Reader, Reading, Subject, Type, Value, fact, intent};
+use super::{Definition, Evidence, Reader, Reading, Subject, Type, Value, fact, intent};
 use crate::gateway::{
     Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, RouteId, Server, Setting,
     Target, Unknown, Variable, Version,
@@ -91,25 +91,18 @@ pub(super) const FACTS: &[Definition] = &[
         "The clients whose handshakes the conditions of a rewrite rule keep out while they let others in.",
     ),
     fact(
-        "shadowed_by",
-        Subject::Route,
-        Type::Text,
-        shadowed_by,
-        "The earlier mapping that takes every request of this one; absent where there is none.",
-    ),
-    fact(
-        "handshake.upgraded_elsewhere",
-        Subject::Route,
-        Type::Flag,
-        upgraded_elsewhere,
-        "Whether a handshake to the route's own path comes to another route, which lets it through.",
-    ),
-    fact(
         "missing_modules",
         Subject::Route,
         Type::List,
         missing_modules,
         "The modules that the target needs and that are not loaded; absent where none is missing or that cannot be seen.",
+    ),
+    fact(
+        "missing_modules.effect",
+        Subject::Route,
+        Type::Text,
+        missing_effect,
+        "What comes of it that the first missing module is not loaded.",
     ),
     fact("required_for", Subject::Route, Type::Text, required_for, "What the first missing module is needed for."),
     fact(
@@ -146,11 +139,11 @@ pub(super) const FACTS: &[Definition] = &[
 const NGINX_ASKS_WITH_1_1: Version = Version::new(1, 29, 7);
 
 /// A fact that a route has only where it passes requests on; otherwise absent.
-fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
+pub(super) fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
     reader.proxy().map_or_else(Reading::absent, |(route, proxy)| read(route, proxy))
 }
 
-fn unknown(why: Unknown, at: Span) -> Reading {
+pub(super) fn unknown(why: Unknown, at: Span) -> Reading {
     Reading {
         value: Err(why),
         evidence: vec![Evidence { span: why.span().unwrap_or(at), note: why.reason().into() }],
@@ -163,8 +156,13 @@ fn passed_on_at(proxy: &Proxy, value: Value) -> Reading {
 }
 
 fn intent(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((route, proxy)) = reader.meant() else { return Reading::new(Value::Text(Intent::None.to_string())) };
-    let (intent, evidence) = reader.intent.get_or_init(|| intent::intent(reader, route, proxy));
+    let meant = reader.meant();
+    let excluded = reader.route().filter(|(_, route)| meant.is_none() && matches!(route.target, Target::Excluded(_)));
+    let (intent, evidence) = match (meant, excluded) {
+        (Some((route, proxy)), _) => reader.intent.get_or_init(|| intent::intent(reader, route, proxy)),
+        (None, Some((_, route))) => reader.intent.get_or_init(|| intent::of_exclusion(reader, route)),
+        (None, None) => return Reading::new(Value::Text(Intent::None.to_string())),
+    };
     Reading { value: Ok(Value::Text(intent.to_string())), evidence: evidence.clone(), until: None }
 }
 
@@ -360,10 +358,28 @@ fn missing_modules(reader: &Reader<'_>, _: &str) -> Reading {
         names.extend(need.any_of.first().map(|module| (*module).to_owned()));
     }
     names.dedup();
+    // Of what a loaded module lacks, httpd speaks at the line of that one.
+    let balancer = reader.view.gateway.modules.loaded.get("proxy_balancer").copied().flatten();
+    if let Some(balancer) = balancer.filter(|_| names.iter().any(|name| name == "slotmem_shm")) {
+        reading = reading.at(balancer, "does not start without it");
+    }
     if let Some(last) = reader.view.gateway.modules.last {
         reading = reading.at(last, "the modules are loaded here");
     }
     Reading { value: Ok(Value::List(names)), ..reading }
+}
+
+fn missing_effect(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::absent() };
+    let missing = missing(reader, route);
+    match missing.first().and_then(|need| need.any_of.first()) {
+        None => Reading::absent(),
+        Some(&"rewrite") => Reading::text("the server does not start"),
+        Some(&"slotmem_shm") => Reading::text("the server does not start (AH01177)"),
+        Some(method) if method.starts_with("lbmethod_") => Reading::text("the server does not start (AH02432)"),
+        Some(&"proxy") => Reading::text("the request is answered 403 (AH00669)"),
+        Some(_) => Reading::text("the request is answered 500 (AH01144)"),
+    }
 }
 
 fn required_for(reader: &Reader<'_>, _: &str) -> Reading {
@@ -388,6 +404,8 @@ fn taken(reader: &Reader<'_>, _: &str) -> Reading {
             return reading(taken_by_location(reader, id, route));
         }
         match reader.selected(Probe::Chrome, route, proxy) {
+            // Rules of sections and directories are tried where the whole way is followed.
+            Err(_) | Ok(Selected::Unproxied) if let Some(taker) = taker_on_the_way(reader) => reading(taker == id),
             Err(why) => unknown(why, route.span),
             Ok(Selected::Route(taker)) if taker == id => reading(true),
             Ok(Selected::Route(taker)) => reading(false).at(reader.view.gateway.route(taker).span, "takes the handshake"),
@@ -396,6 +414,11 @@ fn taken(reader: &Reader<'_>, _: &str) -> Reading {
             Ok(Selected::Unproxied) => reading(false),
         }
     })
+}
+
+/// The route that the handshake comes to where its whole way can be followed.
+fn taker_on_the_way(reader: &Reader<'_>) -> Option<RouteId> {
+    reader.walk().filter(|walk| !matches!(walk.verdict, Verdict::Unknown(_))).and_then(|walk| walk.route)
 }
 
 /// Whether a location takes the handshake to its path. Where that cannot be followed, or the path is only the beginning of what its
@@ -413,37 +436,12 @@ fn taken_by_location(reader: &Reader<'_>, id: RouteId, route: &Route) -> bool {
     false
 }
 
-fn shadowed_by(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((id, route)) = reader.route() else { return Reading::absent() };
-    let Some(shadowing) = reader.shadowed_by(id) else { return Reading::absent() };
-    let other = reader.view.gateway.route(shadowing);
-    let path = reader.route_path(other);
-    let line = match &other.target {
-        Target::Proxy(proxy) => proxy.span,
-        _ => other.span,
-    };
-    Reading::new(Value::Text(path)).at(route.span, "never asked").at(line, "takes every request of it")
-}
-
-fn upgraded_elsewhere(reader: &Reader<'_>, _: &str) -> Reading {
-    let Some((id, _)) = reader.route() else { return Reading::absent() };
-    proxied(reader, |route, proxy| match reader.selected(Probe::Chrome, route, proxy) {
-        Ok(Selected::Route(taker)) if taker != id => {
-            match Reader::new(reader.view, Item::Route(taker)).sent(Probe::Chrome, "upgrade") {
-                Ok(sent) => Reading::new(Value::Flag(!sent.values.is_empty())),
-                Err(why) => unknown(why, route.span),
-            }
-        }
-        Ok(_) => Reading::new(Value::Flag(false)),
-        Err(why) => unknown(why, route.span),
-    })
-}
-
 fn refused_clients(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
-        let gateway = reader.view.gateway;
-        let Matcher::Rewrite(index) = route.matcher else { return Reading::absent() };
-        let Some(rewrite) = gateway.site(route.site).rewrites.get(index as usize) else { return Reading::absent() };
+        let Some((id, _)) = reader.route() else { return Reading::absent() };
+        let Some(super::rewriting::Rule { rewrite, .. }) = super::rewriting::rule(reader, id, route) else {
+            return Reading::absent();
+        };
         let clients = [
             (Probe::Chrome, "Chrome"),
             (Probe::Firefox, "Firefox"),

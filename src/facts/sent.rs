@@ -57,7 +57,7 @@ fn http(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Re
 
 fn written_header(reader: &Reader<'_>, name: &str) -> Reading {
     http(reader, |_, _| match reader.sent(Probe::Chrome, name) {
-        Err(why) => Reading { value: Err(why), ..Reading::absent() },
+        Err(why) => Reading::unknown(why),
         Ok(Sent { spans, .. }) => match spans.first() {
             Some(&line) => Reading::new(Value::Text(last_word(reader, line))).at(line, "set here"),
             None => Reading::absent(),
@@ -105,7 +105,7 @@ fn lacks(reader: &Reader<'_>, _: &str) -> Reading {
         };
         for (name, wanted) in [("Sec-WebSocket-Key", None), ("Sec-WebSocket-Version", Some("13"))] {
             match reader.sent(Probe::Chrome, &name.to_ascii_lowercase()) {
-                Err(why) => return Reading { value: Err(why), ..Reading::absent() },
+                Err(why) => return Reading::unknown(why),
                 Ok(Sent { values, spans, .. }) => {
                     let fits = values.first().is_some_and(|value| wanted.is_none_or(|wanted| wanted == value));
                     if !fits {
@@ -160,7 +160,7 @@ fn plain_forced(reader: &Reader<'_>, _: &str) -> Reading {
         let mut forced = Reading::new(Value::Flag(false));
         for name in ["upgrade", "connection"] {
             match reader.sent(Probe::Plain, name) {
-                Err(why) => return Reading { value: Err(why), ..Reading::absent() },
+                Err(why) => return Reading::unknown(why),
                 Ok(Sent { values, spans, .. }) => {
                     let mut tokens = values.iter().flat_map(|value| value.split(','));
                     if tokens.any(|token| name == "upgrade" || token.trim().eq_ignore_ascii_case("upgrade")) {

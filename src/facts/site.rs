@@ -71,7 +71,7 @@ fn weak(reader: &Reader<'_>, site: &Site) -> Known<Option<(Vec<String>, Span)>> 
 
 fn weak_protocols(reader: &Reader<'_>, _: &str) -> Reading {
     site(reader, |site| match weak(reader, site) {
-        Err(why) => Reading { value: Err(why), ..Reading::absent() },
+        Err(why) => Reading::unknown(why),
         Ok(None) => Reading::absent(),
         Ok(Some((weak, span))) => Reading::new(Value::List(weak)).at(span, "set here"),
     })
@@ -79,7 +79,7 @@ fn weak_protocols(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn weak_by_name(reader: &Reader<'_>, _: &str) -> Reading {
     site(reader, |site| match weak(reader, site) {
-        Err(why) => Reading { value: Err(why), ..Reading::absent() },
+        Err(why) => Reading::unknown(why),
         Ok(None) => Reading::new(Value::Flag(false)),
         Ok(Some((weak, span))) => {
             let written = String::from_utf8_lossy(reader.view.sources.slice(span)).to_ascii_lowercase();

@@ -1,5 +1,7 @@
 //! The facts of other long-lived traffic than WebSockets: streams of events, gRPC; and of timeouts that are set and do not count.
 
+use super::app::for_events;
+use super::route::proxied;
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{Assigned, Entry, Known, Origin, Property, Protocol, Proxy, Route, Server, SignalKind, Unknown};
 use crate::handshake::{Probe, timeout};
@@ -29,6 +31,13 @@ pub(super) const FACTS: &[Definition] = &[
         "Where nothing sets the read timeout: a timeout that is raised and does not matter to an idle connection, as written; else absent.",
     ),
     fact(
+        "timeout.in_vain",
+        Subject::Route,
+        Type::Text,
+        in_vain,
+        "Either of `timeout.raised_instead` and `timeout.of_other_protocol`: a line about a timeout that does not keep an idle connection to the upstream open.",
+    ),
+    fact(
         "timeout.of_other_protocol",
         Subject::Route,
         Type::Text,
@@ -51,18 +60,6 @@ pub(super) const FACTS: &[Definition] = &[
     ),
 ];
 
-fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
-    reader.proxy().map_or_else(Reading::absent, |(route, proxy)| read(route, proxy))
-}
-
-fn unknown(why: Unknown) -> Reading {
-    Reading { value: Err(why), ..Reading::absent() }
-}
-
-fn text(text: &str) -> Reading {
-    Reading::new(Value::Text(text.to_owned()))
-}
-
 /// The effective value of a scalar; what surrounds a fragment is taken to set nothing.
 fn scalar(reader: &Reader<'_>, route: &Route, property: Property) -> Known<Option<(Assigned, Span)>> {
     match reader.view.gateway.scopes.scalar(route.scope, property) {
@@ -73,21 +70,20 @@ fn scalar(reader: &Reader<'_>, route: &Route, property: Property) -> Known<Optio
 }
 
 fn events(reader: &Reader<'_>, _: &str) -> Reading {
-    const STRONG: [&str; 5] = ["sse", "eventsource", "event-stream", "server-sent-events", "mercure"];
-    const WEAK: [&str; 4] = ["events", "stream", "streaming", "updates"];
     proxied(reader, |route, proxy| {
         if let Some(signal) = route.signals.iter().find(|signal| signal.kind == SignalKind::Events) {
-            return text("declared").at(signal.span, "a comment speaks of server-sent events");
+            return Reading::text("declared").at(signal.span, "a comment speaks of server-sent events");
         }
         // A plain GET asks for nothing: without a line for it, no closer look is needed.
         let is_set = reader.view.gateway.texts.find(b"accept").is_some();
         let accepted = is_set.then(|| reader.sent(Probe::Plain, "accept").ok()).flatten();
         if let Some(sent) = accepted.filter(|sent| sent.values.iter().any(|value| value.contains("text/event-stream"))) {
-            let reading = text("declared");
+            let reading = Reading::text("declared");
             return sent.spans.iter().fold(reading, |reading, &span| reading.at(span, "asks for a stream of events"));
         }
         let path = reader.route_path(route).to_ascii_lowercase();
-        let has = |known: &[&str]| path.split('/').any(|segment| known.contains(&segment));
+        let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let (surely, perhaps) = for_events(&segments);
         let patient = || {
             let long = |entry: &&Entry| {
                 entry.property == Property::read_timeout(proxy.protocol)
@@ -95,22 +91,22 @@ fn events(reader: &Reader<'_>, _: &str) -> Reading {
             };
             reader.view.gateway.scopes.own(route.scope).find(long).map(|entry| entry.span)
         };
-        if has(&STRONG) {
-            return text("inferred").at(route.span, "a path for server-sent events");
+        if surely {
+            return Reading::text("inferred").at(route.span, "a path for server-sent events");
         }
         match patient() {
-            Some(span) if has(&WEAK) => {
-                text("inferred").at(route.span, "a path for events").at(span, "a timeout for long-lived connections")
+            Some(span) if perhaps => {
+                Reading::text("inferred").at(route.span, "a path for events").at(span, "a timeout for long-lived connections")
             }
-            _ => text("none"),
+            _ => Reading::text("none"),
         }
     })
 }
 
 fn held_by(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| match reader.view.gateway.server {
-        Server::Nginx => held_by_nginx(reader, route, proxy).unwrap_or_else(unknown),
-        Server::Apache => held_by_httpd(reader, proxy).unwrap_or_else(unknown),
+        Server::Nginx => held_by_nginx(reader, route, proxy).unwrap_or_else(Reading::unknown),
+        Server::Apache => held_by_httpd(reader, proxy).unwrap_or_else(Reading::unknown),
     })
 }
 
@@ -134,15 +130,15 @@ fn held_by_nginx(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Known<Rea
         _ => false,
     });
     if let (Some((_, span)), Some(types)) = (compresses, of_events) {
-        return Ok(text("compression").at(types.span, "events are compressed").at(span, "compression is on"));
+        return Ok(Reading::text("compression").at(types.span, "events are compressed").at(span, "compression is on"));
     }
     let off = |value| matches!(value, Assigned::Text(zone) if gateway.symbolics.literal(zone, &gateway.texts) == Some(b"off"));
     if let Some((_, span)) = scalar(reader, route, Property::cache(proxy.protocol))?.filter(|&(value, _)| !off(value)) {
-        return Ok(text("cache").at(span, "answers are kept here"));
+        return Ok(Reading::text("cache").at(span, "answers are kept here"));
     }
     Ok(match buffering {
-        Some((_, span)) => text("buffering").at(span, "switched on here"),
-        None => text("buffering").at(proxy.span, "buffered, as nothing says otherwise"),
+        Some((_, span)) => Reading::text("buffering").at(span, "switched on here"),
+        None => Reading::text("buffering").at(proxy.span, "buffered, as nothing says otherwise"),
     })
 }
 
@@ -158,8 +154,8 @@ fn held_by_httpd(reader: &Reader<'_>, proxy: &Proxy) -> Known<Reading> {
     };
     Ok(match flushes {
         Some(setting) if setting.value == Assigned::Flag(false) => Reading::absent(),
-        Some(setting) if let Some(span) = setting.origin.span() => text("buffering").at(span, "set here"),
-        _ => text("buffering").at(proxy.span, "without `flushpackets=on`"),
+        Some(setting) if let Some(span) = setting.origin.span() => Reading::text("buffering").at(span, "set here"),
+        _ => Reading::text("buffering").at(proxy.span, "without `flushpackets=on`"),
     })
 }
 
@@ -180,7 +176,7 @@ fn raised_instead(reader: &Reader<'_>, _: &str) -> Reading {
             return Reading::absent();
         }
         match timeout(reader.view.gateway, route.scope, Property::read_timeout(proxy.protocol)) {
-            Err(why) => return unknown(why),
+            Err(why) => return Reading::unknown(why),
             Ok(setting) if setting.origin != Origin::Default => return Reading::absent(),
             Ok(_) => {}
         }
@@ -194,7 +190,7 @@ fn raised_instead(reader: &Reader<'_>, _: &str) -> Reading {
         ];
         for property in others {
             match scalar(reader, route, property) {
-                Err(why) => return unknown(why),
+                Err(why) => return Reading::unknown(why),
                 Ok(entry) => {
                     if let Some((written, span)) = raised(reader, entry) {
                         return Reading::new(Value::Text(written))
@@ -207,13 +203,20 @@ fn raised_instead(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
+fn in_vain(reader: &Reader<'_>, _: &str) -> Reading {
+    match of_other_protocol(reader, "") {
+        Reading { value: Ok(Value::Absent), .. } => raised_instead(reader, ""),
+        found => found,
+    }
+}
+
 fn of_other_protocol(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
         if !proxy.protocol.has_own_settings() || reader.view.gateway.server != Server::Nginx {
             return Reading::absent();
         }
         match timeout(reader.view.gateway, route.scope, Property::read_timeout(proxy.protocol)) {
-            Err(why) => return unknown(why),
+            Err(why) => return Reading::unknown(why),
             Ok(setting) if setting.origin != Origin::Default => return Reading::absent(),
             Ok(_) => {}
         }
@@ -255,6 +258,6 @@ fn client_body(reader: &Reader<'_>, _: &str) -> Reading {
             let reading = Reading::new(Value::Duration(setting.value));
             setting.origin.span().into_iter().fold(reading, |reading, span| reading.at(span, "set here"))
         }
-        Err(why) => unknown(why),
+        Err(why) => Reading::unknown(why),
     }
 }

@@ -1,9 +1,10 @@
 //! The facts of targets that go wrong or too far: paths put together badly, hosts that the client names, protocols beside WebSocket.
 
+use super::route::proxied;
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{
-    Assigned, Definition as Defined, Gateway, Matcher, Part, Property, Proxy, Route, Server, Site, SymbolicId, Target, Unknown,
-    Variable,
+    Assigned, Covers, Definition as Defined, Gateway, Matcher, Part, Property, Proxy, Route, Server, Site, SymbolicId, Target,
+    TextId, Unknown, Variable, covering,
 };
 use crate::handshake::{Request, sent_header};
 use crate::source::Span;
@@ -47,10 +48,6 @@ pub(super) const FACTS: &[Definition] = &[
     ),
 ];
 
-fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
-    reader.proxy().map_or_else(Reading::absent, |(route, proxy)| read(route, proxy))
-}
-
 /// What is wrong with a path, and how it shows: what is asked for, and what becomes of it.
 struct PathFault {
     kind: &'static str,
@@ -77,6 +74,9 @@ fn find_path_fault(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<
     if !proxy.protocol.is_http() {
         return None;
     }
+    if let Matcher::Rewrite(_) = route.matcher {
+        return doubled_by_rule(reader, route);
+    }
     if gateway.server == Server::Nginx && proxy.path.is_none() {
         return dropped(reader, route, proxy);
     }
@@ -96,6 +96,19 @@ fn find_path_fault(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<
         return None;
     }
     Some(PathFault { kind, asked: format!("{matched}{rest}"), sent: format!("{path}{rest}") })
+}
+
+/// A rule whose pattern takes the slash along, `^(.*)$`, and whose target has one before `$1`.
+fn doubled_by_rule(reader: &Reader<'_>, route: &Route) -> Option<PathFault> {
+    let (id, _) = reader.route()?;
+    let walk = reader.walk().filter(|walk| walk.route == Some(id))?;
+    let sent = &walk.upstream_request.as_ref()?.target;
+    let asked = reader.handshake_path(id, route);
+    (sent.starts_with("//") && !asked.starts_with("//")).then(|| PathFault {
+        kind: "doubled-slash",
+        asked,
+        sent: sent.split('?').next().unwrap_or_default().to_owned(),
+    })
 }
 
 /// With variables in the URL, a path behind the host stands for the whole target (`ngx_http_proxy_eval`).
@@ -145,8 +158,9 @@ fn from_client(reader: &Reader<'_>, _: &str) -> Reading {
         if gateway.server != Server::Nginx || !proxy.protocol.is_http() || is_internal(gateway, route) {
             return Reading::absent();
         }
-        let named =
-            named_host(gateway, proxy.url, 4).filter(|name| name != "host" || takes_any_host(gateway, gateway.site(route.site)));
+        let named = named_by_capture(gateway, route, proxy.url)
+            .or_else(|| named_host(gateway, proxy.url, 4))
+            .filter(|name| name != "host" || takes_any_host(gateway, gateway.site(route.site)));
         match named {
             Some(name) => Reading::new(Value::Text(name)).at(proxy.span, "the client names the host"),
             None => Reading::absent(),
@@ -161,6 +175,28 @@ fn takes_any_host(gateway: &Gateway, site: &Site) -> bool {
 
 fn is_internal(gateway: &Gateway, route: &Route) -> bool {
     !matches!(gateway.scopes.scalar(route.scope, Property::Internal), Ok(None) | Err(Unknown::Fragment(_)))
+}
+
+/// The capture of the location's own pattern that is the beginning of the host, where it may be anything.
+fn named_by_capture(gateway: &Gateway, route: &Route, url: SymbolicId) -> Option<String> {
+    let Matcher::Pattern { pattern, .. } = route.matcher else { return None };
+    // Another pattern on the way would have captures of its own.
+    if gateway.programs.get(route.scope).is_some_and(|program| !program.steps.is_empty()) {
+        return None;
+    }
+    let mut parts = gateway.symbolics.get(url).iter();
+    let Part::Text(scheme) = parts.next()? else { return None };
+    let Part::Variable(Variable::Capture(number)) = parts.next()? else { return None };
+    let pattern = gateway.texts.show(pattern);
+    // The group as written; what has groups or escapes in it is not looked into.
+    let group = pattern.split('(').nth(usize::from(*number))?.split(')').next()?;
+    let ends = match parts.next() {
+        None => true,
+        Some(Part::Text(text)) => gateway.texts.get(*text).starts_with(b"/") || gateway.texts.get(*text).starts_with(b":"),
+        Some(_) => false,
+    };
+    let is_any = matches!(group, ".*" | ".+" | ".*?" | ".+?") || ends && matches!(group, "[^/]*" | "[^/]+" | "[^/:]+" | "[^/]+?");
+    (gateway.texts.get(*scheme).ends_with(b"://") && is_any).then(|| number.to_string())
 }
 
 /// The variable with which the client decides the beginning of the host, if it does: what follows can be cut off with a `/` or a `#`.
@@ -220,7 +256,7 @@ fn other_protocols(reader: &Reader<'_>, _: &str) -> Reading {
         });
         let request = Request { headers: headers.collect(), ..chrome.clone() };
         match sent_header(&reader.environment(route, proxy, &request), route, proxy, "upgrade") {
-            Err(why) => Reading { value: Err(why), ..Reading::absent() },
+            Err(why) => Reading::unknown(why),
             Ok(sent) => {
                 let any = sent.values.iter().any(|value| value == "h2c");
                 let reading = Reading::new(Value::Flag(any));
@@ -237,11 +273,49 @@ fn beside_access_control(reader: &Reader<'_>, _: &str) -> Reading {
             return Reading::new(Value::Flag(false));
         }
         let Some(authority) = proxy.authority else { return Reading::new(Value::Flag(false)) };
+        if reader.view.gateway.server == Server::Apache {
+            return match guarded_section(reader, route, authority) {
+                Some(line) => Reading::new(Value::Flag(true)).at(line, "guards what lies behind it"),
+                None => Reading::new(Value::Flag(false)),
+            };
+        }
         match reader.view.guarded(route.site).get(&authority) {
             Some(&(other, line)) if other != id => Reading::new(Value::Flag(true)).at(line, "guards what lies behind it"),
             _ => Reading::new(Value::Flag(false)),
         }
     })
+}
+
+/// How many sections of a site are looked at: a few show what the others do.
+const SECTIONS: usize = 256;
+
+/// A section of httpd that keeps clients out of a path that is passed to the same backend, where it does not cover `route` as well.
+fn guarded_section(reader: &Reader<'_>, route: &Route, authority: TextId) -> Option<Span> {
+    let gateway = reader.view.gateway;
+    let path = |matcher: &Matcher| match matcher {
+        Matcher::Segments(text) => Some(gateway.texts.get(*text)),
+        _ => None,
+    };
+    let covers = |outer: &[u8], inner: &[u8]| covering(inner).any(|prefix| prefix == outer);
+    let own = path(&route.matcher)?;
+    let site = gateway.site(route.site);
+    let passed: Vec<&[u8]> = site
+        .route_ids()
+        .take(SECTIONS)
+        .map(|id| gateway.route(id))
+        .filter(|other| matches!(&other.target, Target::Proxy(proxy) if proxy.authority == Some(authority)))
+        .filter_map(|other| path(&other.matcher))
+        .collect();
+    let sections = site.areas.iter().take(SECTIONS).filter(|area| super::mapping::keeps_out(area));
+    sections
+        .filter_map(|area| match &area.covers {
+            Covers::Path(matcher) => Some((path(matcher)?, area.span)),
+            _ => None,
+        })
+        .find(|(guarded, _)| {
+            !covers(guarded, own) && passed.iter().any(|passed| covers(guarded, passed) || covers(passed, guarded))
+        })
+        .map(|(_, line)| line)
 }
 
 /// The line with which a route itself keeps clients out.

@@ -46,7 +46,7 @@ fn upstream_keepalive(reader: &Reader<'_>, _: &str) -> Reading {
 pub(super) fn servers(upstream: &Upstream) -> Reading {
     let asked = upstream.members.iter().filter(|member| !member.backup);
     let reading = match upstream.partial {
-        Some(why) => Reading { value: Err(why), ..Reading::absent() },
+        Some(why) => Reading::unknown(why),
         None => Reading::new(Value::Number(i64::try_from(asked.clone().count()).unwrap_or(i64::MAX))),
     };
     asked.fold(reading.at(upstream.span, "the group"), |reading, member| reading.at(member.span, "a backend"))
@@ -65,7 +65,7 @@ pub(super) fn keepalive(upstream: &Upstream) -> Reading {
 fn flag(upstream: &Upstream, set: Option<Span>) -> Reading {
     match (set, upstream.partial) {
         (Some(span), _) => Reading::new(Value::Flag(true)).at(span, "set here"),
-        (None, Some(why)) => Reading { value: Err(why), ..Reading::absent() },
+        (None, Some(why)) => Reading::unknown(why),
         (None, None) => Reading::new(Value::Flag(false)).at(upstream.span, "the group"),
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::gateway::{Known, Millis, Version};
+use crate::gateway::{Known, Millis, Unknown, Version};
 use crate::source::Span;
 
 /// The value of a fact.
@@ -46,6 +46,18 @@ pub struct Evidence {
 }
 
 impl Reading {
+    /// A reading of what cannot be known.
+    #[must_use]
+    pub fn unknown(why: Unknown) -> Self {
+        Self { value: Err(why), ..Self::absent() }
+    }
+
+    /// A reading of a text.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::new(Value::Text(text.into()))
+    }
+
     /// A known value that comes from nowhere in particular.
     #[must_use]
     pub fn new(value: Value) -> Self {

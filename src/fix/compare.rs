@@ -140,7 +140,10 @@ const LINES_DECIDE: [&str; 4] = ["timeout.", "refused_clients", "rewrite_engine"
 
 /// Facts that say what is wrong, or what becomes of a handshake: on an item that is mended they follow from what is done there. All others
 /// stay as they are but for what is wanted.
-const SAYS: [&str; 29] = [
+const SAYS: [&str; 32] = [
+    "host.told",
+    "timeout.in_vain",
+    "forged_headers.effect",
     "handshake.",
     "lost_headers",
     "refused_clients",

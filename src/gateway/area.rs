@@ -45,6 +45,15 @@ pub enum Covers {
     Path(Matcher),
     /// Those for what lies in a directory: `<Directory>`.
     Directory(Matcher),
+    /// Those for what lies in one of several directories: `<Directory>` with wildcards.
+    Directories {
+        /// Their path as written.
+        written: TextId,
+        /// What a path must match.
+        pattern: TextId,
+        /// How many segments it has.
+        segments: usize,
+    },
     /// Those for a file of that name: `<Files>`.
     File(Matcher),
     /// Those that are passed to a URL that begins so, or `*` for all: `<Proxy>`.
@@ -73,12 +82,50 @@ pub struct Rewriting {
     pub rules: Vec<Rewrite>,
     /// The path that stands for the directory: `RewriteBase`.
     pub base: Option<TextId>,
-    /// Whether the rules of the areas before it apply too: before (`true`) or after its own.
-    pub inherits: Option<bool>,
-    /// Whether the areas behind it take its rules too: before (`true`) or after their own.
-    pub hands_down: Option<bool>,
-    /// Whether it takes no rules handed down.
+    /// `RewriteOptions`, where any are set here.
+    pub options: Option<RewriteOptions>,
+}
+
+/// httpd's `RewriteOptions`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub struct RewriteOptions {
+    /// Whether the rules around apply too: `Inherit`, `InheritBefore`.
+    pub inherit: Option<Inherits>,
+    /// Whether what lies inside takes these rules too: `InheritDown`, `InheritDownBefore`.
+    pub hands_down: Option<Inherits>,
+    /// Whether no rules are taken that are handed down: `IgnoreInherit`.
     pub ignores: bool,
+    /// Whether a directory's rules are tried for its own name without a slash: `AllowNoSlash`.
+    pub without_slash: bool,
+    /// Whether `RewriteBase` is inherited: `MergeBase`.
+    pub merges_base: bool,
+    /// Whether the path that an alias stands for is not put back: `IgnoreContextInfo`.
+    pub ignores_context: bool,
+    /// Whether a URL at this very server may become a file outside of the document root: `LegacyPrefixDocRoot`.
+    pub reduces_plainly: bool,
+    /// Whether any new path may be a file outside of the document root: `UnsafePrefixStat`.
+    pub allows_any_file: bool,
+}
+
+/// Where inherited rules go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inherits {
+    /// Before the own ones.
+    Before,
+    /// Behind them.
+    Behind,
+}
+
+impl RewriteOptions {
+    /// Where the rules of `outer` go in a level whose options in force these are; `None`: they do not apply (`config_server_merge`,
+    /// `config_perdir_merge`).
+    #[must_use]
+    pub fn inherits(self, outer: Self) -> Option<Inherits> {
+        let handed = outer.hands_down.filter(|_| !self.ignores);
+        let behind = [self.inherit, handed].contains(&Some(Inherits::Behind));
+        if behind { Some(Inherits::Behind) } else { self.inherit.or(handed) }
+    }
 }
 
 /// Scalars of an area; `None`: not set here.
@@ -104,6 +151,8 @@ pub struct Settings {
     pub methods: Option<(Box<[TextId]>, Span)>,
     /// Hosts that are not passed on to: `ProxyBlock`.
     pub blocked: Vec<(TextId, Span)>,
+    /// Another proxy that backends are asked through: `ProxyRemote`.
+    pub remote: Option<Span>,
     /// Whether `ws` is left to `mod_proxy_http`: `ProxyWebsocketFallbackToProxyHttp`.
     pub http_tunnels: Option<(bool, Span)>,
     /// Whether `X-Forwarded-*` are added: `ProxyAddHeaders`.

@@ -9,6 +9,8 @@ pub struct Certificates {
     pub read: Vec<Certificate>,
     /// Whether these are all that the site shows.
     pub complete: bool,
+    /// The directive that names a file in another form than the servers read: DER.
+    pub binary: Option<Span>,
 }
 
 /// A certificate.
@@ -23,5 +25,16 @@ pub struct Certificate {
     /// Until when it holds.
     pub until: i64,
     /// The directive that names the key's file, and whether the key belongs to it; `None` where that cannot be seen.
-    pub key: Option<(Span, bool)>,
+    pub key: Option<(Span, KeyFit)>,
+}
+
+/// Whose key a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFit {
+    /// The certificate's.
+    Own,
+    /// That of a certificate further down in the same file: the chain is in the wrong order.
+    OfALater,
+    /// That of none of them.
+    OfAnother,
 }

@@ -23,6 +23,8 @@ pub enum ExpressionStep {
     Text(SymbolicId),
     /// Changes the text on top.
     Change(Change),
+    /// Takes two texts, the right one first, and puts them together.
+    Join,
     /// Puts a truth on the stack.
     Truth(bool),
     /// Takes two texts, the right one first, and puts whether they compare so.
@@ -53,12 +55,16 @@ pub enum ExpressionStep {
 }
 
 /// What a function makes of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// Lower case.
     Lower,
     /// Upper case.
     Upper,
+    /// Its escapes decoded.
+    Decoded,
+    /// Something that cannot be known.
+    Unknown,
 }
 
 /// How two texts are compared.
@@ -66,6 +72,10 @@ pub enum Change {
 pub enum Comparison {
     /// As texts, in this order.
     Text(Order),
+    /// As texts, case aside.
+    Folded(Order),
+    /// As texts, the shorter before the longer.
+    Measured(Order),
     /// As whole numbers; what is none reads as 0.
     Number(Order),
     /// The right one is a pattern with `*` and `?`.

@@ -6,12 +6,14 @@ mod area;
 mod capacity;
 mod certificate;
 mod expression;
+mod pool;
 mod program;
 mod refusal;
 mod remark;
 mod rewrite;
 mod route;
 mod scope;
+mod segments;
 mod server;
 mod signal;
 mod site;
@@ -22,25 +24,26 @@ mod upstream;
 mod worker;
 
 pub use area::{
-    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Merging, Needed,
-    OverrideClass, Overrides, Redirect, Required, RequiredKind, Rewriting, Settings, Via, When,
+    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Inherits, Merging,
+    Needed, OverrideClass, Overrides, Redirect, Required, RequiredKind, RewriteOptions, Rewriting, Settings, Via, When,
 };
 pub use capacity::{Capacity, Limit};
-pub use certificate::{Certificate, Certificates};
+pub use certificate::{Certificate, Certificates, KeyFit};
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
 pub use program::{Act, Candidate, Fallback, LimitExcept, Program, Programs, Step, Then, TryFiles};
 pub use refusal::{Fault, Refusal};
 pub use remark::{Misreading, Remark, RemarkKind};
-pub use rewrite::{Action, Condition, FileTest, Flags, QueryRule, Rewrite, Test};
+pub use rewrite::{Action, Condition, Escapes, FileTest, Flags, QueryRule, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Spelling, Target};
 pub use scope::{
     Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId,
     Scopes, Setting,
 };
+pub(crate) use segments::covering;
 pub use server::{Modules, NotAVersion, Server, Version};
 pub use signal::{Signal, SignalKind};
 pub use site::{Identity, Listen, Name, Site, SiteId, Speaks};
-pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, Symbolic, SymbolicId, Symbolics, Variable};
+pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, SymbolicId, Symbolics, Variable};
 pub use text::{TextId, Texts};
 pub use unknown::{Assumed, Known, Unknown};
 pub use upstream::{Member, Upstream, UpstreamId};
@@ -85,6 +88,12 @@ pub struct Gateway {
     pub balanced: FxHashMap<UpstreamId, Vec<BalancedWorker>>,
     /// What the configuration itself defines: nginx's `map`, `set`, `geo` …, by lower-case name without `$`.
     pub variables: FxHashMap<TextId, Definition>,
+    /// A group of backends for which no way of choosing is written: httpd needs one of its modules for it.
+    pub plain_balancer: Option<Span>,
+    /// Lines that set something on a backend that no line before them names.
+    pub unknown_workers: Vec<Span>,
+    /// Functions that a site gives names to, while its lines are read: httpd's `RewriteMap name int:tolower`.
+    pub functions: FxHashMap<TextId, Change>,
     /// What levels do to a request before anything answers it, by level.
     pub programs: Programs,
     /// Headers that the server adds or withholds by itself when it asks an upstream, for `version`; an empty value withholds the client's.
@@ -106,8 +115,8 @@ pub struct Gateway {
 /// A request header that the server sets by itself unless the configuration does.
 #[derive(Clone, Copy, Debug)]
 pub struct DefaultHeader {
-    /// Lower-case name.
-    pub name: TextId,
+    /// The name as the server writes it.
+    pub name: &'static str,
     /// What is sent; empty: neither this nor the client's header is sent.
     pub value: SymbolicId,
     /// Set where this default ended with a later version and the version judged for is not known.
@@ -135,6 +144,9 @@ impl Gateway {
             workers: FxHashMap::default(),
             balanced: FxHashMap::default(),
             variables: FxHashMap::default(),
+            functions: FxHashMap::default(),
+            unknown_workers: Vec::new(),
+            plain_balancer: None,
             programs: Programs::default(),
             default_headers: Vec::new(),
             modules: Modules::default(),

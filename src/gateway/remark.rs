@@ -83,6 +83,18 @@ pub enum Misreading {
     SectionHidesWebSocket,
     /// A comment that goes on over the next line, which is a directive.
     CommentContinued,
+    /// A rewrite rule whose new path is taken for that of a file, where a mapping is there for it.
+    LeadsPastMappings,
+    /// A duration whose last number means something else than the one before it lets expect.
+    DurationOdd,
+    /// A name that is used above the line that defines it, or below the one that takes the definition back.
+    NotDefinedHere,
+    /// The file of a directory cannot be read, and requests below it are answered with an error.
+    DirectoryFileUnread,
+    /// The file of a directory has a directive that no module has.
+    DirectoryFileUnknown,
+    /// The file of a directory has a directive that may not stand there.
+    DirectoryFileForbids,
 }
 
 impl Misreading {
@@ -97,6 +109,12 @@ impl Misreading {
             Self::SectionLeftOut => "section-left-out",
             Self::SectionHidesWebSocket => "section-hides-websocket",
             Self::CommentContinued => "comment-continued",
+            Self::LeadsPastMappings => "leads-past-mappings",
+            Self::DurationOdd => "duration-odd",
+            Self::NotDefinedHere => "not-defined-here",
+            Self::DirectoryFileUnread => "directory-file-unread",
+            Self::DirectoryFileUnknown => "directory-file-unknown",
+            Self::DirectoryFileForbids => "directory-file-forbids",
         }
     }
 }

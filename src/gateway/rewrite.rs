@@ -59,8 +59,20 @@ pub struct Flags {
     pub query: QueryRule,
     /// Whether the new path is taken as it is, without escaping: `[NE]`.
     pub verbatim: bool,
-    /// Whether captures are escaped: `[B]`.
-    pub escapes_captures: bool,
+    /// Which bytes of captures are escaped: `[B]`.
+    pub escapes: Option<Escapes>,
+    /// Whether the last `?` of the new path begins its query, not the first: `[QSL]`.
+    pub query_is_last: bool,
+    /// Whether a `?` of the request may begin the query of the new path: `[UnsafeAllow3F]`.
+    pub allows_question_marks: bool,
+    /// Whether the new path may be a file outside of the document root, whatever it begins with: `[UnsafePrefixStat]`.
+    pub allows_any_file: bool,
+    /// Whether several slashes at the start of the new path stay several: `[UNC]`.
+    pub keeps_slashes: bool,
+    /// Whether requests that the server makes for others pass it by: `[NS]`.
+    pub skips_subrequests: bool,
+    /// What handles the request: `[H=name]`.
+    pub handler: Option<TextId>,
     /// Variables that it sets; `None`: unsets. `[E=name:value]`.
     pub variables: Box<[(TextId, Option<SymbolicId>)]>,
 }
@@ -75,6 +87,21 @@ pub enum QueryRule {
     Append,
     /// It is dropped: `[QSD]`.
     Discard,
+    /// It is dropped, and the new path brings none whatever it holds: a `?` at its end, or `[QSD]` where it has none.
+    Drop,
+}
+
+/// Which bytes of captures are escaped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Escapes {
+    /// Only these: `[B=…]`; `None`: all that are neither letters, digits nor `_`.
+    pub only: Option<TextId>,
+    /// All but these: `[BNE=…]`.
+    pub except: Option<TextId>,
+    /// Whether a blank becomes `%20`, not `+`: `[BNP]`.
+    pub no_plus: bool,
+    /// Whether control characters and blanks are escaped, and others only where `only` names them: `[BCTLS]`.
+    pub controls: bool,
 }
 
 /// A condition of a rewrite rule: httpd's `RewriteCond`.

@@ -2,17 +2,13 @@
 
 use std::net::IpAddr;
 
-use rustc_hash::FxHashMap;
-
-use super::{TextId, Unknown};
+use super::pool::Pool;
+use super::{Change, TextId, Unknown};
 use crate::source::Span;
 
-/// Names a [`Symbolic`] of a [`Symbolics`]. Values written alike have equal ids.
+/// Names a value of a [`Symbolics`], a row of parts; no parts is the empty string. Values written alike have equal ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SymbolicId(pub u32);
-
-/// A value as a row of parts; no parts is the empty string.
-pub type Symbolic = Box<[Part]>;
 
 /// One part of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +26,8 @@ pub enum Part {
 pub enum Variable {
     /// The value of a header of the client's request, by lower-case name; empty where the request lacks it.
     RequestHeader(TextId),
+    /// The value of the last header of the client's request whose name the pattern matches.
+    RequestHeaderLike(TextId),
     /// A query argument.
     Argument(TextId),
     /// The path of the request as it stands now: decoded, without the query.
@@ -54,6 +52,14 @@ pub enum Variable {
     ServerPort,
     /// The client's address.
     ClientAddress,
+    /// The address that the client reached.
+    ServerAddress,
+    /// The directory that paths are looked for in, where nothing says otherwise.
+    DocumentRoot,
+    /// What of the path lies behind the file that it is mapped to.
+    PathInfo,
+    /// A value with something done to it.
+    Changed(Change, SymbolicId),
     /// `X-Forwarded-For` of the request with the client's address appended.
     ForwardedFor,
     /// Host and port of the upstream, as written in the target.
@@ -137,27 +143,18 @@ pub enum MapKey {
 
 /// All values of a gateway, each stored once.
 #[derive(Debug, Default)]
-pub struct Symbolics {
-    ids: FxHashMap<Symbolic, SymbolicId>,
-    values: Vec<Symbolic>,
-}
+pub struct Symbolics(Pool<Part>);
 
 impl Symbolics {
     /// The id of the value with these parts, which is added where it is new.
     pub fn intern(&mut self, parts: &[Part]) -> SymbolicId {
-        if let Some(&id) = self.ids.get(parts) {
-            return id;
-        }
-        let id = SymbolicId(u32::try_from(self.values.len()).unwrap_or(u32::MAX));
-        self.values.push(parts.into());
-        self.ids.insert(parts.into(), id);
-        id
+        SymbolicId(self.0.intern(parts))
     }
 
     /// The parts of a value.
     #[must_use]
     pub fn get(&self, id: SymbolicId) -> &[Part] {
-        &self.values[id.0 as usize]
+        self.0.get(id.0)
     }
 
     /// The text of a value without variables; the empty value is the empty text.

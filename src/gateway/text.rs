@@ -1,8 +1,6 @@
 //! Interned texts: a name or value that occurs in ten thousand sites is stored once.
 
-use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
+use super::pool::Pool;
 
 /// Names a text of a [`Texts`]. Equal texts have equal ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,22 +8,12 @@ pub struct TextId(pub u32);
 
 /// A set of byte strings.
 #[derive(Debug, Default)]
-pub struct Texts {
-    ids: FxHashMap<Arc<[u8]>, TextId>,
-    texts: Vec<Arc<[u8]>>,
-}
+pub struct Texts(Pool<u8>);
 
 impl Texts {
     /// The id of `text`, which is added where it is new.
     pub fn intern(&mut self, text: &[u8]) -> TextId {
-        if let Some(&id) = self.ids.get(text) {
-            return id;
-        }
-        let id = TextId(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
-        let text: Arc<[u8]> = text.into();
-        self.texts.push(Arc::clone(&text));
-        self.ids.insert(text, id);
-        id
+        TextId(self.0.intern(text))
     }
 
     /// The id of `text` in lower case (ASCII).
@@ -36,13 +24,13 @@ impl Texts {
     /// The id of `text` where it was interned.
     #[must_use]
     pub fn find(&self, text: &[u8]) -> Option<TextId> {
-        self.ids.get(text).copied()
+        self.0.find(text).map(TextId)
     }
 
     /// The bytes of a text.
     #[must_use]
     pub fn get(&self, id: TextId) -> &[u8] {
-        &self.texts[id.0 as usize]
+        self.0.get(id.0)
     }
 
     /// The text for people: bytes that are not UTF-8 become replacement characters.

@@ -29,7 +29,7 @@ pub struct Upstream {
 pub struct Member {
     /// Its address as written.
     pub address: TextId,
-    /// Whether it is only asked when the others are down.
+    /// Whether it is not asked in turn with the others: only when they are down, or not at all.
     pub backup: bool,
     /// The directive.
     pub span: Span,

@@ -11,7 +11,8 @@ use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::site::Socket;
 use crate::gateway::{
-    Definition, FileTest, Gateway, Known, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown, Variable,
+    Change, Definition, FileTest, Gateway, Known, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown,
+    Variable,
 };
 use crate::source::Span;
 
@@ -50,6 +51,12 @@ pub struct Notes<'a> {
     pub variables: Vec<(String, String)>,
     /// The client's address.
     pub from: Option<IpAddr>,
+    /// The address that it reached.
+    pub reached: Option<IpAddr>,
+    /// What of the path lies behind the file.
+    pub path_info: String,
+    /// What a rule says that handles the request.
+    pub handler: Option<TextId>,
     /// What stands in the file system.
     pub files: Option<Files<'a>>,
     /// Whether the headers are those that early changes have left.
@@ -61,15 +68,15 @@ pub struct Notes<'a> {
 }
 
 impl Notes<'_> {
-    /// The value of a variable.
+    /// The value of a variable; case does not matter (`apr_table_get`).
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        self.variables.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// Sets a variable, or unsets it.
     pub fn set_variable(&mut self, name: &str, value: Option<String>) {
-        self.variables.retain(|(own, _)| own != name);
+        self.variables.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
         self.variables.extend(value.map(|value| (name.to_owned(), value)));
     }
 }
@@ -156,6 +163,9 @@ impl Environment<'_> {
     }
 
     pub(super) fn value(&self, value: SymbolicId, depth: u8) -> Known<String> {
+        if let [part] = self.gateway.symbolics.get(value) {
+            return self.part(*part, depth);
+        }
         let mut text = String::new();
         for part in self.gateway.symbolics.get(value) {
             text.push_str(&self.part(*part, depth)?);
@@ -218,6 +228,16 @@ impl Environment<'_> {
                 let dashed = texts.show(name).replace('_', "-");
                 request.header(dashed.as_bytes()).unwrap_or_default().to_owned()
             }
+            Variable::RequestHeaderLike(pattern) => {
+                let mut value = "";
+                for (name, own) in &request.headers {
+                    let found = self.patterns.captures(texts, pattern, false, name).map_err(|Undecided| Unknown::Runtime)?;
+                    if found.is_some() {
+                        value = own;
+                    }
+                }
+                value.to_owned()
+            }
             Variable::Argument(name) => argument(request.query.as_deref().unwrap_or_default(), &texts.show(name)).to_owned(),
             Variable::Path => request.path.clone(),
             Variable::RequestTarget => request.sent_target(),
@@ -230,6 +250,22 @@ impl Environment<'_> {
             Variable::Method => request.method.clone().into_owned(),
             Variable::ServerPort => self.server_port().to_string(),
             Variable::ClientAddress => self.client()?.to_string(),
+            Variable::ServerAddress => self.notes.and_then(|notes| notes.reached).ok_or(Unknown::Runtime)?.to_string(),
+            Variable::DocumentRoot => {
+                let main = self.gateway.sites.first().filter(|main| main.is_main);
+                let areas = [Some(self.site), main].into_iter().flatten().filter_map(|site| site.areas.first());
+                let root = areas.filter_map(|area| area.settings.document_root).next();
+                texts.show(root.ok_or(Unknown::Environment)??).into_owned()
+            }
+            Variable::PathInfo => self.notes.map(|notes| notes.path_info.clone()).unwrap_or_default(),
+            Variable::Changed(change, value) => {
+                let value = self.value(value, depth.checked_sub(1).ok_or(Unknown::Runtime)?)?;
+                match change {
+                    Change::Lower => value.to_ascii_lowercase(),
+                    Change::Upper => value.to_ascii_uppercase(),
+                    Change::Decoded | Change::Unknown => return Err(Unknown::Runtime),
+                }
+            }
             Variable::FileName => self.notes.and_then(|notes| notes.file.clone()).unwrap_or_else(|| request.path.clone()),
             Variable::Process(name) => self.process(name)?.unwrap_or_default(),
             Variable::ProcessOrNull(name) => self.process(name)?.unwrap_or_else(|| "(null)".to_owned()),
@@ -270,7 +306,7 @@ impl Environment<'_> {
     }
 
     /// The scheme of requests; httpd's `ServerName` may say another (`ap_http_scheme`).
-    fn scheme(&self) -> String {
+    pub(super) fn scheme(&self) -> String {
         match self.site.identity.scheme {
             _ if self.request.tls => "https".to_owned(),
             Some(scheme) => self.gateway.texts.show(scheme).into_owned(),
@@ -278,7 +314,7 @@ impl Environment<'_> {
         }
     }
 
-    fn default_port(&self) -> u16 {
+    pub(super) fn default_port(&self) -> u16 {
         if self.scheme() == "https" { 443 } else { 80 }
     }
 

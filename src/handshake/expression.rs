@@ -36,10 +36,20 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
                 let left = text(stack.pop(), malformed)?;
                 Value::Truth(left.and_then(|left| Ok(compares(&left, &right?, comparison))))
             }
-            ExpressionStep::Change(change) => Value::Text(text(stack.pop(), malformed)?.map(|text| match change {
-                Change::Lower => text.to_ascii_lowercase(),
-                Change::Upper => text.to_ascii_uppercase(),
-            })),
+            ExpressionStep::Change(change) => {
+                let text = text(stack.pop(), malformed)?;
+                Value::Text(text.and_then(|text| match change {
+                    Change::Lower => Ok(text.to_ascii_lowercase()),
+                    Change::Upper => Ok(text.to_ascii_uppercase()),
+                    Change::Decoded => decoded(&text).ok_or(Unknown::Runtime),
+                    Change::Unknown => Err(Unknown::Runtime),
+                }))
+            }
+            ExpressionStep::Join => {
+                let right = text(stack.pop(), malformed)?;
+                let left = text(stack.pop(), malformed)?;
+                Value::Text(left.and_then(|left| Ok(left + &right?)))
+            }
             ExpressionStep::Pattern { pattern, ignore_case } => {
                 let text = text(stack.pop(), malformed)?;
                 let found = |text: String| environment.captures(pattern, ignore_case, &text, expression.span);
@@ -62,6 +72,25 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
         stack.push(value);
     }
     truth(stack.pop(), malformed)?
+}
+
+/// A text with its escapes decoded, but for those of slashes (`ap_unescape_url_keep2f`); `None`: an escape is none.
+fn decoded(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let digits = [bytes.next()?, bytes.next()?];
+        match u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()? {
+            b'/' => out.extend_from_slice(&[b'%', digits[0], digits[1]]),
+            0 => return None,
+            decoded => out.push(decoded),
+        }
+    }
+    String::from_utf8(out).ok()
 }
 
 fn text(value: Option<Value>, malformed: impl FnOnce() -> Unknown) -> Known<Known<String>> {
@@ -92,6 +121,8 @@ fn combined(left: Known<bool>, right: Known<bool>, any: bool) -> Known<bool> {
 pub(super) fn compares(left: &str, right: &str, comparison: Comparison) -> bool {
     match comparison {
         Comparison::Text(order) => order.holds(left.cmp(right)),
+        Comparison::Folded(order) => order.holds(left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase())),
+        Comparison::Measured(order) => order.holds((left.len(), left).cmp(&(right.len(), right))),
         Comparison::Number(order) => order.holds(number(left).cmp(&number(right))),
         Comparison::Wildcard { ignore_case: false } => wildcard_match(right.as_bytes(), left.as_bytes()),
         Comparison::Wildcard { ignore_case: true } => {

@@ -31,7 +31,7 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
     let mut notes = Notes::default();
     let request = environment.request;
     let mut path = request.path.clone();
-    match rewrite_in_site(environment, site, &mut notes)? {
+    match rewrite_in_site(environment, site, &mut notes, false)? {
         Rewritten::Untouched => {}
         Rewritten::Path { path: new, maps_again: true, .. } => path = new,
         // The path of a file: no mapping sees it.
@@ -49,7 +49,7 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
             return Err(Unknown::Unmodelled(area.span));
         }
     }
-    let mapped = mapped(environment, site, &path, |_| true)?;
+    let mapped = mapped(environment, site, &request.path, &path, |_| true)?;
     Ok(match mapped {
         Some(id) => match environment.gateway.route(id).target {
             Target::Excluded(_) => Selected::Unproxied,
@@ -63,14 +63,19 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
 ///
 /// # Errors
 /// Where something that decides cannot be known.
-pub(super) fn rewrite_in_site(environment: &Environment<'_>, site: SiteId, notes: &mut Notes<'_>) -> Known<Rewritten> {
+pub(super) fn rewrite_in_site(
+    environment: &Environment<'_>,
+    site: SiteId,
+    notes: &mut Notes<'_>,
+    is_subrequest: bool,
+) -> Known<Rewritten> {
     let gateway = environment.gateway;
     let rules: Vec<&Rewrite> = gateway.site(site).rewrites.iter().collect();
     if rules.is_empty() || !rewriting_is_on(gateway, gateway.site(site).scope)? {
         return Ok(Rewritten::Untouched);
     }
     let request = environment.request;
-    let subject = Subject { path: request.path.clone(), query: request.query.clone(), directory: None };
+    let subject = Subject { path: request.path.clone(), query: request.query.clone(), directory: None, is_subrequest };
     rewrite(environment, &rules, subject, notes)
 }
 
@@ -83,13 +88,15 @@ pub(super) fn rewriting_is_on(gateway: &Gateway, scope: ScopeId) -> Known<bool> 
     }
 }
 
-/// The mapping, of those that `takes` holds for, that takes `path`: that of the last area that covers it, where its own path matches, else the first of the list.
+/// The mapping, of those that `takes` holds for, that takes `path`: that of the last area that covers the path that was `asked` for, where its own
+/// path matches, else the first of the list. Areas were looked for before rules changed the path.
 ///
 /// # Errors
 /// Where a mapping that could take it cannot be known.
 pub(super) fn mapped(
     environment: &Environment<'_>,
     site: SiteId,
+    asked: &str,
     path: &str,
     takes: impl Fn(RouteId) -> bool,
 ) -> Known<Option<RouteId>> {
@@ -98,7 +105,7 @@ pub(super) fn mapped(
     for area in areas(gateway, site) {
         if let Some(route) = area.proxy
             && let Covers::Path(matcher) = area.covers
-            && matches(environment, matcher, area.span, path)?
+            && covers_path(environment, matcher, area.span, asked)?
         {
             last = Some(route);
         }
@@ -148,6 +155,23 @@ pub(super) fn matches(environment: &Environment<'_>, matcher: Matcher, span: Spa
         Matcher::Named(_) | Matcher::Rewrite(_) | Matcher::Conditional => false,
         Matcher::Unknown(why) => return Err(why),
     })
+}
+
+/// Whether a `<Location>`, written at `span`, covers `path`: its own is compared as it is written (`ap_location_walk`).
+///
+/// # Errors
+/// Where that cannot be known.
+pub(super) fn covers_path(environment: &Environment<'_>, matcher: Matcher, span: Span, path: &str) -> Known<bool> {
+    let Matcher::Segments(text) = matcher else { return matches(environment, matcher, span, path) };
+    let written = environment.gateway.texts.get(text);
+    let mut merged = Vec::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte != b'/' || merged.last() != Some(&b'/') {
+            merged.push(byte);
+        }
+    }
+    let rest = merged.strip_prefix(written);
+    Ok(rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || written.ends_with(b"/")))
 }
 
 /// How much of `path` is `prefix`, by whole segments; any number of slashes counts as one (`alias_match`, `mod_proxy.c`).

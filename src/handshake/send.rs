@@ -107,12 +107,11 @@ pub fn nginx_header_lines<'a>(gateway: &'a Gateway, environment: &Environment<'_
         |line: &HeaderLine<'_>| line.name.eq_ignore_ascii_case("host") && line.value.as_ref().is_ok_and(String::is_empty);
     let configured = lines.len();
     for default in &gateway.default_headers {
-        let name = gateway.texts.get(default.name);
-        let is_set = lines[..configured].iter().position(|line| line.name.as_bytes().eq_ignore_ascii_case(name));
+        let is_set = lines[..configured].iter().position(|line| line.name.eq_ignore_ascii_case(default.name));
         match is_set {
             None => {
                 let value = environment.evaluate(default.value);
-                lines.push(HeaderLine { name: capitalised(name), value, span: None, until: default.until });
+                lines.push(HeaderLine { name: default.name.into(), value, span: None, until: default.until });
             }
             Some(at) if own_host(&lines[at]) && gateway.version.is_some_and(|version| version >= HOST_KEPT) => {
                 lines[at].value = environment.evaluate(default.value);
@@ -133,23 +132,6 @@ pub fn nginx_header_lines<'a>(gateway: &'a Gateway, environment: &Environment<'_
         }
     }
     Ok(HeaderLines { lines: as_received(lines), unseen: in_force.and_then(|level| unseen(gateway, level)) })
-}
-
-/// A lower-case name as the server writes it: `Keep-Alive`, `TE`.
-fn capitalised(name: &[u8]) -> Cow<'static, str> {
-    let mut start = true;
-    let capital = |byte: &u8| {
-        let letter = if start { byte.to_ascii_uppercase() } else { *byte };
-        start = *byte == b'-';
-        char::from(letter)
-    };
-    match name {
-        b"te" => "TE".into(),
-        b"host" => "Host".into(),
-        b"connection" => "Connection".into(),
-        b"upgrade" => "Upgrade".into(),
-        _ => name.iter().map(capital).collect::<String>().into(),
-    }
 }
 
 /// The lines as the upstream reads them: nginx writes names and values as they are, with whatever line ends and colons they hold.
@@ -280,9 +262,35 @@ pub(super) fn client_headers(environment: &Environment<'_>, levels: &[ScopeId]) 
     let gateway = environment.gateway;
     let mut headers = environment.request.headers.clone();
     for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
-        edit(environment, entry, &mut headers)?;
+        let edited = edit(environment, entry, &mut headers);
+        match edited {
+            // What cannot be known of a header that nobody goes by does not matter.
+            Err(_) if !decides(gateway, entry) => hide(gateway, entry, &mut headers),
+            edited => edited?,
+        }
     }
     Ok(headers)
+}
+
+/// Whether a header that an entry changes decides what becomes of a handshake.
+fn decides(gateway: &Gateway, entry: &Entry) -> bool {
+    let name = edited(gateway, entry).map(|name| gateway.texts.show(name));
+    name.is_none_or(|name| {
+        matches!(&*name, "host" | "connection" | "upgrade" | "origin" | "cookie" | "authorization")
+            || name.starts_with("sec-websocket-")
+    })
+}
+
+/// Gives the header of an entry a value that says that it is not known.
+fn hide(gateway: &Gateway, entry: &Entry, headers: &mut Vec<(Word, Word)>) {
+    let name = match entry.assigned {
+        Assigned::Header { name, .. } => name,
+        Assigned::HeaderEdit(id) => gateway.header_edit(id).name,
+        _ => return,
+    };
+    let name = gateway.texts.show(name);
+    headers.retain(|(own, _)| !own.eq_ignore_ascii_case(&name));
+    headers.push((name.into_owned().into(), "(unknown)".into()));
 }
 
 /// The lower-case name of the header that an entry changes.

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::gateway::{Gateway, Matcher, RouteId, SiteId, TextId};
+use crate::gateway::{Gateway, Matcher, RouteId, SiteId, TextId, covering};
 
 /// The first mapping and the last section of each site at each path.
 #[derive(Debug, Default)]
@@ -60,29 +60,5 @@ impl Shadows {
             found = other.or(found);
         }
         found
-    }
-}
-
-/// The paths whose mapping takes every request of one for `path` (`alias_match`, `mod_proxy.c`), the narrowest first.
-fn covering(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let own = std::iter::once(path);
-    // `/ws` takes what `/ws/` takes, but not the other way round.
-    let ends = (0..path.len()).rev().filter(|&at| path[at] == b'/');
-    own.chain(ends.flat_map(move |at| [&path[..=at], &path[..at]]).filter(move |prefix| prefix.len() < path.len()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::covering;
-
-    fn all(path: &str) -> Vec<String> {
-        covering(path.as_bytes()).map(|prefix| String::from_utf8_lossy(prefix).into_owned()).collect()
-    }
-
-    #[test]
-    fn a_path_is_covered_by_whole_segments() {
-        assert_eq!(all("/ws/chat"), ["/ws/chat", "/ws/", "/ws", "/", ""]);
-        assert_eq!(all("/ws/"), ["/ws/", "/ws", "/", ""]);
-        assert_eq!(all("/"), ["/", ""]);
     }
 }

@@ -118,6 +118,8 @@ fn reaches(gateway: &Gateway, written: TextId, reached: IpAddr) -> Reach {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {
         Ok(address) if address == reached => Reach::Exact,
+        // To httpd all addresses are all addresses, of either kind.
+        Ok(address) if address.is_unspecified() && gateway.server == Server::Apache => Reach::Wildcard,
         // nginx's IPv6 sockets take IPv6 only (`ipv6only=on` by default).
         Ok(address) if address.is_unspecified() && address.is_ipv4() == reached.is_ipv4() => Reach::Wildcard,
         Ok(_) => Reach::Not,

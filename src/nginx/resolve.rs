@@ -209,7 +209,8 @@ impl Resolver<'_> {
             let kind = if missing.outside {
                 RemarkKind::IncludeOutside { path }
             } else {
-                RemarkKind::IncludeMissing { path, inside: missing.inside }
+                // A template is put into another directory before the server reads it.
+                RemarkKind::IncludeMissing { path, inside: missing.inside && !store.tree(*source).is_template() }
             };
             self.resolved.problems.push(Remark { span, labels: Vec::new(), kind });
         }
@@ -362,10 +363,16 @@ mod tests {
     fn what_is_missing_is_told_unless_a_distribution_ships_it() {
         let (_, problems) = resolved(&[(
             "nginx.conf",
-            "include none.conf; include mime.types; include none/*.conf; include /etc/nginx/none.conf; include {{ x }};",
+            "include none.conf; include mime.types; include none/*.conf; include /etc/nginx/none.conf;",
         )]);
         let missing = |path: &str, inside| RemarkKind::IncludeMissing { path: path.to_owned(), inside };
         assert_eq!(problems, [missing("none.conf", true), missing("mime.types", false), missing("/etc/nginx/none.conf", false)]);
+    }
+
+    #[test]
+    fn what_a_template_includes_lies_elsewhere() {
+        let (_, problems) = resolved(&[("nginx.conf", "user {{ user }}; include none.conf;")]);
+        assert_eq!(problems, [RemarkKind::IncludeMissing { path: "none.conf".to_owned(), inside: false }]);
     }
 
     #[test]

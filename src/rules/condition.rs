@@ -77,6 +77,14 @@ impl Condition {
         }
     }
 
+    /// The condition without those of its parts that hold whatever else is read.
+    pub(super) fn rest(&self, holds: impl Fn(&Self) -> bool) -> Self {
+        match self {
+            Self::All(parts) => Self::All(parts.iter().filter(|part| !holds(part)).cloned().collect()),
+            other => other.clone(),
+        }
+    }
+
     /// The facts that make the condition what it is: all parts where all are needed, the first that decides where one is enough.
     pub(super) fn grounds<'r>(&self, read: &impl Fn(Slot) -> &'r Reading, parameters: &[Value], slots: &mut Vec<Slot>) {
         let (parts, decisive) = match self {

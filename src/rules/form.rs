@@ -159,14 +159,39 @@ const KEYS: &[&str] = &[
     "longer_than",
 ];
 
+/// Every word that some key takes, to say which one was meant.
+const WORDS: &[&str] = &[
+    "route",
+    "upstream",
+    "site",
+    "directive",
+    "gateway",
+    "websocket",
+    "pedantic",
+    "note",
+    "warning",
+    "error",
+    "safe",
+    "unsafe",
+    "manual",
+    "nginx",
+    "apache",
+];
+
 impl Form {
     /// Reads a block. Nesting is bounded by the TOML parser, so that conditions may be walked by recursion.
     pub(super) fn parse(block: &str) -> Result<Self, Fault> {
         toml::from_str(block).map_err(|error| {
             let span = error.span().unwrap_or(0..block.len());
             let written = block.get(span.clone()).unwrap_or_default();
-            let mut fault = Fault::at(span, Problem::Form(error.message().replace('\n', ": ")));
-            if let Some(near) = nearest(written, KEYS.iter().copied().filter(|key| *key != written)) {
+            // The words of TOML's reader are those of programmers.
+            let message = error.message().replace('\n', ": ").replace("unknown field", "unknown key");
+            let mut fault = Fault::at(span, Problem::Form(message.replace("unknown variant", "unknown value")));
+            let word = written.trim_matches(['"', '\'']);
+            let known = if word == written { KEYS } else { WORDS };
+            let others = || known.iter().copied().filter(|other| *other != word);
+            let begun = || others().find(|other| word.len() > 3 && other.starts_with(word));
+            if let Some(near) = nearest(word, others()).or_else(begun) {
                 fault.help = Some(format!("did you mean `{near}`?"));
             }
             fault
@@ -184,6 +209,16 @@ mod tests {
         let fault = Form::parse(block).unwrap_err();
         assert_eq!(&block[fault.span], "shorter_then");
         assert_eq!(fault.help.as_deref(), Some("did you mean `shorter_than`?"));
+    }
+
+    #[test]
+    fn what_was_begun_or_misspelled_is_guessed() {
+        let help = |block: &str| Form::parse(block).unwrap_err().help;
+        let rest = "level = \"note\"\nmessage = \"m\"\n";
+        let near = help(&format!("subject = \"rout\"\n{rest}when = {{ fact = \"f\", absent = true }}\n"));
+        assert_eq!(near.as_deref(), Some("did you mean `route`?"));
+        let begun = help(&format!("subject = \"route\"\n{rest}when = {{ fact = \"f\", shorter = \"1s\" }}\n"));
+        assert_eq!(begun.as_deref(), Some("did you mean `shorter_than`?"));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Judging: every rule over every item it is about.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::cmp::Ordering;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::case::Case;
-use super::condition::{Slot, Truth};
+use super::condition::{Condition, Slot, Truth};
 use super::finding::{Finding, Intent};
 use super::options::Options;
 use super::rule::Rule;
@@ -36,7 +36,7 @@ pub(crate) fn judge_among<'a>(
     let mut findings = Vec::new();
     for subject in [Subject::Route, Subject::Upstream, Subject::Site, Subject::Directive, Subject::Gateway] {
         let bench = Bench::new(&rules, subject, view, options);
-        if !bench.rules.is_empty() {
+        if !bench.always.is_empty() || !bench.gated.is_empty() {
             let items: Vec<Item> = view.items(subject).into_iter().filter(|&item| among(item)).collect();
             findings.par_extend(items.par_chunks(CHUNK).flat_map_iter(|items| bench.judge(items)));
         }
@@ -76,17 +76,20 @@ struct Bench<'a> {
     view: &'a View<'a>,
     pedantic: bool,
     possible: bool,
-    rules: Vec<Seat<'a>>,
+    /// Those that judge every item.
+    always: Vec<Seat<'a>>,
+    /// Those that judge what carries WebSockets.
+    gated: Vec<Seat<'a>>,
     facts: Vec<&'a Fact>,
     /// The fact `intent`, where a rule asks for it.
     intent: Option<Fact>,
-    /// Whether there is nothing to say of an item that carries no WebSockets.
-    all_gated: bool,
 }
 
 /// A rule on the bench.
 struct Seat<'a> {
     rule: &'a Rule,
+    /// What is left to decide whether the rule is for an item.
+    applies: Condition,
     parameters: Vec<Value>,
     /// Where on the bench the rule's facts are.
     facts: Vec<usize>,
@@ -102,44 +105,40 @@ impl<'a> Bench<'a> {
                 facts.len() - 1
             })
         };
-        let rules = rules.iter().copied().filter(|rule| rule.subject() == subject && may_apply(rule, view, options));
         let seat = |rule: &'a Rule| {
+            let parameters = options.parameters(rule);
+            let applies = applies(rule, &parameters, view)?;
             let facts = rule.facts.iter().map(&mut index).collect();
-            Seat { rule, parameters: options.parameters(rule), facts }
+            Some(Seat { rule, applies, parameters, facts })
         };
-        let rules: Vec<Seat<'_>> = rules.map(seat).collect();
-        let gated = rules.iter().filter(|seat| seat.rule.is_about_websockets()).count();
-        let intent = if gated > 0 { Fact::named("intent").ok() } else { None };
+        let seats = rules.iter().copied().filter(|rule| rule.subject() == subject).filter_map(seat);
+        let (gated, always): (Vec<Seat<'_>>, Vec<Seat<'_>>) = seats.partition(|seat| seat.rule.is_about_websockets());
+        let intent = if gated.is_empty() { None } else { Fact::named("intent").ok() };
         let possible = options.pedantic || options.possible;
-        Self { view, pedantic: options.pedantic, possible, all_gated: gated == rules.len(), rules, facts, intent }
+        Self { view, pedantic: options.pedantic, possible, always, gated, facts, intent }
     }
 
     /// Judges `items`. Each fact of an item is read once, when a rule first asks for it.
     fn judge(&self, items: &[Item]) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut cells: Vec<OnceCell<Reading>> = self.facts.iter().map(|_| OnceCell::new()).collect();
+        // The cells that hold what was read of one item.
+        let used: RefCell<Vec<usize>> = RefCell::default();
         for &item in items {
             let reader = Reader::new(self.view, item);
             let hint = self.intent.as_ref().map(|fact| fact.read(&reader));
             let intent = hint.as_ref().map_or(Intent::None, intent_of);
             let carries_websockets = intent > Intent::Possible || (intent == Intent::Possible && self.possible);
-            if self.all_gated && !carries_websockets {
-                continue;
+            for index in used.borrow_mut().drain(..) {
+                cells[index].take();
             }
-            for (cell, fact) in cells.iter_mut().zip(&self.facts) {
-                // What is true of the whole configuration stays true from item to item.
-                if fact.definition.subject != Subject::Gateway {
-                    cell.take();
-                }
-            }
-            for Seat { rule, parameters, facts } in &self.rules {
+            let gated = if carries_websockets { self.gated.as_slice() } else { &[] };
+            for Seat { rule, applies, parameters, facts } in self.always.iter().chain(gated) {
                 let gated = rule.is_about_websockets();
-                if gated && !carries_websockets {
-                    continue;
-                }
                 let case = Case {
                     name: rule.name(),
                     rule: &rule.compiled,
+                    applies,
                     parameters,
                     server: self.view.gateway.server,
                     pedantic: self.pedantic || intent == Intent::Possible && gated,
@@ -148,7 +147,14 @@ impl<'a> Bench<'a> {
                 };
                 let read = |slot: Slot| {
                     let index = facts[slot.0];
-                    cells[index].get_or_init(|| self.facts[index].read(&reader))
+                    cells[index].get_or_init(|| {
+                        let fact = self.facts[index];
+                        // What is true of the whole configuration stays true from item to item.
+                        if fact.definition.subject != Subject::Gateway {
+                            used.borrow_mut().push(index);
+                        }
+                        fact.read(&reader)
+                    })
                 };
                 findings.extend(case.judge(&read, || place_of(self.view, item)));
             }
@@ -157,16 +163,18 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Whether the rule is for anything in this configuration, as far as what is true of all of it says: a rule for another server is not.
-fn may_apply(rule: &Rule, view: &View<'_>, options: &Options) -> bool {
-    let Some(applies) = &rule.compiled.applies else { return true };
+/// What is left to be asked of each item, to know whether the rule is for it, when what is true of the whole configuration is known; `None`
+/// where the rule, for another server perhaps, is for nothing in it.
+fn applies(rule: &Rule, parameters: &[Value], view: &View<'_>) -> Option<Condition> {
+    let Some(applies) = &rule.compiled.applies else { return Some(Condition::All(Vec::new())) };
     let reader = Reader::new(view, Item::Gateway);
     let read = |fact: &Fact| match fact.definition.subject {
         Subject::Gateway => fact.read(&reader),
         _ => Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None },
     };
     let readings: Vec<Reading> = rule.facts.iter().map(read).collect();
-    applies.evaluate(&|slot: Slot| &readings[slot.0], &options.parameters(rule)) != Truth::False
+    let truth = |condition: &Condition| condition.evaluate(&|slot: Slot| &readings[slot.0], parameters);
+    (truth(applies) != Truth::False).then(|| applies.rest(|part| truth(part) == Truth::True))
 }
 
 /// The intent that a reading of the fact `intent` gives; what is unknown is none.

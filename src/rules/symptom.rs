@@ -126,7 +126,8 @@ mod tests {
         ] {
             assert_eq!(named(name), Some(name));
         }
-        for (question, name) in [("308", "301"), ("1001", "1000"), ("ah01144", "AH01144"), ("HTTP 426", "426")] {
+        for (question, name) in [("308", "301"), ("1001", "1000"), ("1005", "1000"), ("ah01144", "AH01144"), ("HTTP 426", "426")]
+        {
             assert_eq!(named(question), Some(name), "{question}");
         }
     }
@@ -174,7 +175,11 @@ mod tests {
             ("No protocol handler was valid for the URL /ws", "AH01144"),
             ("nginx: [emerg] unknown \"connection_upgrade\" variable", "emerg"),
             ("nginx: [alert] 1024 worker_connections are not enough", "hangs"),
-            ("app.conf:3: no resolver defined to resolve backend", "502"),
+            ("app.conf:3: no resolver defined to resolve backend", "no resolver"),
+            ("AH00111: Config variable ${backend} is not defined", "AH00111"),
+            ("AH01171: balancer://ws: Can not find worker for ws://x", "AH01171"),
+            ("(EAI 2)Name or service not known: AH00898: DNS lookup failure for: 127.0.0.1:9000ws returned by /ws", "AH00898"),
+            ("AH01961: SSL Proxy requested for localhost:80 but not enabled [Hint: SSLProxyEngine]", "AH01961"),
         ] {
             assert_eq!(named(question), Some(name), "{question}");
         }

@@ -156,6 +156,12 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Whether any of it is filled in later.
+    #[must_use]
+    pub fn is_template(&self) -> bool {
+        self.tokens().any(|token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole | TokenKind::Holed))
+    }
+
     /// All tokens, in order.
     #[must_use]
     pub fn tokens(&self) -> impl DoubleEndedIterator<Item = Token> + ExactSizeIterator + '_ {

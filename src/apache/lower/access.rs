@@ -49,7 +49,14 @@ impl Lowerer<'_> {
                 let words = self.resolved.words(self.store, statement);
                 let negated = words.first().is_some_and(|word| word.value.eq_ignore_ascii_case(b"not"));
                 let words = if negated { &words[1..] } else { &words[..] };
-                let kind = self.required(words, span);
+                let kind = match words.first() {
+                    Some(word) if word.value.eq_ignore_ascii_case(b"expr") && words.iter().all(|word| word.unknown.is_none()) => {
+                        let (line, _) = self.resolved.arguments(self.store, statement);
+                        let text = crate::apache::words::required_expression(&line).to_vec();
+                        RequiredKind::Condition(expression(&mut self.gateway, &text, span))
+                    }
+                    _ => self.required(words, span),
+                };
                 self.require(span, inside, negated, kind);
             }
             b"order" => {
@@ -87,10 +94,6 @@ impl Lowerer<'_> {
             b"host" | b"forward-dns" => RequiredKind::Host(texts(self)),
             b"method" => RequiredKind::Method(texts(self)),
             b"env" => RequiredKind::Variable(texts(self)),
-            b"expr" => {
-                let text = rest.iter().map(|word| &*word.value).collect::<Vec<_>>().join(&b' ');
-                RequiredKind::Condition(expression(&mut self.gateway, &text, span))
-            }
             b"valid-user" | b"user" | b"group" | b"ldap-user" | b"ldap-group" | b"dbm-group" | b"file-owner" | b"valid" => {
                 RequiredKind::User
             }

@@ -1,13 +1,13 @@
 //! What is set for an area, or for a server as a whole, beside mappings, rewriting and access.
 
 use super::Lowerer;
-use super::expression::expression;
+use super::expression::{expression, string};
 use super::symbols::{captured, literal};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::switch;
 use crate::gateway::{
     Alias, Assignment, EncodedSlashes, ErrorPage, Matcher, Merging, OverrideClass, Part, Redirect, Settings, SymbolicId, TextId,
-    Unknown, Variable, Via, When,
+    Variable, Via, When,
 };
 use crate::source::Span;
 
@@ -34,6 +34,7 @@ impl Lowerer<'_> {
             b"redirect" | b"redirectmatch" | b"redirectpermanent" | b"redirecttemp" => self.area_redirect(name, statement),
             b"alias" | b"aliasmatch" | b"scriptalias" | b"scriptaliasmatch" => self.alias(name, statement),
             b"rewritebase" => self.rewrite_base(statement),
+            b"proxyremote" | b"proxyremotematch" => self.here().settings.remote = Some(span),
             b"sslrequiressl" => self.here().settings.requires_tls = Some(span),
             _ => self.word_setting(name, statement, span),
         }
@@ -189,7 +190,7 @@ impl Lowerer<'_> {
         let Some(word) = words.first() else { return };
         let path = match word.unknown {
             Some(why) => Err(why),
-            None => Ok(self.gateway.texts.intern(word.value.strip_suffix(b"/").unwrap_or(&word.value))),
+            None => Ok(self.gateway.texts.intern(&self.resolved.below_root(&word.value))),
         };
         self.here().settings.document_root = Some(path);
     }
@@ -219,10 +220,10 @@ impl Lowerer<'_> {
                 let subject = self.gateway.symbolics.intern(&[Part::Variable(Variable::RequestHeader(header))]);
                 (self.matches(subject, pattern, ignore_case), rest)
             }
-            (_, [attribute, pattern, rest @ ..]) => match self.attribute(&attribute.value, span) {
-                Ok(subject) => (self.matches(subject, pattern, ignore_case), rest),
-                Err(why) => (When::Unknown(why), rest),
-            },
+            (_, [attribute, pattern, rest @ ..]) => {
+                let subject = self.attribute(&attribute.value);
+                (self.matches(subject, pattern, ignore_case), rest)
+            }
             _ => return,
         };
         let when = unknown.map_or(when, When::Unknown);
@@ -245,16 +246,17 @@ impl Lowerer<'_> {
     }
 
     /// What `SetEnvIf` tests: a property of the request, else a variable that is set, else a header; all but headers by their case.
-    fn attribute(&mut self, name: &[u8], span: Span) -> Result<SymbolicId, Unknown> {
+    fn attribute(&mut self, name: &[u8]) -> SymbolicId {
         let variable = match name.to_ascii_lowercase().as_slice() {
             b"remote_addr" => Variable::ClientAddress,
             b"request_uri" => Variable::Path,
             b"request_method" => Variable::Method,
-            b"request_protocol" => return Ok(literal(&mut self.gateway, b"HTTP/1.1")),
-            b"remote_host" | b"server_addr" => return Err(Unknown::Runtime),
+            b"request_protocol" => return literal(&mut self.gateway, b"HTTP/1.1"),
+            b"remote_host" => Variable::ClientAddress,
+            b"server_addr" => Variable::ServerAddress,
             // A pattern over the names of headers.
             lower if lower.iter().any(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_')) => {
-                return Err(Unknown::Unmodelled(span));
+                Variable::RequestHeaderLike(self.gateway.texts.intern(name))
             }
             lower => {
                 let id = self.gateway.texts.intern(name);
@@ -267,7 +269,7 @@ impl Lowerer<'_> {
                 if is_variable { Variable::Process(id) } else { Variable::RequestHeader(self.gateway.texts.intern(lower)) }
             }
         };
-        Ok(self.gateway.symbolics.intern(&[Part::Variable(variable)]))
+        self.gateway.symbolics.intern(&[Part::Variable(variable)])
     }
 
     /// `Redirect` and its kin, as the area carries them out.
@@ -287,6 +289,8 @@ impl Lowerer<'_> {
         let target = target.map(|word| match word.unknown {
             Some(why) => super::symbols::unknown(&mut self.gateway, why),
             None if is_match => captured(&mut self.gateway, &word.value),
+            // In a section without a path it is an expression (`add_redirect_internal`).
+            None if in_area && path.is_none() => string(&mut self.gateway, &word.value, span),
             None => literal(&mut self.gateway, &word.value),
         });
         self.here().redirects.push(Redirect { span, matcher, status, target });

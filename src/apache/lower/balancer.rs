@@ -19,6 +19,13 @@ pub(super) struct Balancer {
     method: Option<Vec<u8>>,
 }
 
+impl Balancer {
+    /// Whether no method is written for it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.method.is_none()
+    }
+}
+
 /// What a balancer's members have in common.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Balanced {
@@ -63,10 +70,17 @@ impl Lowerer<'_> {
             parameter.is(&["status"])
                 && parameter.value.is_some_and(|value| value.to_ascii_uppercase().contains(&b'H') && !value.starts_with(b"-"))
         };
+        // `D`, `+D`, `+S`: out of service.
+        let is_out = |word: &Word<'_>| {
+            let parameter = parameter(&word.value);
+            let flags = parameter.value.filter(|value| parameter.is(&["status"]) && !value.starts_with(b"-"));
+            flags.is_some_and(|flags| flags.iter().any(|flag| matches!(flag.to_ascii_uppercase(), b'D' | b'S')))
+        };
         let backup = parameters.iter().any(standby);
+        let asked_in_turn = !backup && !parameters.iter().any(is_out);
         let worker = self.new_worker(span);
         self.set_parameters(worker, parameters);
-        self.gateway.upstreams[id.0 as usize].members.push(Member { address, backup, span });
+        self.gateway.upstreams[id.0 as usize].members.push(Member { address, backup: !asked_in_turn, span });
         self.balancers[id.0 as usize].members.push((worker, protocol));
         let route =
             parameters.iter().map(|word| parameter(&word.value)).filter(|one| one.is(&["route"])).find_map(|one| one.value);

@@ -3,10 +3,12 @@
 use super::section::{OpenArea, Section};
 use super::{Lowerer, ServerIndex};
 use crate::apache::directives::{self, Row};
+use crate::apache::refuse::{compiles, count, value};
 use crate::apache::resolve::DirectoryLines;
-use crate::apache::statement::{Kind, Statement};
+use crate::apache::statement::{Kind, Statement, Word};
 use crate::gateway::{Area, Covers, DirectoryFile, Matcher, Needed, OverrideClass};
 use crate::source::Span;
+use crate::tree::DirectiveId;
 
 /// The longest line of such a file (`HUGE_STRING_LEN`, `ap_parse_htaccess`).
 const LONGEST_LINE: usize = 8190;
@@ -44,6 +46,18 @@ impl Lowerer<'_> {
         if bytes.split(|&byte| byte == b'\n').any(long) {
             file.refused = Some((Span::new(lines.source, 0, 0), "has a line that is too long"));
         }
+        // Conditions too must be allowed, by whatever class.
+        let conditions = self.store.tree(lines.source);
+        for id in (0..conditions.directives().len()).filter_map(|id| u32::try_from(id).ok()).map(DirectiveId) {
+            let name = conditions.range(conditions.directive(id).name);
+            let name = bytes.get(name.start as usize..name.end as usize).unwrap_or_default();
+            let name = name.strip_prefix(b"<").unwrap_or(name).to_ascii_lowercase();
+            if matches!(name.as_slice(), b"ifmodule" | b"ifdefine" | b"ifversion" | b"iffile" | b"ifdirective" | b"ifsection") {
+                let head = conditions.head(id);
+                let span = Span::new(lines.source, head.start, head.end);
+                file.needs.push(Needed { span, classes: OverrideClass::ALL.into(), name: self.gateway.texts.intern(&name) });
+            }
+        }
         for statement in &lines.statements {
             if !matches!(statement.kind, Kind::Line | Kind::Begin) {
                 continue;
@@ -54,6 +68,13 @@ impl Lowerer<'_> {
             }
         }
         file
+    }
+
+    /// Whether the words of a line in the file of a directory are refused.
+    fn is_refused(&self, row: &Row, words: &[Word<'_>], statement: &Statement) -> bool {
+        let place = value::Place::in_directory_file(&self.gateway.modules);
+        let (raw, _) = self.resolved.arguments(self.store, statement);
+        count(row, words).is_err() || compiles(row.name, words).is_err() || value::check(row.name, words, &raw, place).is_err()
     }
 
     /// What must be allowed for a line; or why it is refused (`invoke_cmd`, `server/config.c`).
@@ -69,6 +90,13 @@ impl Lowerer<'_> {
         let known = self.gateway.modules.complete && !foreign;
         if allowed.peek().is_none() && (known || !rows.is_empty()) {
             return Err("is no directive of a module that is loaded");
+        }
+        let words = self.resolved.words(self.store, statement);
+        if words.iter().all(|word| word.unknown.is_none())
+            && let Some(row) = rows.iter().find(|row| row.is_section == is_section)
+            && self.is_refused(row, &words, statement)
+        {
+            return Err("is refused");
         }
         // Where only the manual is known, it is taken to be right.
         let classes: Box<[OverrideClass]> = match allowed.next().flatten() {

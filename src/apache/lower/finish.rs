@@ -8,18 +8,22 @@ use super::mapping::Mapping;
 use super::site::{Rewriting, Server};
 use super::{Lowerer, ServerIndex};
 use crate::gateway::{
-    Action, Covers, Gateway, Handler, Listen, Matcher, Misreading, Property, Protocol, RemarkKind, Rewrite, RouteId, Site,
-    Target, TextId,
+    Action, Covers, Gateway, Handler, Inherits, Listen, Matcher, Misreading, Property, RemarkKind, Rewrite, RouteId, Site, TextId,
 };
 use crate::source::Span;
+
+/// How many virtual hosts are asked for their document root.
+const HOSTS: usize = 16;
 
 impl Lowerer<'_> {
     pub(super) fn finish(mut self) -> Gateway {
         self.default_hosts();
         self.identities();
         self.document_roots();
+        let plain = self.balancers.iter().position(|balancer| balancer.is_plain());
+        self.gateway.plain_balancer = plain.and_then(|at| self.gateway.upstreams.get(at)).map(|upstream| upstream.span);
         let main = &self.servers[0].rewriting;
-        let inherits: Vec<Option<bool>> = self.servers.iter().map(|server| server.rewriting.inherits(main)).collect();
+        let inherits: Vec<Option<Inherits>> = self.servers.iter().map(|server| server.rewriting.inherits(main)).collect();
         let wanted = inherits.iter().skip(1).any(Option::is_some);
         let inherited = if wanted { main.rules.clone() } else { Vec::new() };
         for (index, inherits) in inherits.into_iter().enumerate() {
@@ -35,7 +39,8 @@ impl Lowerer<'_> {
         if !self.managed_certificates {
             certificates(&mut self.gateway);
         }
-        if carries_websockets(&self.gateway) {
+        super::review::review(self.store, &mut self.gateway);
+        if self.gateway.routes.iter().any(|route| super::review::carries_websockets(&self.gateway, route)) {
             // The section may be one of two forms, of which this is the one that is not wanted.
             let is_left_out = |kind: &RemarkKind| matches!(kind, RemarkKind::Misread { how: Misreading::SectionLeftOut, .. });
             self.gateway.remarks.retain(|remark| !is_left_out(&remark.kind));
@@ -97,8 +102,8 @@ impl Lowerer<'_> {
         u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX)
     }
 
-    /// Adds a server as a site; `inherits`: it takes the main server's rules, before (`true`) or after its own.
-    fn site(&mut self, at: ServerIndex, inherits: Option<bool>, inherited: &[(Rewrite, Option<Mapping>)]) {
+    /// Adds a server as a site; `inherits`: it takes the main server's rules.
+    fn site(&mut self, at: ServerIndex, inherits: Option<Inherits>, inherited: &[(Rewrite, Option<Mapping>)]) {
         let server: &mut Server = &mut self.servers[at.0];
         let sections = std::mem::take(&mut server.sections);
         let handlers = std::mem::take(&mut server.handlers);
@@ -107,8 +112,8 @@ impl Lowerer<'_> {
         mappings.append(&mut server.behind);
         let Rewriting { rules: mut own, conditions: dangling, .. } = std::mem::take(&mut server.rewriting);
         match inherits {
-            Some(true) => own.splice(0..0, inherited.iter().cloned()).for_each(drop),
-            Some(false) => own.extend(inherited.iter().cloned()),
+            Some(Inherits::Before) => own.splice(0..0, inherited.iter().cloned()).for_each(drop),
+            Some(Inherits::Behind) => own.extend(inherited.iter().cloned()),
             None => {}
         }
         let start = self.routes();
@@ -129,11 +134,14 @@ impl Lowerer<'_> {
             rewrites.push(rule);
         }
         for (area, mapping) in handlers {
-            let route = self.add_route(at, mapping);
+            let route = self.add_target(at, mapping);
             self.servers[at.0].areas[area].handler = Some(Handler::Proxy(route));
         }
-        for (area, rule, mapping) in area_rules {
-            let route = self.add_route(at, mapping);
+        for (area, rule, mut mapping) in area_rules {
+            if let (Matcher::Unknown(_), Some(path)) = (mapping.route.matcher, self.path_of_directory(at, area)) {
+                mapping.route.matcher = Matcher::Segments(path);
+            }
+            let route = self.add_target(at, mapping);
             if let Some(rewriting) = &mut self.servers[at.0].areas[area].rewriting {
                 rewriting.rules[rule].action = Action::Proxy(route);
             }
@@ -156,6 +164,24 @@ impl Lowerer<'_> {
         });
     }
 
+    /// The path at which a directory is asked for, where it lies below the document root of its server, or of one of the first virtual hosts.
+    fn path_of_directory(&mut self, at: ServerIndex, area: usize) -> Option<TextId> {
+        let Covers::Directory(Matcher::Segments(directory)) = self.servers[at.0].areas[area].covers else { return None };
+        let texts = &self.gateway.texts;
+        let directory = texts.get(directory);
+        let own = self.servers[at.0].areas.first().into_iter();
+        // What the server has gone through is in the gateway by now.
+        let done = self.gateway.sites.iter().filter_map(|site| site.areas.first());
+        let others = self.servers.iter().skip(1).take(HOSTS).filter_map(|server| server.areas.first());
+        let path = own.chain(done.take(1)).chain(others).find_map(|area| {
+            let root = texts.get(area.settings.document_root?.ok()?);
+            let rest = directory.strip_prefix(root.strip_suffix(b"/").unwrap_or(root))?;
+            (rest.is_empty() || rest.starts_with(b"/"))
+                .then(|| [b"/", rest.trim_ascii_start().strip_prefix(b"/").unwrap_or(rest)].concat())
+        })?;
+        Some(self.gateway.texts.intern(&path))
+    }
+
     /// The route of a rule, which may be handed down from the main server: it is then one of this site.
     fn add_rewrite_route(&mut self, at: ServerIndex, index: u32, mut mapping: Mapping) -> RouteId {
         mapping.route.matcher = Matcher::Rewrite(index);
@@ -163,7 +189,7 @@ impl Lowerer<'_> {
             mapping.route.site = at.site();
             mapping.route.scope = self.servers[at.0].scope;
         }
-        self.add_route(at, mapping)
+        self.add_target(at, mapping)
     }
 }
 
@@ -177,15 +203,4 @@ fn certificates(gateway: &mut Gateway) {
     for span in lacking {
         gateway.remark(span, RemarkKind::CertificateMissing { lacks: "SSLCertificateFile" });
     }
-}
-
-/// Whether any route lets WebSockets through.
-fn carries_websockets(gateway: &Gateway) -> bool {
-    gateway.routes.iter().any(|route| match &route.target {
-        Target::Proxy(proxy) => {
-            let upgrades = |worker| gateway.scopes.own(worker).any(|entry| entry.property == Property::Upgrade);
-            matches!(proxy.protocol, Protocol::Ws | Protocol::Wss) || proxy.worker.is_some_and(upgrades)
-        }
-        _ => false,
-    })
 }

@@ -133,7 +133,9 @@ impl Lowerer<'_> {
         let authority = known(parts.authority).then(|| self.gateway.texts.intern(parts.authority));
         let path = known(parts.path).then(|| self.gateway.texts.intern(parts.path));
         let protocol = parts.protocol();
-        let nocanon = parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon"));
+        // What is mapped before the path is decoded is passed on as it was asked for (`ap_proxy_trans_match`).
+        let undecoded = |word: &Word<'_>| parameter(&word.value).is(&["mapping"]);
+        let nocanon = parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon") || undecoded(word));
         let spelling = if nocanon { Spelling::Written } else { Spelling::Read };
         let mut proxy =
             Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, spelling, shares: None };
@@ -250,8 +252,18 @@ impl Lowerer<'_> {
         Destination { target: Target::Proxy(proxy), worker, balancer, method: None }
     }
 
-    /// Settles which worker and balancer a mapping uses, and what modules it needs, and adds its route.
+    /// Adds the route of a mapping whose path is compared with that of a request, and takes what is behind it along.
     pub(super) fn add_route(&mut self, at: ServerIndex, mapping: Mapping) -> RouteId {
+        self.add(at, mapping, true)
+    }
+
+    /// The same for a rule or a handler, which says by itself what is asked for.
+    pub(super) fn add_target(&mut self, at: ServerIndex, mapping: Mapping) -> RouteId {
+        self.add(at, mapping, false)
+    }
+
+    /// Settles which worker and balancer a mapping uses, and what modules it needs, and adds its route.
+    fn add(&mut self, at: ServerIndex, mapping: Mapping, by_path: bool) -> RouteId {
         let Mapping { mut route, worker, balancer, method } = mapping;
         if let Target::Proxy(proxy) = &mut route.target {
             let worker = worker.and_then(|url| self.servers[at.0].workers.find(&url));
@@ -267,38 +279,61 @@ impl Lowerer<'_> {
             let balanced = self.balanced(proxy);
             route.requires = self.requirements(proxy, balanced, matches!(route.matcher, Matcher::Rewrite(_)), method.as_deref());
         }
-        self.note_unusable_address(&route);
+        if !(by_path && self.note_unusable_path(&route)) {
+            self.note_unusable_address(&route);
+        }
         let id = RouteId(u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX));
         self.gateway.routes.push(route);
         id
     }
 
+    /// Notes a path that no request has, or that is glued to the host behind it; whether there is anything to note.
+    fn note_unusable_path(&mut self, route: &Route) -> bool {
+        let (Target::Proxy(proxy), Matcher::Segments(path)) = (&route.target, route.matcher) else { return false };
+        let texts = &self.gateway.texts;
+        let url = self.gateway.symbolics.literal(proxy.url, texts).unwrap_or_default();
+        let (path, is_line) = (texts.show(path), route.span == proxy.span);
+        let glues = path.ends_with('/') && proxy.path.is_some_and(|own| texts.get(own).is_empty());
+        let text = match proxy.authority.map(|authority| texts.show(authority)) {
+            // The pattern of a section is looked at elsewhere.
+            _ if is_line && never_asked_for(&path).is_some() => never_asked_for(&path),
+            Some(authority) if glues && !url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:")) => Some(format!(
+                "a request for `{path}x` is passed to the host `{authority}x`, for no slash parts them, and is answered 500"
+            )),
+            _ => None,
+        };
+        let Some(text) = text else { return false };
+        let labels = if is_line { Vec::new() } else { vec![(route.span, "for this section".to_owned())] };
+        let kind = RemarkKind::Misread { how: Misreading::AddressUnusable, text };
+        self.gateway.remarks.push(Remark { span: proxy.span, labels, kind });
+        true
+    }
+
     /// Notes an address that httpd starts with and that no request comes to.
     fn note_unusable_address(&mut self, route: &Route) {
         let Target::Proxy(proxy) = &route.target else { return };
-        let Some(authority) = proxy.authority else { return };
         let texts = &self.gateway.texts;
         let url = self.gateway.symbolics.literal(proxy.url, texts).unwrap_or_default();
+        // Copied from a page: to httpd they are letters like any other (U+2018 to U+201F).
+        if matches!(url, [0xe2, 0x80, 0x98..=0x9f, ..]) {
+            let text = "the typographic quotes are part of the address, so that there is no such backend: write `\"`".to_owned();
+            let kind = RemarkKind::Misread { how: Misreading::AddressUnusable, text };
+            return self.gateway.remarks.push(Remark { span: proxy.span, labels: Vec::new(), kind });
+        }
+        let Some(authority) = proxy.authority else { return };
         // Where a socket is named the host is for the header alone.
         if url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:")) {
             return;
         }
         let authority = texts.show(authority);
-        let glues = |path: TextId| texts.get(path).ends_with(b"/") && proxy.path.is_some_and(|own| texts.get(own).is_empty());
-        let text = match (proxy.upstream.map(|id| self.gateway.upstream(id)), route.matcher) {
-            (_, Matcher::Segments(path)) if glues(path) => {
-                format!(
-                    "a request for `{0}x` is passed to the host `{authority}x`, for no slash parts them, and is answered 500",
-                    texts.show(path)
-                )
-            }
-            (Some(group), _) if group.members.is_empty() && group.partial.is_none() && self.gateway.partial.is_none() => {
+        let text = match proxy.upstream.map(|id| self.gateway.upstream(id)) {
+            Some(group) if group.members.is_empty() && group.partial.is_none() && self.gateway.partial.is_none() => {
                 format!("`{authority}` has no `BalancerMember`, and every request is answered 503")
             }
-            (None, _) if proxy.protocol.is_http() && !gateway::is_authority(&authority) => {
+            None if proxy.protocol.is_http() && !gateway::is_authority(&authority) => {
                 format!("there is no host `{authority}`, and every request is answered 500")
             }
-            (None, _) if proxy.protocol == Protocol::Other && !url.is_empty() => {
+            None if proxy.protocol == Protocol::Other && !url.is_empty() => {
                 let scheme = url.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
                 if matches!(scheme.as_slice(), b"ftp" | b"fdpass" | b"express") {
                     return;
@@ -311,4 +346,25 @@ impl Lowerer<'_> {
         let kind = RemarkKind::Misread { how: Misreading::AddressUnusable, text };
         self.gateway.remarks.push(Remark { span: proxy.span, labels, kind });
     }
+}
+
+/// Why no request has a path that begins so, where none has: it is compared with the path decoded, which begins with a slash (`alias_match`).
+fn never_asked_for(path: &str) -> Option<String> {
+    // An encoded slash may be left as it is (`AllowEncodedSlashes NoDecode`).
+    let is_code = |rest: &[u8]| {
+        matches!(rest, [b'%', one, two, ..] if one.is_ascii_hexdigit() && two.is_ascii_hexdigit())
+            && !rest[..3].eq_ignore_ascii_case(b"%2f")
+    };
+    if path.is_empty() || path.starts_with('/') {
+        let code = (0..path.len()).find(|&at| is_code(&path.as_bytes()[at..]))?;
+        let code = path.get(code..code + 3)?;
+        return Some(format!(
+            "no request comes to `{path}`: it is compared with the decoded path, in which there is no `{code}`; write the character itself, in quotes"
+        ));
+    }
+    Some(if path.starts_with('^') {
+        format!("no request has a path that begins with `{path}`: a pattern needs `ProxyPassMatch`")
+    } else {
+        format!("no request has a path that begins with `{path}`: the first character is always a slash")
+    })
 }

@@ -9,6 +9,7 @@ mod expression;
 mod finish;
 mod mapping;
 mod require;
+mod review;
 mod rewrite;
 mod section;
 mod setting;
@@ -58,6 +59,7 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
         workers: Vec::new(),
         balancers: Vec::new(),
         condition_signals: Vec::new(),
+        main_functions: rustc_hash::FxHashMap::default(),
     };
     lowerer.remarks();
     for statement in &resolved.statements {
@@ -107,6 +109,8 @@ struct Lowerer<'a> {
     balancers: Vec<Balancer>,
     /// What was said above conditions that wait for their rule.
     condition_signals: Vec<Signal>,
+    /// The functions of the main server, while a virtual host is read.
+    main_functions: rustc_hash::FxHashMap<crate::gateway::TextId, crate::gateway::Change>,
 }
 
 /// The longest directive name that means something here.
@@ -172,6 +176,7 @@ impl Lowerer<'_> {
             b"rewritecond" => self.rewrite_cond(statement),
             b"rewriterule" => self.rewrite_rule(statement),
             b"rewriteoptions" => self.rewrite_options(statement),
+            b"rewritemap" => self.rewrite_map(statement),
             b"balancermember" => {
                 let words = self.resolved.words(self.store, statement);
                 self.balancer_member(self.server, None, &words, statement.span(self.store));
@@ -189,6 +194,7 @@ impl Lowerer<'_> {
                 let number = words.first().and_then(|word| str::from_utf8(&word.value).ok()?.parse().ok());
                 self.gateway.capacity.request_workers = number.map(|value| Limit { value, span });
             }
+            b"sethandler" => self.set_handler(statement),
             b"listen" => self.listen(statement),
             b"sslengine" => self.ssl_engine(statement),
             _ => self.setting(name, statement),

@@ -3,14 +3,13 @@
 use super::Lowerer;
 use super::expression::expression;
 use super::mapping::Mapping;
-use super::site::RewriteOptions;
 use super::symbols::{rewrite_string, unknown};
 use crate::apache::statement::Statement;
 use crate::apache::values::{Parameter, flags};
 use crate::apache::words::rewrite_arguments;
 use crate::gateway::{
-    Action, Comparison, Condition, Covers, FileTest, Flags, Known, Matcher, Misreading, Order, QueryRule, RemarkKind, Rewrite,
-    RouteId, SymbolicId, Test, TextId, Unknown,
+    Action, Change, Comparison, Condition, Covers, Escapes, FileTest, Flags, Inherits, Known, Matcher, Misreading, Order,
+    QueryRule, RemarkKind, Rewrite, RouteId, SymbolicId, Test, TextId, Unknown,
 };
 use crate::source::Span;
 
@@ -24,11 +23,11 @@ impl Lowerer<'_> {
         let ignore_case = flags.iter().any(|flag| flag.is(&["NC", "nocase"]));
         let or_next = flags.iter().any(|flag| flag.is(&["OR", "ornext"]));
         let is_expression = arguments.subject.eq_ignore_ascii_case(b"expr");
-        let negation = arguments.object.strip_prefix(b"!").filter(|_| !is_expression);
+        let negation = arguments.object.strip_prefix(b"!");
         let (negated, pattern) = negation.map_or((false, arguments.object), |pattern| (true, pattern));
         let test = match unseen {
             Some(why) => Err(why),
-            None if is_expression => Ok(Test::Condition(expression(&mut self.gateway, arguments.object, span))),
+            None if is_expression => Ok(Test::Condition(expression(&mut self.gateway, pattern, span))),
             None => self.condition_test(pattern, ignore_case),
         };
         let subject = match unseen {
@@ -60,7 +59,11 @@ impl Lowerer<'_> {
 
     /// What a condition tests for (`cmd_rewritecond`).
     fn condition_test(&mut self, pattern: &[u8], ignore_case: bool) -> Known<Test> {
+        // Of two texts the shorter is the lesser (`compare_lexicography`), unless case is ignored.
+        let ordered = |order| if ignore_case { Comparison::Folded(order) } else { Comparison::Measured(order) };
+        let mut compares = |comparison, text: &[u8]| Ok(Test::Compares(comparison, self.gateway.texts.intern(text)));
         match pattern {
+            [_] => Ok(Test::Pattern { pattern: self.gateway.texts.intern(pattern), ignore_case }),
             [b'=', text @ ..] => {
                 // `=""` tests for the empty string.
                 let text = if text == b"\"\"" { b"" } else { text };
@@ -68,16 +71,16 @@ impl Lowerer<'_> {
             }
             [b'-', b'f'] => Ok(Test::File(FileTest::File)),
             [b'-', b'd'] => Ok(Test::File(FileTest::Directory)),
-            // Whether a URL can be reached, a link, a size or a permission.
-            [b'-', b's' | b'l' | b'h' | b'L' | b'F' | b'U' | b'x'] => Err(Unknown::Environment),
-            [b'<', b'=', text @ ..] => Ok(Test::Compares(Comparison::Text(Order::LessOrEqual), self.gateway.texts.intern(text))),
-            [b'>', b'=', text @ ..] => {
-                Ok(Test::Compares(Comparison::Text(Order::GreaterOrEqual), self.gateway.texts.intern(text)))
-            }
-            [b'<', text @ ..] => Ok(Test::Compares(Comparison::Text(Order::Less), self.gateway.texts.intern(text))),
-            [b'>', text @ ..] => Ok(Test::Compares(Comparison::Text(Order::Greater), self.gateway.texts.intern(text))),
-            [b'-', a, b, text @ ..] if let Some(order) = super::expression::numeric_order(&[*a, *b]) => {
-                Ok(Test::Compares(Comparison::Number(order), self.gateway.texts.intern(text)))
+            // A size, a link or a permission: what is not there has none.
+            [b'-', b's' | b'l' | b'h' | b'L' | b'x'] => Ok(Test::File(FileTest::Executable)),
+            // Whether a URL can be reached.
+            [b'-', b'F' | b'U'] => Err(Unknown::Environment),
+            [b'<', b'=', text @ ..] => compares(ordered(Order::LessOrEqual), text),
+            [b'>', b'=', text @ ..] => compares(ordered(Order::GreaterOrEqual), text),
+            [b'<', text @ ..] => compares(ordered(Order::Less), text),
+            [b'>', text @ ..] => compares(ordered(Order::Greater), text),
+            [b'-', a, b, _, ..] if let Some(order) = super::expression::numeric_order(&[*a, *b]) => {
+                compares(Comparison::Number(order), &pattern[3..])
             }
             _ => Ok(Test::Pattern { pattern: self.gateway.texts.intern(pattern), ignore_case }),
         }
@@ -101,10 +104,14 @@ impl Lowerer<'_> {
         let (negated, pattern) =
             arguments.subject.strip_prefix(b"!").map_or((false, arguments.subject), |pattern| (true, pattern));
         let pattern = self.gateway.texts.intern(pattern);
+        let written = match effect.flags.query {
+            QueryRule::Drop => arguments.object.strip_suffix(b"?").unwrap_or(arguments.object),
+            _ => arguments.object,
+        };
         let substitution = match unseen {
             _ if arguments.object == b"-" => None,
             Some(why) => Some(unknown(&mut self.gateway, why)),
-            None => Some(rewrite_string(&mut self.gateway, arguments.object, span)),
+            None => Some(rewrite_string(&mut self.gateway, written, span)),
         };
         let index = match area {
             Some(area) => self.servers[at.0].areas[area].rewriting.as_ref().map_or(0, |rewriting| rewriting.rules.len()),
@@ -145,8 +152,18 @@ impl Lowerer<'_> {
             // The route of a rule that proxies is known when all routes are.
             action: effect.action,
             last: effect.last,
-            flags: Flags { variables, ..effect.flags },
-            beyond: unseen.or(effect.beyond.then_some(Unknown::Unmodelled(span))),
+            flags: Flags {
+                variables,
+                escapes: self.escapes(&flags),
+                handler: effect.handler.as_ref().map(|name| self.gateway.texts.intern(name)),
+                ..effect.flags
+            },
+            // A handler that passes requests on would have to be worked out for every request.
+            beyond: unseen.or(effect
+                .handler
+                .as_ref()
+                .filter(|name| name.starts_with(b"proxy:"))
+                .map(|_| Unknown::Unmodelled(span))),
         };
         match area {
             Some(area) => {
@@ -157,6 +174,27 @@ impl Lowerer<'_> {
             }
             None => self.servers[at.0].rewriting.rules.push((rule, mapping)),
         }
+    }
+
+    /// What `B` and its kin say (`cmd_rewriterule_setflag`).
+    fn escapes(&mut self, flags: &[Parameter<'_>]) -> Option<Escapes> {
+        let mut escapes = Escapes::default();
+        let mut any = false;
+        for flag in flags {
+            let value = flag.value.filter(|value| !value.is_empty());
+            if flag.is(&["B", "backrefescaping"]) {
+                any = true;
+                escapes.only = value.map(|value| self.gateway.texts.intern(value)).or(escapes.only);
+            } else if flag.is(&["BNE"]) {
+                escapes.except = value.map(|value| self.gateway.texts.intern(value));
+            } else if flag.is(&["BNP", "backrefernoplus"]) {
+                escapes.no_plus = true;
+            } else if flag.is(&["BCTLS"]) {
+                any = true;
+                escapes.controls = true;
+            }
+        }
+        any.then_some(escapes)
     }
 
     /// The variables that the flags `E=name:value` set.
@@ -179,9 +217,9 @@ impl Lowerer<'_> {
     pub(super) fn rewriting_here(&mut self) {
         if self.area_mut().is_some() {
             self.here().rewriting.get_or_insert_default();
-        } else {
-            self.servers[self.server.0].rewriting.present = true;
         }
+        // Whatever stands in a section gives its server a configuration of the module too (`ap_set_config_vectors`).
+        self.servers[self.server.0].rewriting.present = true;
     }
 
     /// `RewriteBase path`.
@@ -195,28 +233,50 @@ impl Lowerer<'_> {
         }
     }
 
+    /// `RewriteMap name int:function`; the rows of other kinds stand elsewhere.
+    pub(super) fn rewrite_map(&mut self, statement: &Statement) {
+        self.rewriting_here();
+        let words = self.resolved.words(self.store, statement);
+        let [name, source, ..] = words.as_slice() else { return };
+        let change = match source.value.to_ascii_lowercase().as_slice() {
+            b"int:tolower" => Change::Lower,
+            b"int:toupper" => Change::Upper,
+            _ => return,
+        };
+        let name = self.gateway.texts.intern(&name.value);
+        self.gateway.functions.insert(name, change);
+    }
+
     /// `RewriteOptions`.
     pub(super) fn rewrite_options(&mut self, statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
         self.rewriting_here();
         let in_area = self.area_mut().is_some();
-        let mut options = RewriteOptions::default();
+        // Several lines add up.
+        let mut options = match &self.here().rewriting {
+            Some(rewriting) if in_area => rewriting.options.unwrap_or_default(),
+            _ => self.servers[self.server.0].rewriting.options.filter(|_| !in_area).unwrap_or_default(),
+        };
         for word in words {
             match word.value.to_ascii_lowercase().as_slice() {
-                b"inherit" => options.inherit = Some(false),
-                b"inheritbefore" => options.inherit = Some(true),
-                b"inheritdown" => options.inherit_down = Some(false),
-                b"inheritdownbefore" => options.inherit_down = Some(true),
-                b"ignoreinherit" => options.ignore = true,
+                b"inherit" => options.inherit = Some(Inherits::Behind),
+                // `Inherit` beats it.
+                b"inheritbefore" => options.inherit = options.inherit.or(Some(Inherits::Before)),
+                b"inheritdown" => options.hands_down = Some(Inherits::Behind),
+                b"inheritdownbefore" => options.hands_down = options.hands_down.or(Some(Inherits::Before)),
+                b"ignoreinherit" => options.ignores = true,
+                b"allownoslash" => options.without_slash = true,
+                b"mergebase" => options.merges_base = true,
+                b"ignorecontextinfo" => options.ignores_context = true,
+                b"legacyprefixdocroot" => options.reduces_plainly = true,
+                b"unsafeprefixstat" => options.allows_any_file = true,
                 _ => {}
             }
         }
+        // On a server they are those of its directories too (`cmd_rewriteoptions`).
+        self.here().rewriting.get_or_insert_default().options = Some(options);
         if !in_area {
-            self.servers[self.server.0].rewriting.options = options;
-        } else if let Some(rewriting) = &mut self.here().rewriting {
-            rewriting.inherits = options.inherit;
-            rewriting.hands_down = options.inherit_down;
-            rewriting.ignores = options.ignore;
+            self.servers[self.server.0].rewriting.options = Some(options);
         }
     }
 }
@@ -227,15 +287,15 @@ struct Effect {
     proxies: bool,
     last: bool,
     flags: Flags,
-    beyond: bool,
+    handler: Option<Vec<u8>>,
 }
 
-/// How often `[N]` starts over where it does not say (`MAX_REWRITE_ROUNDS`… `p->maxrounds`, `mod_rewrite.c`).
-const ROUNDS: u32 = 10_000;
+/// How often `[N]` starts over where it does not say (`REWRITE_MAX_ROUNDS`, `mod_rewrite.c`).
+const ROUNDS: u32 = 32_000;
 
 impl Effect {
     fn of(flags: &[Parameter<'_>], substitution: &[u8]) -> Self {
-        let mut effect = Self { action: Action::Continue, proxies: false, last: false, flags: Flags::default(), beyond: false };
+        let mut effect = Self { action: Action::Continue, proxies: false, last: false, flags: Flags::default(), handler: None };
         let number = |value: Option<&[u8]>| value.and_then(|value| str::from_utf8(value).ok()?.parse::<u32>().ok());
         for flag in flags {
             if flag.is(&["P", "proxy"]) {
@@ -265,11 +325,31 @@ impl Effect {
                 effect.flags.query = QueryRule::Discard;
             } else if flag.is(&["NE", "noescape"]) {
                 effect.flags.verbatim = true;
-            } else if flag.is(&["B"]) {
-                effect.flags.escapes_captures = true;
+            } else if flag.is(&["QSL", "qslast"]) {
+                effect.flags.query_is_last = true;
+            } else if flag.is(&["UnsafeAllow3F"]) {
+                effect.flags.allows_question_marks = true;
+            } else if flag.is(&["UnsafePrefixStat"]) {
+                effect.flags.allows_any_file = true;
+            } else if flag.is(&["UNC"]) {
+                effect.flags.keeps_slashes = true;
+            } else if flag.is(&["NS", "nosubreq"]) {
+                effect.flags.skips_subrequests = true;
             } else if flag.is(&["H", "handler"]) {
-                effect.beyond = true;
+                effect.handler = flag.value.map(<[u8]>::to_vec);
             }
+        }
+        // Two slashes that are written stay two.
+        effect.flags.keeps_slashes |= substitution.starts_with(b"//");
+        // A `?` at the end, or no `?` at all where the query is dropped, keeps captures from bringing one.
+        if substitution.ends_with(b"?") {
+            if effect.flags.query == QueryRule::Append {
+                effect.flags.query_is_last = true;
+            } else {
+                effect.flags.query = QueryRule::Drop;
+            }
+        } else if effect.flags.query == QueryRule::Discard && !substitution.contains(&b'?') {
+            effect.flags.query = QueryRule::Drop;
         }
         if let Action::Answer(_) = effect.action {
             effect.last = true;

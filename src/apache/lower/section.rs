@@ -112,7 +112,10 @@ impl Lowerer<'_> {
 
     pub(super) fn end(&mut self, statement: &Statement) {
         match self.sections.pop() {
-            Some(Section::VirtualHost) => self.server = super::ServerIndex(0),
+            Some(Section::VirtualHost) => {
+                self.server = super::ServerIndex(0);
+                self.gateway.functions = std::mem::take(&mut self.main_functions);
+            }
             Some(Section::Area(area)) => self.end_area(*area, statement),
             Some(Section::Inside(_) | Section::Opaque) | None => {}
         }
@@ -130,6 +133,8 @@ impl Lowerer<'_> {
         server.identity.port = server.listens.first().and_then(|listen| listen.port).filter(|&port| port > 0);
         self.servers.push(server);
         self.server = super::ServerIndex(self.servers.len() - 1);
+        // A virtual host does not have those of the main server (`config_server_merge`).
+        self.main_functions = std::mem::take(&mut self.gateway.functions);
     }
 
     /// The open area, where one is open.
@@ -164,6 +169,8 @@ impl Lowerer<'_> {
         let id = self.gateway.texts.intern(&pattern);
         let matcher = match unknown {
             Some(why) => Matcher::Unknown(why),
+            // httpd refuses it, and in the file of a directory all requests for what lies there.
+            None if is_pattern && crate::pcre::fault(&pattern).is_some() => Matcher::Conditional,
             None if is_pattern || globbed => Matcher::Pattern { pattern: id, ignore_case: false },
             None => Matcher::Segments(id),
         };
@@ -178,6 +185,12 @@ impl Lowerer<'_> {
                     other => other,
                 };
                 return Some((Covers::Path(matcher), Some(SectionPath { matcher: matcher_of_proxy, is_pattern: globbed })));
+            }
+            b"directory" if globbed && !is_pattern && unknown.is_none() => {
+                let segments = text.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).count();
+                let glob = glob_pattern(text.strip_suffix(b"/").unwrap_or(&text));
+                let texts = &mut self.gateway.texts;
+                Covers::Directories { written: texts.intern(&text), pattern: texts.intern(&glob), segments }
             }
             b"directory" => Covers::Directory(matcher),
             b"files" => Covers::File(match matcher {
@@ -257,7 +270,7 @@ impl Lowerer<'_> {
     }
 
     /// `SetHandler`: with `proxy:url` what it leads to; the path that is sent is one of the file system.
-    fn set_handler(&mut self, statement: &Statement) {
+    pub(super) fn set_handler(&mut self, statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
         let Some(word) = words.first() else { return };
         let span = statement.span(self.store);
@@ -273,7 +286,13 @@ impl Lowerer<'_> {
         let found = self.rewrite_destination(span, url, word.unknown);
         if let Some(area) = self.area_mut() {
             area.handler = Some(DestinationIn(found));
+            return;
         }
+        let at = self.current();
+        let scope = self.servers[at.0].scope;
+        let matcher = Matcher::Prefix { text: self.gateway.texts.intern(b"/"), before_patterns: false };
+        let signals = self.signals_above(statement);
+        self.servers[at.0].handlers.push((0, Mapping::to(found, at.site(), matcher, span, scope, signals)));
     }
 
     fn end_area(&mut self, area: OpenArea, begin: &Statement) {
@@ -299,9 +318,10 @@ impl Lowerer<'_> {
             self.servers[at.0].sections.push((index, mapping));
         }
         if let Some(DestinationIn(destination)) = destination {
-            let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);
+            let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals.clone());
             self.servers[at.0].sections.push((index, mapping));
-        } else if let Some(DestinationIn(destination)) = handler {
+        }
+        if let Some(DestinationIn(destination)) = handler {
             let mapping = Mapping::to(destination, at.site(), matcher, span, scope, signals);
             self.servers[at.0].handlers.push((index, mapping));
         }
@@ -361,6 +381,8 @@ impl Lowerer<'_> {
             super::worker::WorkerUrl::new(&url.value).and_then(|key| self.servers[at.0].workers.find(&key))
         {
             self.set_parameters(worker, parameters);
+        } else if url.unknown.is_none() && self.area_mut().is_none() {
+            self.gateway.unknown_workers.push(statement.span(self.store));
         }
     }
 }

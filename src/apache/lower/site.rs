@@ -4,7 +4,9 @@ use rustc_hash::FxHashMap;
 
 use super::mapping::Mapping;
 use super::worker::Workers;
-use crate::gateway::{Area, Covers, Identity, Listen, Name, Rewrite, ScopeBuilder, ScopeId, TextId, UpstreamId};
+use crate::gateway::{
+    Area, Covers, Identity, Inherits, Listen, Name, Rewrite, RewriteOptions, ScopeBuilder, ScopeId, TextId, UpstreamId,
+};
 use crate::source::Span;
 
 /// The main server or a virtual host.
@@ -78,28 +80,19 @@ pub(super) struct Rewriting {
     /// Whether the server has any directive of `mod_rewrite`.
     pub(super) present: bool,
     /// `RewriteOptions`.
-    pub(super) options: RewriteOptions,
-}
-
-/// `RewriteOptions`, as far as they tell whose rules apply.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RewriteOptions {
-    /// The virtual host takes the main server's rules after its own, or (`true`) before.
-    pub(super) inherit: Option<bool>,
-    /// The main server hands its rules down, after the host's own, or (`true`) before.
-    pub(super) inherit_down: Option<bool>,
-    /// The virtual host takes no rules handed down.
-    pub(super) ignore: bool,
+    pub(super) options: Option<RewriteOptions>,
 }
 
 impl Rewriting {
-    /// Where the main server's rules go: before (`true`) or after the own ones; `None`: they do not apply.
+    /// Where the main server's rules go; `None`: they do not apply.
     ///
     /// A virtual host without any directive of `mod_rewrite` has no configuration of its own to merge into (`config_server_merge`).
-    pub(super) fn inherits(&self, main: &Self) -> Option<bool> {
+    pub(super) fn inherits(&self, main: &Self) -> Option<Inherits> {
         if !self.present {
             return None;
         }
-        self.options.inherit.or(if self.options.ignore { None } else { main.options.inherit_down })
+        let outer = main.options.unwrap_or_default();
+        // Options too are inherited, where the host sets none.
+        self.options.unwrap_or(outer).inherits(outer)
     }
 }

@@ -141,16 +141,16 @@ pub(super) fn rewrite_string(gateway: &mut Gateway, text: &[u8], span: Span) -> 
                 at += 2;
             }
             (b'$' | b'%', Some(b'{')) => {
-                let Some(end) = memchr::memchr(b'}', &text[at..]) else {
+                let Some(end) = closing_brace(&text[at..]) else {
                     parts.text.extend_from_slice(&text[at..]);
                     break;
                 };
                 let name = &text[at + 2..at + end];
                 if byte == b'%' {
                     server_variable(&mut parts, name, span);
-                } else if name.contains(&b':') {
-                    // A rewrite map: its rows are in another file.
-                    parts.part(Part::Unknown(Unknown::Environment));
+                } else if let Some(colon) = memchr::memchr(b':', name) {
+                    let part = mapped(parts.gateway, &name[..colon], &name[colon + 1..], span);
+                    parts.part(part);
                 } else {
                     parts.part(Part::Unknown(Unknown::UndefinedVariable(span)));
                 }
@@ -165,6 +165,33 @@ pub(super) fn rewrite_string(gateway: &mut Gateway, text: &[u8], span: Span) -> 
     parts.finish()
 }
 
+/// Where the brace closes that `text` begins with behind its first byte (`find_closing_curly`).
+fn closing_brace(text: &[u8]) -> Option<usize> {
+    let mut depth = 0usize;
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth == 1 => return Some(at),
+            b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `${map:key|default}`: what httpd computes itself is known; the rows of other maps stand elsewhere.
+fn mapped(gateway: &mut Gateway, map: &[u8], key: &[u8], span: Span) -> Part {
+    let name = gateway.texts.intern(map);
+    let Some(&function) = gateway.functions.get(&name) else { return Part::Unknown(Unknown::Environment) };
+    let key = key.split(|&byte| byte == b'|').next().unwrap_or_default();
+    // A key with a map in it would have to be looked up before.
+    if key.windows(2).any(|pair| pair == b"${") {
+        return Part::Unknown(Unknown::Unmodelled(span));
+    }
+    let key = rewrite_string(gateway, key, span);
+    Part::Variable(Variable::Changed(function, key))
+}
+
 /// The headers that `mod_rewrite` knows as `HTTP_…` (`lookup_variable`); every other such name is empty.
 const HEADER_VARIABLES: [(&str, &str); 7] = [
     ("HTTP_USER_AGENT", "user-agent"),
@@ -176,19 +203,59 @@ const HEADER_VARIABLES: [(&str, &str); 7] = [
     ("HTTP_ACCEPT", "accept"),
 ];
 
-/// `lookup_variable` (`mod_rewrite.c`).
+/// `lookup_variable` (`mod_rewrite.c`): what it does not know is empty.
 pub(super) fn server_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
-    if let Some((kind, inner)) = memchr::memchr(b':', name).map(|at| (&name[..at], &name[at + 1..])) {
-        let is = |names: &[&str]| names.iter().any(|name| kind.eq_ignore_ascii_case(name.as_bytes()));
-        let part = if is(&["HTTP", "req", "req_novary"]) {
-            Part::Variable(Variable::RequestHeader(parts.gateway.texts.intern_lower(inner)))
-        } else if is(&["ENV", "reqenv"]) {
-            Part::Variable(Variable::Process(parts.gateway.texts.intern(inner)))
-        } else {
-            Part::Unknown(Unknown::Runtime)
-        };
-        return parts.part(part);
+    if name.len() < 4 {
+        return;
     }
+    if let Some((kind, inner)) = memchr::memchr(b':', name).map(|at| (&name[..at], &name[at + 1..])) {
+        match kind.to_ascii_uppercase().as_slice() {
+            b"HTTP" | b"ENV" => looked_up(parts, kind, inner),
+            // Looked up in a request on behalf of this one.
+            b"LA-U" | b"LA-F" => parts.part(Part::Unknown(Unknown::Unmodelled(span))),
+            b"SSL" => looked_up(parts, kind, inner),
+            _ => {}
+        }
+        return;
+    }
+    match name.to_ascii_uppercase().as_slice() {
+        b"HANDLER" | b"CONTENT_TYPE" | b"DOCUMENT_URI" | b"REQUEST_STATUS" | b"LAST_MODIFIED" | b"REQUEST_LOG_ID"
+        | b"CONN_LOG_ID" | b"HTTP2" => {}
+        b"SERVER_ADDR" => parts.part(Part::Variable(Variable::ServerAddress)),
+        _ => common_variable(parts, name, span),
+    }
+}
+
+/// A variable of an expression (`request_var_fn`, `conn_var_fn`, `util_expr_eval.c`).
+pub(super) fn expression_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
+    match name.to_ascii_uppercase().as_slice() {
+        b"DOCUMENT_URI" => parts.part(Part::Variable(Variable::Path)),
+        b"REQUEST_STATUS" => parts.text.extend_from_slice(b"200"),
+        b"HTTP2" => parts.text.extend_from_slice(b"off"),
+        b"CONTENT_TYPE" | b"HANDLER" | b"LAST_MODIFIED" | b"REQUEST_LOG_ID" | b"CONN_LOG_ID" => {
+            parts.part(Part::Unknown(Unknown::Runtime));
+        }
+        upper if upper.starts_with(b"SSL_") => looked_up(parts, b"SSL", name),
+        _ => common_variable(parts, name, span),
+    }
+}
+
+/// What is looked up by a name: `%{HTTP:Upgrade}`, `req('Upgrade')`.
+pub(super) fn looked_up(parts: &mut Parts<'_>, kind: &[u8], name: &[u8]) {
+    let part = match kind.to_ascii_lowercase().as_slice() {
+        b"http" | b"req" | b"req_novary" => Part::Variable(Variable::RequestHeader(parts.gateway.texts.intern_lower(name))),
+        b"env" | b"reqenv" => Part::Variable(Variable::Process(parts.gateway.texts.intern(name))),
+        // Nothing is answered yet.
+        b"resp" => return,
+        // Without TLS there are none.
+        b"ssl" if parts.gateway.modules.has("ssl") == Some(false) => return,
+        _ => Part::Unknown(Unknown::Runtime),
+    };
+    parts.part(part);
+}
+
+/// The variables that rewrite rules and expressions share.
+fn common_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
     let upper = name.to_ascii_uppercase();
     if let Some((_, header)) = HEADER_VARIABLES.iter().find(|(variable, _)| variable.as_bytes() == upper) {
         let header = parts.gateway.texts.intern(header.as_bytes());
@@ -202,17 +269,25 @@ pub(super) fn server_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
         b"REQUEST_SCHEME" => Variable::Scheme,
         b"SERVER_NAME" => Variable::SiteName,
         b"SERVER_PORT" => Variable::ServerPort,
-        b"REMOTE_ADDR" | b"CONN_REMOTE_ADDR" => Variable::ClientAddress,
+        b"REMOTE_ADDR" | b"CONN_REMOTE_ADDR" | b"REMOTE_HOST" => Variable::ClientAddress,
+        b"DOCUMENT_ROOT" | b"CONTEXT_DOCUMENT_ROOT" => Variable::DocumentRoot,
+        b"PATH_INFO" => Variable::PathInfo,
         b"HTTPS" => https(parts.gateway, span),
         b"SERVER_PROTOCOL" => return parts.text.extend_from_slice(b"HTTP/1.1"),
+        b"IS_SUBREQ" => return parts.text.extend_from_slice(b"false"),
+        b"IPV6" => return parts.text.extend_from_slice(b"off"),
         b"THE_REQUEST" => {
             parts.part(Part::Variable(Variable::Method));
             parts.text.push(b' ');
             parts.part(Part::Variable(Variable::RequestTarget));
             return parts.text.extend_from_slice(b" HTTP/1.1");
         }
-        _ if upper.starts_with(b"HTTP_") => return,
-        _ => return parts.part(Part::Unknown(Unknown::Runtime)),
+        b"TIME" | b"TIME_YEAR" | b"TIME_MON" | b"TIME_DAY" | b"TIME_HOUR" | b"TIME_MIN" | b"TIME_SEC" | b"TIME_WDAY"
+        | b"REMOTE_PORT" | b"SCRIPT_USER" | b"SCRIPT_GROUP" | b"SERVER_ADMIN" | b"SERVER_SOFTWARE" | b"API_VERSION" => {
+            return parts.part(Part::Unknown(Unknown::Runtime));
+        }
+        // Nobody has given a password, no module asks for a name, and what is not known is empty.
+        _ => return,
     };
     parts.part(Part::Variable(variable));
 }

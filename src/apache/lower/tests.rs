@@ -8,7 +8,7 @@ use crate::gateway::{
 };
 use crate::project::{Root, Store};
 
-const MODULES: &str = "LoadModule proxy_module m.so\nLoadModule proxy_http_module m.so\nLoadModule rewrite_module m.so\n";
+const MODULES: &str = "LoadModule mpm_event_module m.so\nLoadModule proxy_module m.so\nLoadModule proxy_http_module m.so\nLoadModule rewrite_module m.so\n";
 
 fn read(text: &str, is_main: bool, version: Option<Version>) -> Gateway {
     let mut store = Store::default();
@@ -146,7 +146,7 @@ fn rules_of_the_main_server_are_inherited_by_option_only() {
 
 #[test]
 fn modules_are_required_as_the_version_says() {
-    let text = "LoadModule proxy_module m.so\nProxyPass /ws ws://b/ws\nProxyPass / balancer://c/\n<Proxy balancer://c>\nBalancerMember https://d\n</Proxy>\n";
+    let text = "LoadModule mpm_event_module m.so\nLoadModule proxy_module m.so\nProxyPass /ws ws://b/ws\nProxyPass / balancer://c/\n<Proxy balancer://c>\nBalancerMember https://d\n</Proxy>\n";
     let names = |version: &str, route: usize| {
         let gateway = read(text, true, Some(version.parse().unwrap()));
         gateway.routes[route].requires.iter().map(|requirement| requirement.any_of[0]).collect::<Vec<_>>()

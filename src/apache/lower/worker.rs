@@ -118,6 +118,12 @@ pub(super) fn setting(gateway: &mut Gateway, text: &[u8], span: Span, unknown: O
     } else if parameter.is(&["status"]) {
         Property::Disabled
     } else {
+        // Of no use to the model, but read in the same way.
+        for name in ["retry", "ttl"] {
+            if unknown.is_none() && parameter.is(&[name]) {
+                read_seconds(gateway, &format!("{name}="), value, span);
+            }
+        }
         return None;
     };
     let assigned = match (unknown, property) {

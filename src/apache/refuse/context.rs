@@ -77,6 +77,7 @@ impl Checker<'_> {
         let here = self.around.iter().rev().find_map(|around| match around {
             Around::Proxy(_) => Some(Allowed::IN_PROXY),
             Around::Directory(_) | Around::Location(_) | Around::Files(_) | Around::If(_) => Some(Allowed::IN_SECTION),
+            Around::Other("RequireAll" | "RequireAny" | "RequireNone") => Some(Allowed::IN_REQUIREMENTS),
             Around::VirtualHost | Around::Other(_) | Around::Foreign => None,
         });
         // A fragment may stand in any section.
@@ -98,16 +99,75 @@ impl Checker<'_> {
             let close = if line.row.is_section { ">" } else { "" };
             Err((Fault::NotAllowed, format!("{mark}{name}{close} cannot occur within <{}> section", around.name())))
         };
-        match name {
-            "ProxyPass" | "ProxyPassMatch" => {
-                let wrong = |around: &&Around| matches!(around, Around::Directory(_) | Around::Files(_) | Around::If(_));
-                self.around.iter().rev().find(wrong).map_or(Ok(()), within)
+        let is_limited = self.around.iter().any(|around| matches!(around, Around::Other(_)));
+        let wrong: fn(&Around) -> bool = match name {
+            "ProxyPass" | "ProxyPassMatch" | "ProxyPassReverse" | "Alias" | "ScriptAlias" => {
+                |around| matches!(around, Around::Directory(_) | Around::Files(_) | Around::If(_))
             }
-            // `GLOBAL_ONLY`.
-            "VirtualHost" | "Listen" | "PidFile" | "ServerLimit" | "StartServers" | "MaxRequestWorkers" | "ThreadsPerChild" => {
-                self.around.iter().find(|around| **around == Around::VirtualHost).map_or(Ok(()), within)
-            }
-            _ => Ok(()),
+            "Files" | "FilesMatch" => |around| matches!(around, Around::Location(_)),
+            "MultiviewsMatch" => |around| matches!(around, Around::Location(_)),
+            "If" | "ElseIf" | "Else" => |_| false,
+            name if GLOBAL.contains(&name) => |around| *around == Around::VirtualHost,
+            name if NOT_LIMITED.contains(&name) => |_| false,
+            _ => return Ok(()),
+        };
+        if is_limited {
+            let close = if line.row.is_section { ">" } else { "" };
+            let message = format!("{mark}{name}{close} cannot occur within <Limit> or <LimitExcept> section");
+            return Err((Fault::NotAllowed, message));
         }
+        self.around.iter().rev().find(|around| wrong(around)).map_or(Ok(()), within)
     }
 }
+
+/// Directives that no virtual host may have (`GLOBAL_ONLY`).
+const GLOBAL: [&str; 45] = [
+    "VirtualHost",
+    "Listen",
+    "PidFile",
+    "ServerLimit",
+    "StartServers",
+    "MaxRequestWorkers",
+    "MaxClients",
+    "ThreadsPerChild",
+    "ThreadLimit",
+    "MinSpareThreads",
+    "MaxSpareThreads",
+    "MinSpareServers",
+    "MaxSpareServers",
+    "AsyncRequestWorkerFactor",
+    "MaxConnectionsPerChild",
+    "MaxRequestsPerChild",
+    "MaxMemFree",
+    "ThreadStackSize",
+    "GracefulShutdownTimeout",
+    "CoreDumpDirectory",
+    "EnableExceptionHook",
+    "ScoreBoardFile",
+    "ExtendedStatus",
+    "SeeRequestTail",
+    "ListenBacklog",
+    "ListenCoresBucketsRatio",
+    "SendBufferSize",
+    "ReceiveBufferSize",
+    "Mutex",
+    "User",
+    "Group",
+    "ChrootDir",
+    "DefaultRuntimeDir",
+    "ServerTokens",
+    "RegisterHttpMethod",
+    "RegexDefaultOptions",
+    "AcceptFilter",
+    "GlobalLog",
+    "ScriptSock",
+    "Suexec",
+    "SSLSessionCache",
+    "SSLRandomSeed",
+    "SSLPassPhraseDialog",
+    "SSLStaplingCache",
+    "WatchdogInterval",
+];
+
+/// Further directives that must not stand where only some methods are meant (`NOT_IN_DIR_CONTEXT` and its like).
+const NOT_LIMITED: [&str; 2] = ["CacheEnable", "CacheDisable"];

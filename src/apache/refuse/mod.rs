@@ -8,6 +8,7 @@ mod proxy;
 mod requirement;
 mod rewrite;
 mod server;
+pub(super) mod value;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -38,6 +39,10 @@ pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved
         doubt: None,
         around: Vec::new(),
         proxies: Vec::new(),
+        required: Vec::new(),
+        balancer: gateway.plain_balancer,
+        protocol: Vec::new(),
+        unknown_workers: gateway.unknown_workers.iter().copied().collect(),
         sockets: FxHashSet::default(),
         listens: false,
         templates: FxHashMap::default(),
@@ -101,6 +106,14 @@ struct Checker<'a> {
     around: Vec<Around>,
     /// The URLs of the open `<Proxy>` sections.
     proxies: Vec<Vec<u8>>,
+    /// Lines that set something on a backend that no line before them names.
+    unknown_workers: FxHashSet<Span>,
+    /// The words of `HttpProtocolOptions` in the server that is open, which add up.
+    protocol: Vec<Word<'a>>,
+    /// The first balancer that has no method of its own.
+    balancer: Option<Span>,
+    /// By open section, how many requirements stand in it.
+    required: Vec<usize>,
     /// What `Listen` bound.
     sockets: FxHashSet<Vec<u8>>,
     listens: bool,
@@ -138,6 +151,7 @@ impl<'a> Checker<'a> {
             self.assumed = assumed;
             match statement.kind {
                 Kind::Begin => {
+                    self.protocol.clear();
                     let name = resolved.name(self.store, statement);
                     let around = Around::of(&name);
                     self.line(statement, previous_if.last() == Some(&true));
@@ -150,19 +164,19 @@ impl<'a> Checker<'a> {
                     }
                     previous_if.push(false);
                     self.around.push(around);
+                    self.required.push(0);
                 }
                 Kind::End => {
-                    if let Some(Around::Proxy(_)) = self.around.pop() {
+                    let inside = self.required.pop().unwrap_or_default();
+                    let closed = self.around.pop();
+                    self.close(statement, closed, inside);
+                    if let Some(Around::Proxy(_)) = closed {
                         self.proxies.pop();
                     }
                     previous_if.pop();
                 }
-                Kind::Line => {
-                    self.line(statement, false);
-                    if let Some(last) = previous_if.last_mut() {
-                        *last = false;
-                    }
-                }
+                // What stands between is no section that counts (`ifsection`).
+                Kind::Line => self.line(statement, false),
                 Kind::Hole | Kind::Unseen(_) => {}
             }
         }
@@ -229,8 +243,8 @@ impl<'a> Checker<'a> {
             self.listens |= line.row.name == "Listen";
             return Ok(());
         }
-        count(line)?;
-        compiles(line)?;
+        count(line.row, &line.words)?;
+        compiles(line.row.name, &line.words)?;
         match line.row.name {
             "Else" | "ElseIf" if !follows_if => {
                 let message = "<Else> or <ElseIf> section without previous <If> or <ElseIf> section in same scope";
@@ -241,21 +255,50 @@ impl<'a> Checker<'a> {
             "ProxySet" => self.proxy_set(line),
             "RewriteRule" => self.rewrite_rule(line),
             "RewriteCond" => self.rewrite_cond(line),
-            "Header" | "RequestHeader" => header::check(line),
             "Require" => self.require(line),
             "Listen" => self.listen(line),
-            "If" | "ElseIf" => server::condition(line),
             "ServerName" => server::name(line),
             "VirtualHost" => server::virtual_host(line),
-            "ProxyVia" => one_of(line, &["off", "on", "full", "block"]),
             "ProxyTimeout" => proxy::timeout(line),
             "Location" | "Directory" | "Files" | "Limit" | "LimitExcept" | "LocationMatch" | "DirectoryMatch" | "FilesMatch"
-            | "Proxy" | "ProxyMatch"
                 if line.words.is_empty() =>
             {
                 Err((Fault::Arguments, format!("<{}> directive requires additional arguments", line.row.name)))
             }
-            _ => Ok(()),
+            name @ ("Location" | "Directory" | "Files" | "LocationMatch" | "DirectoryMatch" | "FilesMatch") => {
+                let tilde = line.words.first().is_some_and(|word| *word.value == *b"~");
+                match line.words.len() {
+                    count if count > 1 + usize::from(tilde) => {
+                        Err((Fault::Value, format!("Multiple <{name}> arguments not (yet) supported.")))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            "Proxy" | "ProxyMatch" => proxy::section(line),
+            name @ ("RequireAll" | "RequireAny" | "RequireNone") if !line.words.is_empty() => {
+                Err((Fault::Arguments, format!("<{name}> directive doesn't take additional arguments")))
+            }
+            name => {
+                let (raw, _) = self.resolved.arguments(self.store, line.statement);
+                let place = value::Place {
+                    in_area: self.has_path(),
+                    in_host: self.around.contains(&Around::VirtualHost),
+                    modules: self.modules,
+                };
+                // A fragment may stand anywhere.
+                if !self.is_main
+                    && self.around.is_empty()
+                    && matches!(name, "ServerAlias" | "ServerPath" | "RewriteBase" | "Alias" | "ScriptAlias" | "ProxyPassReverse")
+                {
+                    return Ok(());
+                }
+                value::check(name, &line.words, &raw, place)?;
+                if name == "HttpProtocolOptions" {
+                    self.protocol.extend(line.words.iter().cloned());
+                    value::exclusive(name, &self.protocol)?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -277,7 +320,9 @@ impl<'a> Checker<'a> {
             let message = invalid_command(name, is_section);
             let mut refusal = Refusal::new(span, fault, message);
             if let Some(near) = near.filter(|_| !is_unreleased) {
-                refusal.labels.push((span, format!("did you mean `{near}`?")));
+                let is_written = self.store.sources.slice(span).starts_with(name);
+                let end = if is_written { span.start + u32::try_from(name.len()).unwrap_or(0) } else { span.end };
+                refusal.labels.push((Span::new(span.source, span.start, end), format!("did you mean `{near}`?")));
             }
             if let Some(used) = self.resolved.used(statement) {
                 refusal.labels.push((used, "the macro is used here".to_owned()));
@@ -312,9 +357,9 @@ fn escaped(text: &[u8]) -> String {
 }
 
 /// The number of arguments (`invoke_cmd`). The words that httpd adds to explain the directive are left out.
-fn count(line: &Line<'_>) -> Result<(), Refused> {
-    let count = line.words.len();
-    let (good, takes) = match line.row.arguments {
+pub(super) fn count(row: &Row, words: &[Word<'_>]) -> Result<(), Refused> {
+    let count = words.len();
+    let (good, takes) = match row.arguments {
         Arguments::None => (count == 0, "takes no arguments"),
         Arguments::One => (count == 1, "takes one argument"),
         Arguments::Two => (count == 2, "takes two arguments"),
@@ -326,34 +371,28 @@ fn count(line: &Line<'_>) -> Result<(), Refused> {
         Arguments::FirstWithEach => (count >= 2, "requires at least two arguments"),
         Arguments::Flag => {
             // What stands behind the switch is not looked at.
-            let good = line.words.first().is_some_and(|word| switch(&word.value).is_some());
-            return if good { Ok(()) } else { Err((Fault::Value, format!("{} must be On or Off", line.row.name))) };
+            let good = words.first().is_some_and(|word| switch(&word.value).is_some());
+            return if good { Ok(()) } else { Err((Fault::Value, format!("{} must be On or Off", row.name))) };
         }
         Arguments::Raw => return Ok(()),
     };
-    if good { Ok(()) } else { Err((Fault::Arguments, format!("{} {takes}", line.row.name))) }
+    if good { Ok(()) } else { Err((Fault::Arguments, format!("{} {takes}", row.name))) }
 }
 
 /// Whether the regular expressions compile that stand as words of their own.
-fn compiles(line: &Line<'_>) -> Result<(), Refused> {
-    let (patterns, message) = match line.row.name {
-        "RedirectMatch" => (2, "Regular expression could not be compiled."),
+pub(super) fn compiles(name: &str, words: &[Word<'_>]) -> Result<(), Refused> {
+    let (patterns, message) = match name {
         "AliasMatch" | "ScriptAliasMatch" | "ProxyPassMatch" => (1, "Regular expression could not be compiled."),
         "LocationMatch" | "FilesMatch" | "DirectoryMatch" | "ProxyMatch" => (1, "Regex could not be compiled"),
+        "Location" | "Files" | "Directory" | "Proxy" if words.first().is_some_and(|word| *word.value == *b"~") => {
+            (2, "Regex could not be compiled")
+        }
         _ => return Ok(()),
     };
-    let starts = |word: &&Word<'_>| matches!(word.value.first(), Some(b'^' | b'(' | b'/'));
-    let patterns = line.words.iter().take(patterns).filter(starts);
-    if patterns.into_iter().any(|word| crate::pcre::fault(&word.value).is_some()) {
+    let tilde = usize::from(patterns == 2);
+    let mut patterns = words.iter().skip(tilde).take(1);
+    if patterns.any(|word| crate::pcre::fault(&word.value).is_some()) {
         return Err((Fault::Value, message.to_owned()));
     }
     Ok(())
-}
-
-fn one_of(line: &Line<'_>, words: &[&str]) -> Result<(), Refused> {
-    let Some(word) = line.words.first() else { return Ok(()) };
-    if words.iter().any(|known| word.value.eq_ignore_ascii_case(known.as_bytes())) {
-        return Ok(());
-    }
-    Err((Fault::Value, format!("{} must be one of: {}", line.row.name, words.join(" | "))))
 }

@@ -18,6 +18,15 @@ impl Checker<'_> {
             let message = "AH01177: Failed to lookup provider 'shm' for 'slotmem': is mod_slotmem_shm loaded??";
             self.refusals.push(Refusal::new(span, Fault::Missing, message.to_owned()));
         }
+        // A balancer's method is looked up when it is set up: `byrequests` where none is written (`ap_proxy_initialize_balancer`).
+        if let Some(span) = self.balancer
+            && self.modules.has("proxy_balancer") == Some(true)
+            && self.modules.has("lbmethod_byrequests") == Some(false)
+            && !self.foreign
+        {
+            let message = "AH02432: Cannot find LB Method: byrequests".to_owned();
+            self.refusals.push(Refusal::new(span, Fault::Missing, message));
+        }
         if !self.listens {
             let message = "no listening sockets available, shutting down".to_owned();
             self.refusals.push(Refusal::new(start, Fault::Missing, message));

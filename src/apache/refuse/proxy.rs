@@ -3,7 +3,7 @@
 use super::context::Around;
 use super::{Checker, Line, Refused, escaped};
 use crate::apache::statement::Word;
-use crate::apache::values::{Parameter, parameter, seconds, suffixed_duration, switch};
+use crate::apache::values::{Parameter, parameter, proxy_url, seconds, suffixed_duration, switch};
 use crate::gateway::{Fault, Millis, Version};
 
 fn value_fault(message: String) -> Result<(), Refused> {
@@ -49,8 +49,14 @@ impl<'a> Checker<'a> {
                     if own_path { "ProxyPass|ProxyPassMatch can not have a path when defined in a location." } else { FORM };
                 return value_fault(message.to_owned());
             }
-            if !parameter(&word.value).name.eq_ignore_ascii_case(b"mapping") {
+            let setting = parameter(&word.value);
+            if !setting.name.eq_ignore_ascii_case(b"mapping") {
                 settings.push(word);
+            } else if !setting
+                .value
+                .is_some_and(|value| [&b"encoded"[..], b"servlet"].iter().any(|known| value.eq_ignore_ascii_case(known)))
+            {
+                return value_fault("unknown mapping".to_owned());
             }
         }
         if url.value.as_ref() == b"!" {
@@ -58,6 +64,9 @@ impl<'a> Checker<'a> {
         }
         let is_balancer = url.value.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"balancer:"));
         if is_balancer {
+            if proxy_url(&url.value).is_none_or(|url| url.authority.is_empty()) {
+                return address_fault(format!("ProxyPass Bad syntax for a balancer name ({})", escaped(&url.value)));
+            }
             return settings.into_iter().try_for_each(|word| {
                 self.balancer_parameter(word).map_err(|(fault, message)| (fault, format!("ProxyPass {message}")))
             });
@@ -78,8 +87,11 @@ impl<'a> Checker<'a> {
     /// `add_member`.
     pub(super) fn balancer_member(&mut self, line: &Line<'a>) -> Result<(), Refused> {
         let mut words = line.words.as_slice();
-        if !matches!(self.around.last(), Some(Around::Proxy(_))) {
+        if !self.has_path() {
             words = words.get(1..).unwrap_or_default();
+        } else if !self.around.iter().any(|around| matches!(around, Around::Proxy(_))) {
+            // The section's path is taken for the balancer.
+            return value_fault("BalancerMember Bad syntax for a balancer name".to_owned());
         }
         let Some((url, parameters)) = words.split_first() else {
             return address_fault("BalancerMember must define remote proxy server".to_owned());
@@ -109,11 +121,22 @@ impl<'a> Checker<'a> {
                         self.balancer_parameter(word).map_err(amiss)
                     })
                 }
-                _ => Ok(()),
+                Some(url) => line.words.iter().try_for_each(|word| {
+                    let amiss = |(fault, message)| {
+                        let set = escaped(&word.value);
+                        (fault, format!("ProxySet: {message} {set}; {}", escaped(&url)))
+                    };
+                    self.worker_parameter(word).map_err(amiss)
+                }),
+                None => Ok(()),
             };
         }
         match line.words.first() {
+            None => value_fault("ProxySet can not find '' Worker.".to_owned()),
             Some(name) if !name.value.windows(3).any(|part| part == b"://") => {
+                value_fault(format!("ProxySet can not find '{}' Worker.", escaped(&name.value)))
+            }
+            Some(name) if self.is_main && self.unknown_workers.contains(&line.span) => {
                 value_fault(format!("ProxySet can not find '{}' Worker.", escaped(&name.value)))
             }
             _ => Ok(()),
@@ -133,21 +156,33 @@ impl<'a> Checker<'a> {
         let wrong = |message: &str| value_fault(message.to_owned());
         let number = integer(value);
         match name.as_str() {
-            "loadfactor" => match String::from_utf8_lossy(value).parse::<f64>() {
-                Ok(factor) if !(1.0..=100.0).contains(&factor) => wrong("LoadFactor must be a number between 1..100"),
-                _ => Ok(()),
-            },
+            "loadfactor" => {
+                // `atof`: what is no number is 0.
+                let text = String::from_utf8_lossy(value);
+                let end = text.find(|byte: char| !byte.is_ascii_digit() && byte != '.' && byte != '-').unwrap_or(text.len());
+                let factor = text[..end].parse::<f64>().unwrap_or(0.0);
+                if (1.0..=100.0).contains(&factor) { Ok(()) } else { wrong("LoadFactor must be a number between 1..100") }
+            }
             "retry" if number < 0 => wrong("Retry must be a positive value"),
             "ttl" if number < 1 => wrong("TTL must be at least one second"),
             "min" if number < 0 => wrong("Min must be a positive number"),
             "max" if number < 0 => wrong("Max must be a positive number"),
-            "smax" if number < -1 => wrong("Smax must be a positive number"),
+            "smax" if number < 0 => wrong("Smax must be a positive number"),
             "timeout" if number < 1 => Err((Fault::Duration, "Timeout must be at least one second".to_owned())),
+            "acquire" if suffixed_duration(value) == Some(Millis(0)) => {
+                Err((Fault::Duration, "Acquire must be at least one millisecond".to_owned()))
+            }
             "acquire" if suffixed_duration(value).is_none() => {
                 Err((Fault::Duration, "Acquire timeout has wrong format".to_owned()))
             }
+            "ping" if suffixed_duration(value) == Some(Millis(0)) => {
+                Err((Fault::Duration, "Ping/Pong timeout must be at least one millisecond".to_owned()))
+            }
             "ping" if suffixed_duration(value).is_none() => {
                 Err((Fault::Duration, "Ping/Pong timeout has wrong format".to_owned()))
+            }
+            "connectiontimeout" if suffixed_duration(value) == Some(Millis(0)) => {
+                Err((Fault::Duration, "Connectiontimeout must be at least one millisecond.".to_owned()))
             }
             "connectiontimeout" if suffixed_duration(value).is_none() => {
                 Err((Fault::Duration, "Connectiontimeout has wrong format".to_owned()))
@@ -163,6 +198,22 @@ impl<'a> Checker<'a> {
                 wrong("flushpackets must be on|off|auto")
             }
             "lbset" if !(0..=99).contains(&number) => wrong("lbset must be between 0 and 99"),
+            "flushwait" if !(0..=1000).contains(&number) => {
+                wrong("flushwait must be <= 1000, or 0 for system default of 10 millseconds.")
+            }
+            "addressttl" if value != b"-1" && suffixed_duration(value).is_none() => {
+                wrong("AddressTTL must be -1 or a number of seconds not exceeding (2147483647)")
+            }
+            "route" if value.len() >= 64 => wrong("Route length must be < 64 characters"),
+            "redirect" if value.len() >= 64 => wrong("Redirect length must be < 64 characters"),
+            "secret" if value.len() >= 64 => wrong("Secret length must be < 64 characters"),
+            "flusher" if value.len() >= 16 => wrong("flusher name length must be < 16 characters"),
+            "responsefieldsize" if number < 0 => {
+                wrong("ResponseFieldSize must be greater than 0 bytes, or 0 for system default.")
+            }
+            "status" if !value.iter().all(|byte| b"+-IDSHRUEFNCidshruefnc0123456789".contains(byte)) => {
+                wrong("Unknown status parameter option")
+            }
             "upgrade" if value.len() >= 16 => wrong("upgrade protocol length must be < 16 characters"),
             "retry" | "ttl" | "min" | "max" | "smax" | "timeout" | "acquire" | "ping" | "connectiontimeout" | "iobuffersize"
             | "receivebuffersize" | "keepalive" | "disablereuse" | "enablereuse" | "flushpackets" | "lbset" | "upgrade"
@@ -201,6 +252,26 @@ impl<'a> Checker<'a> {
             let is_known = self.foreign || self.modules.has(&module) != Some(false);
             return if is_known { Ok(()) } else { value_fault("unknown lbmethod".to_owned()) };
         }
+        let named = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let number = integer(value);
+        match named.as_str() {
+            "stickysessionsep" if value.len() != 1 && !value.eq_ignore_ascii_case(b"off") => {
+                return value_fault("stickysessionsep must be a single character or Off".to_owned());
+            }
+            "nofailover" if switch(value).is_none() => return value_fault("failover must be On|Off".to_owned()),
+            "scolonpathdelim" | "failontimeout" | "forcerecovery" if switch(value).is_none() => {
+                return value_fault(format!("{named} must be On|Off"));
+            }
+            "timeout" if number < 1 => return Err((Fault::Duration, "timeout must be at least one second".to_owned())),
+            "maxattempts" if number < 0 => {
+                return value_fault("maximum number of attempts must be a positive number".to_owned());
+            }
+            "growth" if !(1..=100).contains(&number) => return value_fault("growth must be between 1 and 100".to_owned()),
+            "failonstatus" if value.split(|&byte| byte == b',').any(|status| !(100..600).contains(&integer(status))) => {
+                return value_fault("failonstatus must be one or more HTTP response codes".to_owned());
+            }
+            _ => {}
+        }
         if KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
             return Ok(());
         }
@@ -215,8 +286,15 @@ fn worker_url(url: &[u8]) -> Result<(), Refused> {
     let socket = url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:"));
     let url = if socket {
         match memchr::memchr(b'|', url) {
-            Some(bar) => &url[bar + 1..],
-            None => return Ok(()),
+            Some(bar) => {
+                let rest = &url[bar + 1..];
+                // `unix:/path|http:` is allowed.
+                if rest.ends_with(b":") && !rest.contains(&b'/') {
+                    return Ok(());
+                }
+                rest
+            }
+            None => return address_fault(format!("URL must be absolute!: {written}")),
         }
     } else {
         url
@@ -231,12 +309,33 @@ fn worker_url(url: &[u8]) -> Result<(), Refused> {
     let end = authority.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(authority.len());
     let host = &authority[..end];
     let host = host.iter().rposition(|&byte| byte == b'@').map_or(host, |at| &host[at + 1..]);
+    if host.is_empty() {
+        return address_fault(format!("URL must be absolute!: {written}"));
+    }
+    if host.starts_with(b"[") && !host.contains(&b']') {
+        return address_fault(format!("Unable to parse URL: {written}"));
+    }
     let port = match host.iter().rposition(|&byte| byte == b':') {
         Some(colon) if !host[colon..].contains(&b']') => &host[colon + 1..],
         _ => &[],
     };
     if !is_scheme || !port.iter().all(u8::is_ascii_digit) {
         return address_fault(format!("Unable to parse URL: {written}"));
+    }
+    Ok(())
+}
+
+/// `<Proxy url parameters…>` (`proxysection`).
+pub(super) fn section(line: &Line<'_>) -> Result<(), Refused> {
+    let [url, _, ..] = line.words.as_slice() else { return Ok(()) };
+    if line.row.name == "ProxyMatch" {
+        return value_fault("Multiple <ProxyMatch> arguments not (yet) supported.".to_owned());
+    }
+    if url.value.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[')) {
+        return value_fault("<Proxy> arguments are not supported for wildchar url.".to_owned());
+    }
+    if !url.value.contains(&b':') {
+        return value_fault("<Proxy> arguments are not supported for non url.".to_owned());
     }
     Ok(())
 }
@@ -252,7 +351,7 @@ pub(super) fn timeout(line: &Line<'_>) -> Result<(), Refused> {
 }
 
 /// A number as `atoi` reads it.
-fn integer(text: &[u8]) -> i64 {
+pub(super) fn integer(text: &[u8]) -> i64 {
     let text = text.trim_ascii_start();
     let (negative, digits) = match text.split_first() {
         Some((b'-', rest)) => (true, rest),

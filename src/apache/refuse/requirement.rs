@@ -1,6 +1,10 @@
 //! `Require` and the containers around it (`mod_authz_core.c`, `mod_authz_host.c`).
 
+use super::value::is_method;
 use super::{Checker, Line, Refused, escaped};
+use crate::apache::expression::{self, is_network};
+use crate::apache::statement::Statement;
+use crate::apache::words::required_expression;
 use crate::gateway::Fault;
 
 /// What may be required, and the modules that know it.
@@ -27,7 +31,10 @@ const PROVIDERS: [(&str, &str); 18] = [
 
 impl<'a> Checker<'a> {
     /// `Require [not] provider arguments` (`add_authz_provider`).
-    pub(super) fn require(&self, line: &Line<'a>) -> Result<(), Refused> {
+    pub(super) fn require(&mut self, line: &Line<'a>) -> Result<(), Refused> {
+        if let Some(count) = self.required.last_mut() {
+            *count += 1;
+        }
         let fault = |message: String| Err((Fault::Value, message));
         let mut words = line.words.as_slice();
         if words.first().is_some_and(|word| word.value.eq_ignore_ascii_case(b"not")) {
@@ -37,7 +44,9 @@ impl<'a> Checker<'a> {
             }
             words = &words[1..];
         }
-        let Some((provider, arguments)) = words.split_first() else { return Ok(()) };
+        let Some((provider, arguments)) = words.split_first() else {
+            return fault("Unknown Authz provider: ".to_owned());
+        };
         let name = String::from_utf8_lossy(&provider.value).to_ascii_lowercase();
         let known = PROVIDERS.iter().find(|(known, _)| *known == name);
         // A module that is not httpd's own may bring others.
@@ -53,7 +62,43 @@ impl<'a> Checker<'a> {
             ("all", [word]) if ["granted", "denied"].iter().any(|it| word.value.eq_ignore_ascii_case(it.as_bytes())) => Ok(()),
             ("all", _) => fault("Argument for 'Require all' must be 'granted' or 'denied'".to_owned()),
             ("ip", []) => fault("'require ip' requires an argument".to_owned()),
+            ("ip", words) => match words.iter().find(|word| !is_network(&String::from_utf8_lossy(&word.value))) {
+                Some(word) => fault(format!("ip address '{}' appears to be invalid", escaped(&word.value))),
+                None => Ok(()),
+            },
+            ("method", words) => match words.iter().find(|word| !is_method(&word.value)) {
+                Some(word) => fault(format!("Invalid Method '{}'", escaped(&word.value))),
+                None => Ok(()),
+            },
+            ("expr", _) => {
+                let (raw, _) = self.resolved.arguments(self.store, line.statement);
+                match expression::condition(required_expression(&raw), self.modules.has("ssl") != Some(false)) {
+                    Err(why) => fault(format!("Cannot parse expression in require line: {why}")),
+                    Ok(_) => Ok(()),
+                }
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// What is amiss with a container of requirements once it is read (`add_authz_section`).
+    pub(super) fn close(&mut self, statement: &Statement, closed: Option<super::context::Around>, inside: usize) {
+        let name = closed.map_or("", super::context::Around::name);
+        if !matches!(name, "RequireAll" | "RequireAny" | "RequireNone") {
+            return;
+        }
+        let span = statement.span(self.store);
+        if inside == 0 {
+            let message = format!("<{name}> directive contains no authorization directives");
+            return self.refuse(span, Fault::Missing, message, statement);
+        }
+        if let Some(count) = self.required.last_mut() {
+            *count += 1;
+        }
+        let container = self.container();
+        if name == "RequireNone" && container != "RequireAll" {
+            let message = format!("<RequireNone> directive has no effect in <{container}> directive");
+            self.refuse(span, Fault::Value, message, statement);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The flags of `RewriteRule` and `RewriteCond` (`cmd_rewriterule`, `cmd_rewritecond`, `mod_rewrite.c`).
 
 use super::{Checker, Line, Refused, escaped};
+use crate::apache::expression;
 use crate::apache::words::rewrite_arguments;
 use crate::gateway::{Fault, Unknown, Version};
 
@@ -72,7 +73,28 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn rewrite_cond(&mut self, line: &Line<'a>) -> Result<(), Refused> {
-        self.flags(line, &CONDITION_FLAGS)
+        self.flags(line, &CONDITION_FLAGS)?;
+        let (text, unknown) = self.resolved.arguments(self.store, line.statement);
+        let Some(arguments) = rewrite_arguments(&text).filter(|_| unknown.is_none()) else { return Ok(()) };
+        let pattern = arguments.object;
+        if arguments.subject.eq_ignore_ascii_case(b"expr") {
+            let tls = self.modules.has("ssl") != Some(false);
+            let pattern = pattern.strip_prefix(b"!").unwrap_or(pattern);
+            return match expression::condition(pattern, tls) {
+                Err(why) => {
+                    let text = escaped(pattern);
+                    Err((Fault::Value, format!("RewriteCond: cannot compile expression \"{text}\" {why}")))
+                }
+                Ok(_) => Ok(()),
+            };
+        }
+        let pattern = pattern.strip_prefix(b"!").unwrap_or(pattern);
+        // `-f`, `=text`, `<text` and their like are no patterns.
+        let is_test = pattern.len() > 1 && matches!(pattern[0], b'-' | b'<' | b'>' | b'=');
+        match crate::pcre::fault(pattern).filter(|_| !is_test) {
+            Some(_) => Err((Fault::Value, format!("RewriteCond: cannot compile regular expression '{}'", escaped(pattern)))),
+            None => Ok(()),
+        }
     }
 
     fn flags(&mut self, line: &Line<'a>, known: &[&str]) -> Result<(), Refused> {
@@ -91,6 +113,10 @@ impl<'a> Checker<'a> {
         for flag in inside.split(|&byte| byte == b',') {
             let flag = flag.trim_ascii();
             let key = flag.split(|&byte| byte == b'=').next().unwrap_or(flag);
+            // Anything that begins with `d` is taken (`cmd_rewriterule_setflag`).
+            if name == "RewriteRule" && matches!(key.first(), Some(b'd' | b'D')) {
+                continue;
+            }
             let is = |known: &str| key.eq_ignore_ascii_case(known.as_bytes());
             if is("unsafeallow3f") {
                 // It came with 2.4.60, and distributions carried it back with the fix that needs it.
@@ -98,6 +124,15 @@ impl<'a> Checker<'a> {
                     self.doubt.get_or_insert(Unknown::ForeignDirective(line.span));
                 }
                 continue;
+            }
+            let value = flag.iter().position(|&byte| byte == b'=').map_or(&b""[..], |at| &flag[at + 1..]);
+            if (is("r") || is("redirect")) && value.first().is_some_and(u8::is_ascii_digit) && !super::value::is_status(value) {
+                let value = escaped(value);
+                return Err((Fault::Value, format!("{name}: invalid HTTP response code '{value}' for flag 'R'")));
+            }
+            if is("bne") && value.is_empty() {
+                let message = format!("{name}: flag 'BNE' wants a list of characters (i.e. [BNE=...])");
+                return Err((Fault::Value, message));
             }
             // Of `R` and `S` among others httpd looks at what follows the first letter.
             if !known.iter().any(|known| is(known)) {

@@ -1,13 +1,28 @@
 //! Sockets and names: `Listen`, `<VirtualHost>`, `ServerName` (`server/listen.c`, `server/core.c`).
 
+use super::value::{Place, tls};
 use super::{Checker, Line, Refused, escaped};
+use crate::apache::statement::Word;
 use crate::gateway::Fault;
 
 impl<'a> Checker<'a> {
     /// `ap_set_listener`: the same socket twice.
     pub(super) fn listen(&mut self, line: &Line<'a>) -> Result<(), Refused> {
         self.listens = true;
-        let Some(word) = line.words.first() else { return Ok(()) };
+        let Some(word) = line.words.first().filter(|_| line.words.len() <= 2) else {
+            return Err((Fault::Arguments, "Listen requires 1 or 2 arguments.".to_owned()));
+        };
+        let text = &word.value;
+        let port = text.iter().rposition(|&byte| byte == b':').map_or(text.as_ref(), |colon| &text[colon + 1..]);
+        // `@@Port@@`, `<port>`: to be filled in.
+        if port.iter().all(u8::is_ascii_alphanumeric) {
+            let good = str::from_utf8(port).ok().and_then(|port| port.parse::<u32>().ok());
+            match good {
+                None => return Err((Fault::Address, "Port must be specified".to_owned())),
+                Some(0 | 65_536..) => return Err((Fault::Address, "Invalid address or port".to_owned())),
+                Some(_) => {}
+            }
+        }
         if self.sockets.insert(word.value.to_ascii_lowercase()) {
             return Ok(());
         }
@@ -22,7 +37,22 @@ pub(super) fn name(line: &Line<'_>) -> Result<(), Refused> {
             let name = escaped(&word.value);
             Err((Fault::Value, format!("Invalid ServerName \"{name}\" use ServerAlias to set multiple server names.")))
         }
-        _ => Ok(()),
+        Some(word) => {
+            let name = word.value.as_ref();
+            let rest = memchr::memmem::find(name, b"://").map_or(name, |at| &name[at + 3..]);
+            let port = rest.iter().rposition(|&byte| byte == b':').filter(|&colon| !rest[colon..].contains(&b']'));
+            let digits = port.map(|colon| &rest[colon + 1..]);
+            let is_wrong = digits.is_some_and(|digits| {
+                !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && !(1..=65_535).contains(&super::value::atoi(digits))
+            });
+            if is_wrong {
+                let name = escaped(name);
+                let message = format!("The port number \"{name}\" is outside the appropriate range (i.e., 1..65535).");
+                return Err((Fault::Value, message));
+            }
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 
@@ -38,24 +68,24 @@ pub(super) fn virtual_host(line: &Line<'_>) -> Result<(), Refused> {
             _ => continue,
         };
         let good = port == b"*" || str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-        // `@@Port@@`, `<port>`: to be filled in.
-        if !good && port.iter().all(u8::is_ascii_alphanumeric) {
+        // What is no number is part of the name, which is not found and passed over.
+        if !good && port.iter().all(u8::is_ascii_digit) {
             return Err((Fault::Address, "The address or port is invalid".to_owned()));
         }
     }
     Ok(())
 }
 
-/// What an expression lacks, as far as it shows without parsing it (`ap_expr_parse_cmd`).
-pub(super) fn condition(line: &Line<'_>) -> Result<(), Refused> {
+/// What an expression lacks (`ap_expr_parse_cmd`); the condition of a section stands up to the last `>`.
+pub(super) fn condition(words: &[Word<'_>], raw: &[u8], place: Place<'_>) -> Result<(), Refused> {
     let refused = |reason: &str| Err((Fault::Value, format!("Cannot parse condition clause: {reason}")));
-    let Some(word) = line.words.first() else { return Ok(()) };
+    if raw.trim_ascii().is_empty() {
+        return Err((Fault::Arguments, "<If> directive requires additional arguments".to_owned()));
+    }
+    let Some(word) = words.first() else { return refused("syntax error, unexpected $end") };
     let text = String::from_utf8_lossy(&word.value);
     if text.rfind("%{").is_some_and(|open| !text[open..].contains('}')) && !text.contains(['\'', '#']) {
         return refused("Unterminated string or variable");
-    }
-    if word.value.trim_ascii_end().ends_with(b"==") || word.value.trim_ascii_end().ends_with(b"!=") {
-        return refused("syntax error, unexpected $end");
     }
     // A bare word can only be a function's name.
     let operand = ["==", "!="].iter().find_map(|operator| text.rsplit_once(operator)).map(|(_, operand)| operand.trim());
@@ -65,5 +95,8 @@ pub(super) fn condition(line: &Line<'_>) -> Result<(), Refused> {
     }) {
         return refused("syntax error, unexpected $end, expecting '('");
     }
-    Ok(())
+    match crate::apache::expression::condition(&word.value, tls(place)) {
+        Err(why) => refused(&why),
+        Ok(_) => Ok(()),
+    }
 }

@@ -27,7 +27,8 @@ pub(super) enum ReadTime {
     IfDefine,
     IfVersion,
     IfFile,
-    IfKnown,
+    IfDirective,
+    IfSection,
     Macro,
     Use,
     UndefMacro,
@@ -46,8 +47,8 @@ pub(super) fn read_time(name: &[u8]) -> Option<ReadTime> {
         ("IfDefine", ReadTime::IfDefine),
         ("IfVersion", ReadTime::IfVersion),
         ("IfFile", ReadTime::IfFile),
-        ("IfDirective", ReadTime::IfKnown),
-        ("IfSection", ReadTime::IfKnown),
+        ("IfDirective", ReadTime::IfDirective),
+        ("IfSection", ReadTime::IfSection),
         ("Macro", ReadTime::Macro),
         ("Use", ReadTime::Use),
         ("UndefMacro", ReadTime::UndefMacro),
@@ -74,11 +75,23 @@ impl Reader {
             ReadTime::Define if !matches!(words.len(), 1 | 2) => {
                 return self.refuse_as(span, Fault::Arguments, "Define takes 1-2 arguments".to_owned());
             }
+            ReadTime::Define if first.contains(&b':') => {
+                return self.refuse_as(span, Fault::Value, "Variable name must not contain ':'".to_owned());
+            }
             ReadTime::Define => return self.defines.define(first, words.get(1).map(Vec::as_slice)),
+            ReadTime::UnDefine if words.len() != 1 => {
+                return self.refuse_as(span, Fault::Arguments, "UnDefine takes one argument".to_owned());
+            }
             ReadTime::UnDefine => return self.defines.undefine(first),
             ReadTime::ServerRoot => return self.set_server_root(store, first),
+            ReadTime::LoadModule if words.len() != 2 => {
+                return self.refuse_as(span, Fault::Arguments, "LoadModule takes two arguments".to_owned());
+            }
             ReadTime::LoadModule => return self.load_module(&words, span),
             ReadTime::Macro => return self.define_macro(store, &words, &statement, span),
+            ReadTime::UndefMacro if self.is_main && self.resolved.partial.is_none() && self.resolved.macros.is_none() => {
+                return self.refuse(span, "no macro defined before UndefMacro".to_owned());
+            }
             ReadTime::UndefMacro => return self.macros.undefine(first),
             ReadTime::Use => return self.use_macro(store, &words, span),
             // `Error` stops httpd with the author's own words.
@@ -99,13 +112,21 @@ impl Reader {
                 outcome
             }
             ReadTime::IfDefine => condition::if_define(first, &self.defines),
+            ReadTime::IfVersion if let Err(reason) = condition::check_version(&words) => {
+                return self.refuse_as(span, Fault::Value, reason);
+            }
             ReadTime::IfVersion => condition::if_version(&words, self.version),
             ReadTime::IfFile => {
-                condition::if_file(first, |path| self.server_root.locate(store, path).map(|place| place.exists()))
+                condition::if_file(first, |path| {
+                    let there = self.server_root.locate(store, path).map(|place| place.exists());
+                    // What would stand at the top of the file system is not there on any usual machine.
+                    there.or((path.iter().filter(|&&byte| byte == b'/').count() < 2).then_some(false))
+                })
             }
-            ReadTime::IfKnown => {
-                let outcome = condition::if_known(first, &self.resolved.modules, self.absence != Absence::Unknown);
-                if outcome != condition::if_known(first, &self.resolved.modules, false) {
+            ReadTime::IfDirective | ReadTime::IfSection => {
+                let is_section = action == ReadTime::IfSection;
+                let outcome = condition::if_known(first, is_section, &self.resolved.modules, self.absence != Absence::Unknown);
+                if outcome != condition::if_known(first, is_section, &self.resolved.modules, false) {
                     self.absence = Absence::Decisive;
                 }
                 outcome
@@ -183,7 +204,9 @@ impl Reader {
             Included::Missing => {
                 let place = self.server_root.locate(store, path);
                 let directory = place.as_deref().and_then(Path::parent);
-                self.is_main && directory.is_some_and(|directory| store.list(directory).is_some())
+                // A template is put into another directory before the server reads it.
+                let is_template = self.frames.last().is_some_and(|frame| store.tree(frame.source).is_template());
+                self.is_main && !is_template && directory.is_some_and(|directory| store.list(directory).is_some())
             }
             Included::Elsewhere | Included::Outside => false,
         };
@@ -214,6 +237,7 @@ impl Reader {
         if let Some(place) = store.locate(&written).filter(|place| place.is_dir()) {
             self.server_root.place = place;
         }
+        self.resolved.server_root = Some(path.strip_suffix(b"/").unwrap_or(path).to_vec());
         self.server_root.written = Some(written);
     }
 
@@ -255,6 +279,17 @@ impl Reader {
 
     fn define_macro(&mut self, store: &Store, words: &[Vec<u8>], statement: &Statement, span: Span) {
         self.resolved.macros.get_or_insert(span);
+        if words.first().is_none_or(Vec::is_empty) {
+            return self.refuse(span, "<Macro macro definition: empty name".to_owned());
+        }
+        let parameters = words.get(1..).unwrap_or_default();
+        if let Some(twice) = parameters.iter().enumerate().find_map(|(at, name)| parameters[..at].contains(name).then_some(name))
+        {
+            let (name, twice) = (String::from_utf8_lossy(&words[0]).to_ascii_lowercase(), String::from_utf8_lossy(twice));
+            let place = defined_at(store, statement.source, statement.directive);
+            let reason = format!("argument name conflict in macro '{name}' {place}: argument '{twice}', change argument names!");
+            return self.refuse(span, reason);
+        }
         let tree = store.tree(statement.source);
         let last = tree.directive(statement.directive).end.0.checked_sub(1).map(TokenId);
         if let Some(name) = words.first()
@@ -284,7 +319,7 @@ impl Reader {
         };
         if self.is_main && self.resolved.partial.is_none() && !self.resolved.modules.loaded.contains_key("proxy") {
             let message = format!("Cannot load {path} into server: {path}: undefined symbol: {symbol}");
-            self.refuse_as(span, Fault::Missing, message);
+            self.refuse_as(span, Fault::NotAllowed, message);
         }
     }
 }

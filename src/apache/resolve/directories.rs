@@ -25,7 +25,8 @@ impl Reader {
     /// httpd reads them for each request; what they hold is no part of the configuration that it may refuse to start with.
     pub(super) fn read_directories(&mut self, store: &mut Store) {
         let mut directories: Vec<Vec<u8>> = Vec::new();
-        let mut wanted = false;
+        // Where nothing says what may stand in them, httpd reads them too, and refuses what stands there.
+        let mut wanted = self.is_main;
         for statement in &self.resolved.statements {
             let is_directory =
                 |name: &[u8]| name.eq_ignore_ascii_case(b"directory") || name.eq_ignore_ascii_case(b"documentroot");
@@ -38,8 +39,9 @@ impl Reader {
                 wanted |= words.first().is_some_and(|word| !word.value.eq_ignore_ascii_case(b"none"));
             } else if is_directory(&name) {
                 let words = self.resolved.words(store, statement);
-                let path = words.first().filter(|word| word.unknown.is_none() && word.value.starts_with(b"/"));
-                directories.extend(path.map(|path| path.value.strip_suffix(b"/").unwrap_or(&path.value).to_vec()));
+                let path = words.first().filter(|word| word.unknown.is_none());
+                let path = path.map(|path| self.resolved.below_root(&path.value));
+                directories.extend(path.filter(|path| path.starts_with(b"/")));
             }
         }
         if !wanted {

@@ -34,7 +34,7 @@ const ROUNDS: usize = 10;
 /// Follows the request of `client` through the site `chosen`.
 pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen: Chosen) -> Walk {
     let walk = Walk::at_site(view, chosen);
-    let notes = Notes { from: Some(client.from), files: Some(files), ..Notes::default() };
+    let notes = Notes { from: Some(client.from), reached: Some(client.socket.address), files: Some(files), ..Notes::default() };
     let mut course = Course {
         view,
         gateway: view.gateway,
@@ -44,6 +44,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         walk,
         areas: Vec::new(),
         changed: None,
+        rewrites: true,
         failed: None,
     };
     course.walk.verdict = match course.run() {
@@ -69,6 +70,8 @@ struct Course<'a> {
     areas: Vec<&'a Area>,
     /// Its headers after `RequestHeader`, where it has come so far.
     changed: Option<Vec<(Word, Word)>>,
+    /// Whether rules are carried out: none after one that ends them all.
+    rewrites: bool,
     /// What went wrong, where a page is looked for that says so.
     failed: Option<Verdict>,
 }
@@ -153,9 +156,8 @@ impl<'a> Course<'a> {
         self.notes.begun = true;
         self.notes.canonical_name = setting(&site_areas, |settings| settings.canonical_name).unwrap_or(false);
         self.notes.physical_port = setting(&site_areas, |settings| settings.physical_port).unwrap_or(false);
-        let mut rewrites = true;
         for _ in 0..ROUNDS {
-            match self.round(rewrites)? {
+            match self.round()? {
                 Round::Done(verdict) => match self.instead_of(&verdict) {
                     Some(Round::Done(verdict)) => return Ok(verdict),
                     Some(Round::Again(path, query, _)) => {
@@ -166,7 +168,7 @@ impl<'a> Course<'a> {
                 },
                 Round::Again(path, query, without_rules) => {
                     self.begin_anew(path, query);
-                    rewrites &= !without_rules;
+                    self.rewrites &= !without_rules;
                 }
             }
         }
@@ -187,8 +189,8 @@ impl<'a> Course<'a> {
     }
 
     /// Handles the request once.
-    fn round(&mut self, rewrites: bool) -> Known<Round> {
-        match self.look_up(rewrites, true)? {
+    fn round(&mut self) -> Known<Round> {
+        match self.look_up(true)? {
             Ok((areas, Mapped::Backend(asked))) => self.pass(&areas, &asked).map(Round::Done),
             Ok((areas, Mapped::File(file))) => self.serve(&areas, &file),
             Ok((areas, Mapped::Nowhere(file))) => self.serve_stock(&areas, &file),
@@ -198,13 +200,23 @@ impl<'a> Course<'a> {
 
     /// Finds out what handles the request, and the areas that cover it; or what it comes to before anything handles it. Where it is the client's own,
     /// and not one on behalf of another, what stands for a directory is looked for.
-    fn look_up(&mut self, rewrites: bool, own: bool) -> Known<Result<(Vec<&'a Area>, Mapped), Round>> {
+    fn look_up(&mut self, own: bool) -> Known<Result<(Vec<&'a Area>, Mapped), Round>> {
         let gateway = self.gateway;
         self.notes.file = None;
+        self.notes.handler = None;
         let early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
         self.areas.clone_from(&early);
-        self.assign(&early, false)?;
-        let mapped = if rewrites { self.translate(&early)? } else { self.map(&early)? };
+        self.notes.canonical_name = setting(&early, |settings| settings.canonical_name).unwrap_or(false);
+        if own {
+            self.assign_in_server(&early)?;
+        }
+        let rewrites = self.rewrites;
+        let mapped = if rewrites {
+            self.translate(&early, !own)?
+        } else {
+            let asked = self.request.path.clone();
+            self.map(&early, &asked)?
+        };
         let mapped = match mapped {
             Ok(mapped) => mapped,
             Err(verdict) => return Ok(Err(Round::Done(verdict))),
@@ -214,15 +226,23 @@ impl<'a> Course<'a> {
             Mapped::File(file) | Mapped::Nowhere(file) => (Some(file.clone()), None),
         };
         self.notes.file.clone_from(&file);
-        let on_disk = file.as_deref().filter(|_| url.is_none());
-        let whereto = Whereto { file: on_disk, url: url.as_deref() };
+        let on_disk = file.as_deref().filter(|_| url.is_none()).map(|file| self.on_disk(file)).transpose()?;
+        if let Some(there) = &on_disk {
+            self.notes.path_info =
+                file.as_deref().and_then(|file| file.strip_prefix(there.as_str())).unwrap_or_default().to_owned();
+            self.notes.file = Some(there.clone());
+        }
+        let whereto = Whereto { file: on_disk.as_deref(), url: url.as_deref() };
         let areas = covering(gateway, &self.environment(), self.site, whereto)?;
-        let areas = match areas::allowed(areas) {
+        let areas = match areas::allowed(gateway, areas) {
             Ok(areas) => areas,
             Err((span, why)) => return Ok(Err(Round::Done(self.answered(500, span, why)))),
         };
         self.areas.clone_from(&areas);
-        self.assign(&areas, false)?;
+        self.notes.canonical_name = setting(&areas, |settings| settings.canonical_name).unwrap_or(false);
+        if own {
+            self.assign_in_sections(&areas)?;
+        }
         if let Err(refused) = admission::admitted(&self.environment(), &areas)? {
             let message = match refused.status {
                 401 => "asks for a password",
@@ -232,11 +252,11 @@ impl<'a> Course<'a> {
             };
             return Ok(Err(Round::Done(self.answered(refused.status, refused.span, message))));
         }
-        self.assign(&areas, true)?;
+        self.assign_late(&areas)?;
         if let Some(verdict) = self.redirected_in(&areas)? {
             return Ok(Err(Round::Done(verdict)));
         }
-        let rewritten = self.rewrite_in_areas(&areas, mapped, rewrites)?;
+        let rewritten = self.rewrite_in_areas(&areas, mapped, rewrites, !own)?;
         if own {
             // Where the request is handled anew, this is what it has (`do_headers_fixup`).
             self.changed = Some(client_headers(&self.environment(), &areas::levels(&areas))?);
@@ -254,14 +274,16 @@ impl<'a> Course<'a> {
             Err(round) => return Ok(Err(round)),
         };
         let handler = areas.iter().rev().find_map(|area| Some((area.handler?, area.span)));
+        let span = self.gateway.site(self.site).span;
+        let handler = self.notes.handler.map(|name| (Handler::Named(name), span)).or(handler);
         let mapped = match (mapped, handler) {
             (Mapped::Backend(asked), _) => Mapped::Backend(asked),
             (Mapped::File(file) | Mapped::Nowhere(file), Some((Handler::Proxy(route), span))) => {
                 let url = self.url_of(route, span, &self.request.path)?;
                 // The file's path, as the server sees it, is what is sent (`proxy_handler`).
-                let file = served::existing_part(self.notes.files, &file);
+                let file = self.on_disk(&file)?;
                 let query = self.request.query.clone();
-                Mapped::Backend(Asked { route, url: format!("{url}{file}"), query, verbatim: false, span })
+                Mapped::Backend(Asked { route, url: format!("{url}{file}"), query, verbatim: false, span, as_handler: true })
             }
             (_, Some((Handler::Named(name), span))) if self.handles(name) => {
                 let name = gateway.texts.show(name).into_owned();
@@ -270,6 +292,14 @@ impl<'a> Course<'a> {
             (mapped, _) => mapped,
         };
         Ok(Ok((areas, mapped)))
+    }
+
+    /// The part of a file's path that the file system is asked for.
+    fn on_disk(&self, file: &str) -> Known<String> {
+        let areas = areas::of_site(self.gateway, self.site);
+        let root = setting(&areas, |settings| settings.document_root).transpose()?;
+        let root = root.map(|root| self.gateway.texts.show(root));
+        Ok(served::existing_part(self.notes.files, root.as_deref(), file))
     }
 
     /// Passes the request on, with the areas that cover what it is passed to.

@@ -47,7 +47,7 @@ fn remove_copy(line: Line<'_>) -> Result<Vec<Plan>, String> {
         return Err("which of the two blocks is to stay is for you to say".to_owned());
     }
     let before = line.tree.children(parent).take_while(|id| *id < line.id);
-    let mut same = before.map(|id| Line { id, ..line }).filter(|other| other.name() == line.name());
+    let mut same = before.map(|id| line.other(id)).filter(|other| other.name() == line.name());
     let first = same.next().ok_or("the other one stands in another file or block: which is to stay is for you to say")?;
     if words(first) != words(line) || line.words().any(Word::is_holed) {
         return Err("they differ: which is to stay is for you to say".to_owned());

@@ -35,7 +35,7 @@ impl<'a> Editor<'a> {
     pub(super) fn line_at(&self, span: Span) -> Option<Line<'a>> {
         let id = self.directive_at(span)?;
         let (tree, bytes) = (self.store.tree(span.source), self.store.sources.get(span.source).bytes());
-        Some(Line { source: span.source, tree, bytes, id })
+        Some(Line::new(span.source, tree, bytes, id))
     }
 }
 
@@ -43,7 +43,7 @@ impl<'a> Block<'a> {
     /// The directives that stand in the block itself.
     pub(super) fn lines(self) -> impl Iterator<Item = Line<'a>> {
         let Self { source, tree, bytes, of } = self;
-        tree.children(of).map(move |id| Line { source, tree, bytes, id })
+        tree.children(of).map(move |id| Line::new(source, tree, bytes, id))
     }
 
     /// Whether a template decides what stands in the block, so that nobody can say where a line would end up.

@@ -13,15 +13,28 @@ pub(in crate::nginx) struct Line<'a> {
     pub(in crate::nginx) tree: &'a Tree,
     pub(in crate::nginx) bytes: &'a [u8],
     pub(in crate::nginx) id: DirectiveId,
+    name: &'a [u8],
 }
 
 impl<'a> Line<'a> {
+    /// The directive `id` of a source.
+    pub(in crate::nginx) fn new(source: SourceId, tree: &'a Tree, bytes: &'a [u8], id: DirectiveId) -> Self {
+        let token = tree.directive(id).name;
+        let name = match (tree.token(token).kind, tree.text(token, bytes)) {
+            (TokenKind::Quoted, [_, inside @ .., _]) => inside,
+            (_, text) => text,
+        };
+        Self { source, tree, bytes, id, name }
+    }
+
+    /// Another directive of the same source.
+    pub(in crate::nginx) fn other(self, id: DirectiveId) -> Self {
+        Self::new(self.source, self.tree, self.bytes, id)
+    }
+
     /// The name, without quotes where it is quoted.
     pub(in crate::nginx) fn name(self) -> &'a [u8] {
-        match self.word_at(self.tree.directive(self.id).name) {
-            Word { kind: TokenKind::Quoted, text: [_, inside @ .., _], .. } => inside,
-            word => word.text,
-        }
+        self.name
     }
 
     /// Whether a template hole is part of the name: it could be any directive.

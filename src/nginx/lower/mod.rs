@@ -204,7 +204,7 @@ impl Lowerer<'_> {
         let (tree, bytes) = (self.store.tree(source), self.store.sources.get(source).bytes());
         let mut implied = Implied::Unclear;
         for id in tree.children(None) {
-            let line = Line { source, tree, bytes, id };
+            let line = Line::new(source, tree, bytes, id);
             let is_block = line.shape() == Shape::Block;
             match line.name() {
                 b"http" | b"events" | b"stream" | b"mail" | b"worker_processes" | b"user" | b"pid" | b"load_module" => {
@@ -233,18 +233,15 @@ impl Lowerer<'_> {
         let length = self.gateway.symbolics.intern(&[Part::Variable(Variable::RequestHeader(length))]);
         let (empty, close) = (self.literal(b""), self.literal(b"close"));
         let closes = version.is_none_or(|version| version < CONNECTION_KEPT);
-        let mut add = |name: &[u8], value, until| {
-            let name = self.gateway.texts.intern(name);
-            self.gateway.default_headers.push(DefaultHeader { name, value, until });
-        };
-        add(b"host", proxy_host, None);
-        add(b"connection", if closes { close } else { empty }, version.is_none().then_some(CONNECTION_KEPT));
-        add(b"content-length", length, None);
-        for name in ["transfer-encoding", "te", "keep-alive", "expect", "upgrade"] {
-            add(name.as_bytes(), empty, None);
+        let mut add = |name, value, until| self.gateway.default_headers.push(DefaultHeader { name, value, until });
+        add("Host", proxy_host, None);
+        add("Connection", if closes { close } else { empty }, version.is_none().then_some(CONNECTION_KEPT));
+        add("Content-Length", length, None);
+        for name in ["Transfer-Encoding", "TE", "Keep-Alive", "Expect", "Upgrade"] {
+            add(name, empty, None);
         }
         if version.is_some_and(|version| version >= PROXY_CONNECTION_WITHHELD) {
-            add(b"proxy-connection", empty, None);
+            add("Proxy-Connection", empty, None);
         }
     }
 

@@ -21,14 +21,22 @@ use crate::tree::{DirectiveId, Shape, TokenKind};
 pub(super) struct Names {
     /// Lower-case names, each with where it was first met, and whether it is the name of a capture.
     defined: FxHashMap<Box<[u8]>, (Span, bool)>,
+    /// Whether any pattern of the file names what it captures; few do.
+    captures: bool,
 }
 
 impl Names {
+    /// None yet, of a file.
+    fn of(bytes: &[u8]) -> Self {
+        let opens = |group: &[u8]| memmem::find(bytes, group).is_some();
+        Self { defined: FxHashMap::default(), captures: opens(b"(?<") || opens(b"(?P<") || opens(b"(?'") }
+    }
+
     /// Collects the names that any file of the root defines.
     #[expect(clippy::iter_over_hash_type, reason = "one table is filled from another: the order leaves no trace")]
     pub(super) fn collect(store: &Store, resolved: &Resolved) -> Self {
         let mut all = Self::default();
-        for names in each_line(store, resolved, |line, names: &mut Self| names.define(line)) {
+        for names in each_line(store, resolved, Self::of, |line, names: &mut Self| names.define(line)) {
             for (name, span) in names.defined {
                 all.defined.entry(name).or_insert(span);
             }
@@ -65,7 +73,12 @@ impl Names {
         let argument = match name {
             b"map" | b"split_clients" | b"keyval" => line.word(1),
             b"geo" => line.words().last(),
-            b"server_name" | b"location" | b"rewrite" | b"if" => return self.captures(line),
+            b"server_name" | b"location" | b"rewrite" | b"if" => {
+                if self.captures {
+                    line.words().for_each(|word| self.captures_of(word));
+                }
+                return;
+            }
             // `include`, `proxy_pass`, `listen` …: most lines define nothing, and say so by their name.
             _ if name.ends_with(b"set") || name.starts_with(b"set_") || name == b"js_var" => line.word(0),
             [b'~', ..] => return self.captures_of(line.name_word()),
@@ -88,10 +101,6 @@ impl Names {
         }
     }
 
-    fn captures(&mut self, line: Line<'_>) {
-        line.words().for_each(|word| self.captures_of(word));
-    }
-
     /// Named captures of a regular expression: `(?<name>`, `(?P<name>`, `(?'name'`.
     fn captures_of(&mut self, word: Word<'_>) {
         for at in memmem::find_iter(word.text, b"(?") {
@@ -111,7 +120,7 @@ impl Names {
 /// Whether the line is a row of a block that maps values, not a directive.
 fn is_row(line: Line<'_>) -> bool {
     let parent = line.tree.directive(line.id).parent;
-    parent.is_some_and(|parent| matches!(Line { id: parent, ..line }.name(), b"map" | b"geo" | b"split_clients"))
+    parent.is_some_and(|parent| matches!(line.other(parent).name(), b"map" | b"geo" | b"split_clients"))
 }
 
 /// Whether the word names a variable of nginx's own: what stands in an included file may be the row of a map.
@@ -184,7 +193,7 @@ pub(in crate::nginx) fn variables_in(name: &[u8]) -> Option<Range<usize>> {
 fn looked_at(line: Line<'_>) -> Vec<Word<'_>> {
     let name = line.name();
     if is_row(line) {
-        let in_map = line.tree.directive(line.id).parent.is_some_and(|parent| Line { id: parent, ..line }.name() == b"map");
+        let in_map = line.tree.directive(line.id).parent.is_some_and(|parent| line.other(parent).name() == b"map");
         return if in_map { line.word(0).into_iter().collect() } else { Vec::new() };
     }
     match name {
@@ -205,43 +214,57 @@ fn looked_at(line: Line<'_>) -> Vec<Word<'_>> {
 
 /// Notes the variables that nothing defines, where nginx looks at them when it starts.
 pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Remark> {
-    let remarks = each_line(store, resolved, |line, remarks: &mut Vec<Remark>| {
-        // Most lines have no variables, and looking for that byte is cheap.
-        if !line.words().any(|word| memchr::memchr(b'$', word.text).is_some()) {
-            return;
-        }
-        for word in looked_at(line) {
-            if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
-                continue;
+    let remarks = each_line(
+        store,
+        resolved,
+        |_| Vec::new(),
+        |line, remarks: &mut Vec<Remark>| {
+            // Most lines have no variables, and looking for that byte is cheap.
+            let head = line.span();
+            if memchr::memchr(b'$', &line.bytes[head.start as usize..head.end as usize]).is_none() {
+                return;
             }
-            let value = word.value();
-            for piece in pieces(&value) {
-                let (span, kind) = match piece {
-                    Ok((Piece::Variable(name), range)) => {
-                        let name = lower(name);
-                        if names.contains(&name) || is_foreign(&name) || directives::has_variable(&name) {
-                            continue;
+            for word in looked_at(line) {
+                if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
+                    continue;
+                }
+                let value = word.value();
+                for piece in pieces(&value) {
+                    let (span, kind) = match piece {
+                        Ok((Piece::Variable(name), range)) => {
+                            let name = lower(name);
+                            if names.contains(&name) || is_foreign(&name) || directives::has_variable(&name) {
+                                continue;
+                            }
+                            (
+                                word.part(&range),
+                                RemarkKind::UndefinedVariable { name: String::from_utf8_lossy(&name).into_owned() },
+                            )
                         }
-                        (word.part(&range), RemarkKind::UndefinedVariable { name: String::from_utf8_lossy(&name).into_owned() })
-                    }
-                    // What nginx cannot read as a variable it refuses at once.
-                    Ok(_) | Err(_) => continue,
-                };
-                remarks.push(Remark { span, labels: Vec::new(), kind });
+                        // What nginx cannot read as a variable it refuses at once.
+                        Ok(_) | Err(_) => continue,
+                    };
+                    remarks.push(Remark { span, labels: Vec::new(), kind });
+                }
             }
-        }
-    });
+        },
+    );
     remarks.into_iter().flatten().collect()
 }
 
-/// Shows every directive of every file, outside of `stream` and `mail`, in order; gives what came of each file, in the files' order.
-fn each_line<T: Default + Send>(store: &Store, resolved: &Resolved, visit: impl Fn(Line<'_>, &mut T) + Sync) -> Vec<T> {
+/// Shows every directive of every file, outside of `stream` and `mail`, in order; gives what came of each file, which `begin` begins, in the files' order.
+fn each_line<T: Send>(
+    store: &Store,
+    resolved: &Resolved,
+    begin: impl Fn(&[u8]) -> T + Sync,
+    visit: impl Fn(Line<'_>, &mut T) + Sync,
+) -> Vec<T> {
     let of_file = |&source: &SourceId| {
-        let mut out = T::default();
         let (tree, bytes) = (store.tree(source), store.sources.get(source).bytes());
+        let mut out = begin(bytes);
         let mut at = 0;
         while let Some(directive) = tree.directives().get(at) {
-            let line = Line { source, tree, bytes, id: DirectiveId(u32::try_from(at).unwrap_or(u32::MAX)) };
+            let line = Line::new(source, tree, bytes, DirectiveId(u32::try_from(at).unwrap_or(u32::MAX)));
             let other =
                 directive.parent.is_none() && directive.shape == Shape::Block && matches!(line.name(), b"stream" | b"mail");
             if other {

@@ -312,7 +312,7 @@ fn defaults_by_version() {
         let root = Root { server: Server::Nginx, source, base: PathBuf::new(), is_main: true };
         let resolved = resolve(&mut store, &root);
         let gateway = lower(&store, &root, &resolved, version);
-        let connection = gateway.default_headers.iter().find(|header| &*gateway.texts.show(header.name) == "connection").unwrap();
+        let connection = gateway.default_headers.iter().find(|header| header.name == "Connection").unwrap();
         (shown(&gateway, connection.value), connection.until)
     };
     assert_eq!(of(None), ("close".to_owned(), Some(Version::new(1, 29, 7))));

@@ -4,6 +4,9 @@ use super::Lowerer;
 use super::line::Line;
 use crate::gateway::{Member, Upstream, UpstreamId};
 
+/// Keys of `hash` that change from one request of a session to the next.
+const CHANGES: [&[u8]; 5] = [b"$request_uri", b"$args", b"$query_string", b"$request_id", b"$msec"];
+
 impl Lowerer<'_> {
     /// Begins an upstream.
     pub(super) fn open_upstream(&mut self, line: Line<'_>) -> Option<UpstreamId> {
@@ -32,11 +35,14 @@ impl Lowerer<'_> {
         }
         match line.name() {
             b"server" => {
-                if let Some(address) = address {
-                    let backup = line.words().skip(1).any(|word| word.value().as_ref() == b"backup");
+                let says = |what: &[u8]| line.words().skip(1).any(|word| word.value().as_ref() == what);
+                if let Some(address) = address.filter(|_| !says(b"down")) {
+                    let backup = says(b"backup");
                     upstream.members.push(Member { address, backup, span });
                 }
             }
+            // A key that each request has anew keeps nobody anywhere.
+            b"hash" if line.word(0).is_some_and(|word| CHANGES.contains(&word.value().as_ref())) => {}
             b"ip_hash" | b"hash" | b"sticky" | b"sticky_cookie_insert" => upstream.affinity = Some(span),
             b"keepalive" => upstream.keepalive = Some(span),
             // A third-party balancer decides by code.

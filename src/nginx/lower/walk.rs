@@ -24,13 +24,13 @@ impl<'a> Lowerer<'a> {
             let gap = std::mem::replace(&mut frame.gap, directive.end);
             self.gap(source, gap, directive.name);
             if self.budget == 0 {
-                let line = Line { source, tree, bytes, id };
+                let line = Line::new(source, tree, bytes, id);
                 self.gateway.partial.get_or_insert(Unknown::MissingInclude(line.span()));
                 self.frames.clear();
                 break;
             }
             self.budget -= 1;
-            self.directive(Line { source, tree, bytes, id });
+            self.directive(Line::new(source, tree, bytes, id));
         }
         while self.close_level() {}
     }
@@ -175,7 +175,7 @@ impl<'a> Lowerer<'a> {
             }
             (b"events", Shape::Block) => {
                 for id in line.tree.children(Some(line.id)) {
-                    self.capacity(Line { id, ..line });
+                    self.capacity(line.other(id));
                 }
             }
             (b"worker_rlimit_nofile" | b"worker_shutdown_timeout", _) => self.capacity(line),
@@ -393,7 +393,7 @@ impl<'a> Lowerer<'a> {
             return known.clone();
         }
         let (tree, bytes) = (self.store.tree(file), self.store.sources.get(file).bytes());
-        let lines = || tree.children(None).map(|id| Line { source: file, tree, bytes, id });
+        let lines = || tree.children(None).map(|id| Line::new(file, tree, bytes, id));
         let only_sets = lines().all(|line| line.shape() == Shape::Simple && !line.is_holed() && !does_more(line.name()));
         let whole = !tree.tokens().any(|token| matches!(token.kind, TokenKind::Hole | TokenKind::Tag));
         let snippet = (only_sets && whole).then(|| {

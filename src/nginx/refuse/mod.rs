@@ -22,7 +22,7 @@ use super::Resolved;
 use super::context::Context;
 use super::directives::{self, ROWS, Row};
 use super::line::Line;
-use crate::gateway::{Fault, Gateway, Refusal, RemarkKind, Unknown, Version};
+use crate::gateway::{Fault, Gateway, Misreading, Refusal, Remark, RemarkKind, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{Children, Shape, Token, TokenKind};
@@ -47,6 +47,7 @@ pub(super) fn read<'a>(
         is_main: root.is_main,
         missing: missing.collect(),
         refusals: Vec::new(),
+        remarks: Vec::new(),
         doubt: None,
         broken: false,
         levels: Vec::new(),
@@ -75,6 +76,7 @@ pub(super) struct Checker<'a> {
     /// The includes whose file is missing, with the path as written.
     missing: FxHashMap<Span, String>,
     refusals: Vec<Refusal>,
+    remarks: Vec<Remark>,
     doubt: Option<Unknown>,
     /// Whether a file could not be split into directives: what the rest of it means is then a guess.
     broken: bool,
@@ -194,7 +196,11 @@ impl<'a> Checker<'a> {
     /// Notes in `gateway`, whose remarks are complete, what nginx refuses.
     pub(super) fn note(mut self, gateway: &mut Gateway, root: &Root) {
         self.whole(gateway, root);
-        let Self { mut refusals, doubt, .. } = self;
+        let Self { mut refusals, mut remarks, doubt, .. } = self;
+        // So is what is only odd.
+        remarks.sort_unstable_by_key(|remark| remark.span);
+        remarks.dedup();
+        gateway.remarks.append(&mut remarks);
         // A file that is read several times is refused once.
         if refusals.len() > 1 {
             let mut seen: FxHashSet<(Span, String)> = FxHashSet::default();
@@ -219,7 +225,7 @@ impl<'a> Checker<'a> {
                 break;
             }
             self.budget -= 1;
-            let line = Line { source, tree, bytes, id };
+            let line = Line::new(source, tree, bytes, id);
             let directive = tree.directive(id);
             let has_errors = tree.errors().len() > frame.errors;
             let malformed = has_errors && self.tell_errors(tree.range(directive.head_end).end);
@@ -474,6 +480,10 @@ impl<'a> Checker<'a> {
         }
         if let Err((fault, message)) = value::check(line, row, self.version) {
             return self.refuse(line.span(), fault, message);
+        }
+        if let Some(text) = value::oddly_read(line, row) {
+            let kind = RemarkKind::Misread { how: Misreading::DurationOdd, text };
+            self.remarks.push(Remark { span: line.span(), labels: Vec::new(), kind });
         }
         if let Err((fault, message)) = self.set(line, row) {
             self.refuse(line.span(), fault, message);

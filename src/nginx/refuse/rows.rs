@@ -28,7 +28,7 @@ impl<'a> Checker<'a> {
         let mut has_default = false;
         let mut keys: FxHashSet<Vec<u8>> = FxHashSet::default();
         for id in head.tree.children(Some(head.id)) {
-            let row = Line { id, ..head };
+            let row = head.other(id);
             if row.is_holed() || row.shape() != Shape::Simple {
                 return;
             }
@@ -70,7 +70,7 @@ impl<'a> Checker<'a> {
 fn rows_of(head: Line<'_>) -> impl Iterator<Item = Line<'_>> {
     head.tree
         .children(Some(head.id))
-        .map(move |id| Line { id, ..head })
+        .map(move |id| head.other(id))
         .take_while(|row| !row.is_holed() && row.shape() == Shape::Simple)
 }
 

@@ -49,6 +49,15 @@ pub(super) fn check(line: Line<'_>, row: &Row, version: Option<Version>) -> Resu
     }
 }
 
+/// What a duration means that is read and hardly meant so: digits without a unit behind milliseconds are seconds (`ngx_parse_time`).
+pub(super) fn oddly_read(line: Line<'_>, row: &Row) -> Option<String> {
+    let value = line.word(0).filter(|_| row.value == Kind::Milliseconds)?.value();
+    let before = value.iter().rposition(|byte| !byte.is_ascii_digit()).map(|at| &value[..=at])?;
+    let seconds = show(&value[before.len()..]);
+    (before.ends_with(b"ms") && !seconds.is_empty())
+        .then(|| format!("`{}` is {} and {seconds} seconds: a number without a unit counts seconds", show(&value), show(before)))
+}
+
 fn one_of(words: &str, value: &[u8], refused: bool) -> Result<(), Refused> {
     if !refused && words.split(',').any(|word| word.as_bytes().eq_ignore_ascii_case(value)) {
         return Ok(());

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::gateway::{Area, Covers, Gateway, Known, Matcher, ScopeId, Settings, SiteId};
+use crate::gateway::{Area, Covers, Gateway, Known, Matcher, Overrides, ScopeId, Settings, SiteId};
+use crate::handshake::FileKind;
 use crate::handshake::evaluate::Environment;
 use crate::handshake::expression::expression_holds;
-use crate::handshake::select::{main_of, matches};
+use crate::handshake::select::{covers_path, main_of, matches};
 use crate::source::Span;
 
 /// What a request leads to, as far as areas ask for it.
@@ -66,19 +67,24 @@ fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> K
     let takes = |matcher, text: &str| matches(environment, matcher, area.span, text);
     Ok(match area.covers {
         Covers::Everything => Some(Rank::Site),
-        Covers::Path(matcher) => takes(matcher, &environment.request.path)?.then_some(Rank::Path),
-        Covers::Directory(matcher) => {
-            let Some(file) = whereto.file else { return Ok(None) };
-            let rank = match matcher {
-                Matcher::Segments(text) => {
-                    let text = texts.get(text);
-                    let segments = text.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).count();
-                    Rank::Directory(segments, area.file.is_some())
-                }
-                _ => Rank::DirectoryPattern,
-            };
-            takes(matcher, file)?.then_some(rank)
+        Covers::Path(matcher) => covers_path(environment, matcher, area.span, &environment.request.path)?.then_some(Rank::Path),
+        Covers::Directory(Matcher::Segments(text)) => {
+            let Some(directory) = whereto.file.map(|file| directory_of(environment, file)) else { return Ok(None) };
+            let rank = Rank::Directory(segments(&texts.show(text)), area.file.is_some());
+            // Sections name directories with a slash behind or without.
+            takes(Matcher::Segments(text), &format!("{directory}/"))?.then_some(rank)
         }
+        Covers::Directories { pattern, segments: count, .. } => {
+            let Some(directory) = whereto.file.map(|file| directory_of(environment, file)) else { return Ok(None) };
+            let above = directory.match_indices('/').nth(count).map_or(directory, |(at, _)| &directory[..at]);
+            let fits = segments(above) == count && takes(Matcher::Pattern { pattern, ignore_case: false }, above)?;
+            fits.then_some(Rank::Directory(count, false))
+        }
+        // Patterns are tried with the whole path, once all directories are merged.
+        Covers::Directory(matcher) => match whereto.file {
+            Some(file) => takes(matcher, file)?.then_some(Rank::DirectoryPattern),
+            None => None,
+        },
         Covers::File(matcher) => {
             let Some(name) = whereto.file.and_then(|file| Path::new(file).file_name()?.to_str()) else { return Ok(None) };
             takes(matcher, name)?.then_some(Rank::File)
@@ -92,24 +98,50 @@ fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> K
     })
 }
 
+/// The directory that a file lies in, or that it is.
+fn directory_of<'f>(environment: &Environment<'_>, file: &'f str) -> &'f str {
+    let is_directory = environment
+        .notes
+        .and_then(|notes| notes.files)
+        .is_some_and(|files| files(super::served::in_tree(file)) == Some(FileKind::Directory));
+    match file.rfind('/') {
+        Some(at) if !is_directory => &file[..at.max(1)],
+        _ => file,
+    }
+}
+
+fn segments(path: &str) -> usize {
+    path.split('/').filter(|segment| !segment.is_empty()).count()
+}
+
 /// Leaves out the files of directories that are not read; the line of one that is refused, and why.
 ///
 /// Each is judged by what the areas before it allow (`ap_directory_walk`).
-pub(super) fn allowed<'g>(areas: Vec<&'g Area>) -> Result<Vec<&'g Area>, (Span, &'static str)> {
+pub(super) fn allowed<'g>(gateway: &Gateway, areas: Vec<&'g Area>) -> Result<Vec<&'g Area>, (Span, &'static str)> {
+    // Where nothing says what may stand in such files, they are read, and nothing may.
+    let unset = Overrides::default();
     let mut kept: Vec<&'g Area> = Vec::with_capacity(areas.len());
     for area in areas {
         if let Some(file) = &area.file {
-            let overrides = setting(&kept, |settings| settings.overrides.as_deref());
-            let Some(overrides) = overrides.filter(|overrides| overrides.reads()) else { continue };
+            let overrides = match setting(&kept, |settings| settings.overrides.as_deref()) {
+                Some(overrides) if overrides.reads() => overrides,
+                None if gateway.partial.is_none() => &unset,
+                _ => continue,
+            };
             if let Some(refused) = file.refused
                 && !overrides.lenient
             {
                 return Err(refused);
             }
-            if let Some(needed) = file.needs.iter().find(|needed| !overrides.allow(needed))
-                && !overrides.lenient
-            {
-                return Err((needed.span, "is not allowed here"));
+            let forbidden: Vec<_> = file.needs.iter().filter(|needed| !overrides.allow(needed)).collect();
+            if let Some(needed) = forbidden.first() {
+                if !overrides.lenient {
+                    return Err((needed.span, "is not allowed here"));
+                }
+                // What is not allowed is passed over.
+                if forbidden.len() == file.needs.len() {
+                    continue;
+                }
             }
         }
         kept.push(area);

@@ -6,13 +6,13 @@ use super::areas::{levels, setting};
 use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped};
 use super::with_query;
 use crate::gateway::{
-    Area, Assigned, Gateway, Known, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Spelling, Unknown, UpstreamId,
-    Version, Via, Worker, is_authority,
+    Area, Assigned, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Spelling, Unknown,
+    UpstreamId, Version, Via, Worker, is_authority,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
 use crate::handshake::select::main_of;
-use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade};
+use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade, may_upgrade};
 use crate::handshake::walk::{UpstreamRequest, Verdict};
 use crate::source::Span;
 
@@ -29,6 +29,8 @@ pub(super) struct Asked {
     pub(super) verbatim: bool,
     /// The directive that passes it on.
     pub(super) span: Span,
+    /// Whether it is passed on as a file would be handled: `SetHandler`.
+    pub(super) as_handler: bool,
 }
 
 /// What comes of it.
@@ -41,6 +43,15 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// No module speaks the scheme; where it was to handle a file, that is as if the file were not there (`proxy_handler`).
+    fn unspoken(asked: &Asked, message: impl Into<String>) -> Self {
+        let mut answer = Self::refused(500, asked.span, message);
+        if asked.as_handler {
+            answer.verdict = Verdict::Answered { status: 404, location: None };
+        }
+        answer
+    }
+
     fn refused(status: u16, span: Span, message: impl Into<String>) -> Self {
         Self { verdict: Verdict::BadGateway { status }, sent: None, because: Some((span, message.into())) }
     }
@@ -87,15 +98,16 @@ fn protocol(scheme: &str) -> Protocol {
 pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Asked) -> Known<Answer> {
     let gateway = environment.gateway;
     // What stands before a socket's `|` is where it is, not what is asked.
+    let is_socket = asked.url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("unix:"));
     let url = match asked.url.get(..5) {
-        Some(start) if start.eq_ignore_ascii_case("unix:") => asked.url.split_once('|').map_or("", |(_, url)| url),
+        Some(_) if is_socket => asked.url.split_once('|').map_or("", |(_, url)| url),
         _ => &asked.url,
     };
     let Some(url) = parts(url) else { return Ok(Answer::refused(500, asked.span, "is no URL that a request can be passed to")) };
     let backends = match protocol(url.scheme) {
         Protocol::Balancer => {
             if gateway.modules.has("proxy_balancer") == Some(false) {
-                return Ok(Answer::refused(500, asked.span, "needs mod_proxy_balancer, which is not loaded"));
+                return Ok(Answer::unspoken(asked, "needs mod_proxy_balancer, which is not loaded"));
             }
             if url.path.is_empty() && !asked.verbatim && url.authority.contains(':') {
                 return Err(Unknown::Unmodelled(asked.span));
@@ -112,6 +124,11 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             // It is the URL as it is sent that workers are compared with.
             let sent = format!("{}://{}{path}", url.scheme, url.authority);
             let worker = worker(gateway, site, &with_query(&sent, asked.query.as_deref()));
+            let is_mapped = !asked.as_handler && !matches!(gateway.route(asked.route).matcher, Matcher::Rewrite(_));
+            if is_socket && is_mapped && worker.is_none() {
+                // Only the worker knows the socket: its host is asked, and hardly listens.
+                return Ok(Answer::refused(503, asked.span, "no backend is known by this URL, and without it no socket"));
+            }
             vec![Backend { protocol, authority: url.authority.to_owned(), path, worker, route: None }]
         }
     };
@@ -154,13 +171,9 @@ fn members(environment: &Environment<'_>, url: &Url<'_>, verbatim: bool) -> Resu
     let id =
         of_site.filter(named).or_else(|| (0..count).map(UpstreamId).find(|id| named(id) && gateway.balanced.contains_key(id)));
     let Some(all) = id.and_then(|id| gateway.balanced.get(&id)) else {
-        // A name with a path in it is looked up like a host.
+        // One that only a rule names is no balancer at all, and no module speaks the scheme.
         let known = (0..count).map(UpstreamId).any(|id| named(&id));
-        let begins = (0..count).map(UpstreamId).any(|id| {
-            let own = gateway.texts.show(gateway.upstream(id).name);
-            gateway.balanced.contains_key(&id) && name.starts_with(&*own)
-        });
-        return Err(if known || !begins { (503, "names a balancer without members") } else { (500, "names no balancer") });
+        return Err(if known { (503, "names a balancer without members") } else { (500, "names no balancer") });
     };
     let spares = all.iter().all(|member| member.backup);
     let backends = all.iter().filter(|member| member.backup == spares).filter_map(|member| {
@@ -251,6 +264,10 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     let gateway = environment.gateway;
     let route = gateway.route(asked.route);
     let at = backend.worker.map_or(asked.span, |worker| worker.span);
+    // Another proxy is asked, in another form.
+    if let Some(span) = setting(areas, |settings| settings.remote) {
+        return Err(Unknown::Unmodelled(span));
+    }
     for (blocked, span) in areas.iter().flat_map(|area| &area.settings.blocked) {
         let blocked = gateway.texts.show(*blocked);
         if blocked == "*"
@@ -267,14 +284,14 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     let falls_back = setting(areas, |settings| settings.http_tunnels);
     let speaker = match backend.protocol {
         Protocol::Http | Protocol::Https if lacks("proxy_http") => {
-            return Ok(Answer::refused(500, asked.span, "no module speaks http: mod_proxy_http is not loaded"));
+            return Ok(Answer::unspoken(asked, "no module speaks http: mod_proxy_http is not loaded"));
         }
         Protocol::Http | Protocol::Https => Speaker::Http,
         Protocol::Ws | Protocol::Wss if !modern && lacks("proxy_wstunnel") => {
-            return Ok(Answer::refused(500, asked.span, "no module speaks ws: mod_proxy_wstunnel is not loaded"));
+            return Ok(Answer::unspoken(asked, "no module speaks ws: mod_proxy_wstunnel is not loaded"));
         }
         Protocol::Ws | Protocol::Wss if lacks("proxy_wstunnel") && lacks("proxy_http") => {
-            return Ok(Answer::refused(500, asked.span, "no module speaks ws: mod_proxy_http is not loaded"));
+            return Ok(Answer::unspoken(asked, "no module speaks ws: mod_proxy_http is not loaded"));
         }
         Protocol::Ws | Protocol::Wss => {
             let by_itself = !modern || lacks("proxy_http") || falls_back.is_some_and(|(on, _)| !on);
@@ -289,12 +306,12 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
                 _ => "proxy_fcgi",
             };
             if lacks(module) {
-                return Ok(Answer::refused(500, asked.span, format!("needs mod_{module}, which is not loaded")));
+                return Ok(Answer::unspoken(asked, format!("needs mod_{module}, which is not loaded")));
             }
             let because = Some((asked.span, format!("{} carries no upgrade", backend.protocol.scheme())));
             return Ok(Answer { verdict: Verdict::ForwardedPlain, sent: None, because });
         }
-        _ => return Ok(Answer::refused(500, asked.span, "no module speaks this scheme")),
+        _ => return Ok(Answer::unspoken(asked, "no module speaks this scheme")),
     };
     let tls = matches!(backend.protocol, Protocol::Https | Protocol::Wss);
     if tls {
@@ -320,7 +337,14 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
         return Ok(Answer::refused(503, worker.span, "the backend is taken out of service"));
     }
     let client = timeout(gateway, gateway.site(site).scope, Property::ClientTimeout)?;
-    if client.value.0 == 0 {
+    // The backend's own timeouts come first (`ap_proxy_connect_backend`).
+    let worker_sets = |property| match backend.worker {
+        Some(worker) => gateway.scopes.scalar(worker.scope, property),
+        None => Ok(None),
+    };
+    let own = worker_sets(Property::ConnectTimeout)?.or(worker_sets(Property::ReadTimeout)?);
+    let own = own.or(gateway.scopes.scalar(gateway.site(site).scope, Property::ReadTimeout)?);
+    if client.value.0 == 0 && own.is_none() {
         return Ok(Answer::refused(503, client.origin.span().unwrap_or(at), "a timeout of 0 is over at once"));
     }
     sent(environment, site, areas, asked, backend, speaker, route, is_websocket && speaker == Speaker::Tunnel)
@@ -474,7 +498,7 @@ fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
     }
 }
 
-/// The `Upgrade` that `mod_proxy_wstunnel` sends: its own word, or the worker's, where the client asks for that; with `ANY` and `NONE`
+/// The `Upgrade` that `mod_proxy_wstunnel` sends: its own word, or the worker's, where the client asks for that; with `NONE`
 /// whatever the client asks for (`proxy_wstunnel_handler`).
 fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Known<Option<String>> {
     let gateway = environment.gateway;
@@ -483,12 +507,14 @@ fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Kno
         Some(Assigned::Text(text)) => environment.evaluate(text)?,
         _ => "WebSocket".to_owned(),
     };
+    // `ANY` is kept as `*`, which is what `mod_proxy_wstunnel` then sends (`set_worker_param`).
+    let method = if method.eq_ignore_ascii_case("ANY") { "*".to_owned() } else { method };
     let headers = client_headers(environment, passing.levels)?;
     let asked = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("upgrade")).map(|(_, value)| value.into_owned());
-    if method.eq_ignore_ascii_case("ANY") || method == "*" || method.eq_ignore_ascii_case("NONE") {
+    if gateway.version.is_some_and(|version| version < HTTP_UPGRADES) && method.eq_ignore_ascii_case("NONE") {
         return Ok(asked);
     }
-    Ok(asked.filter(|asked| asked.eq_ignore_ascii_case(&method)).map(|_| method))
+    Ok(asked.filter(|asked| may_upgrade(&method, asked)).map(|_| method))
 }
 
 /// The header `Host` that names the backend; the scheme's own port is not named.

@@ -54,15 +54,15 @@ pub(super) fn normalized(raw: &str, slashes: EncodedSlashes, merge_slashes: bool
 
 /// The path of a URL as it is sent on (`ap_proxy_canonenc` with `enc_path`, `proxy_util.c`).
 pub(super) fn escaped(path: &str) -> String {
-    escape(path, b"~$-_.+!*'(),;:@&=/")
+    escape(path, b"~$-_.+!*'(),;:@&=/", false)
 }
 
 /// A path as it stands in a `Location` (`ap_escape_uri`).
 pub(super) fn escaped_in_location(path: &str) -> String {
-    escape(path, b"$-_.+!*'(),:@&=/~;")
+    escape(path, b"$-_.+!*'(),:@&=/~;", true)
 }
 
-fn escape(text: &str, allowed: &[u8]) -> String {
+fn escape(text: &str, allowed: &[u8], lower: bool) -> String {
     use std::fmt::Write;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -70,7 +70,7 @@ fn escape(text: &str, allowed: &[u8]) -> String {
             out.push(char::from(byte));
         } else {
             // To write to a string does not fail.
-            let _ = write!(out, "%{byte:02X}");
+            let _ = if lower { write!(out, "%{byte:02x}") } else { write!(out, "%{byte:02X}") };
         }
     }
     out

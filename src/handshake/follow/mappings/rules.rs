@@ -3,7 +3,7 @@
 use super::areas::setting;
 use super::backend::Asked;
 use super::{Course, Mapped, Round};
-use crate::gateway::{Area, Covers, Known, Matcher, Rewrite, Unknown};
+use crate::gateway::{Area, Covers, Inherits, Known, Matcher, Rewrite, RewriteOptions, Unknown};
 use crate::handshake::evaluate::Environment;
 use crate::handshake::rewriting::{Rewritten, Subject, rewrite};
 
@@ -14,27 +14,40 @@ impl<'a> Course<'a> {
         areas: &[&'a Area],
         mapped: Mapped,
         rewrites: bool,
+        is_subrequest: bool,
     ) -> Known<Result<Mapped, Round>> {
         let mut rules: Vec<&Rewrite> = Vec::new();
         let mut last: Option<&Area> = None;
-        let mut hands_down = None;
+        let mut options = RewriteOptions::default();
+        let mut base = None;
         for area in areas {
             let Some(rewriting) = &area.rewriting else { continue };
+            let outer = options;
+            options = rewriting.options.unwrap_or(outer);
             let own = rewriting.rules.iter();
-            match rewriting.inherits.or(if rewriting.ignores { None } else { hands_down }) {
-                Some(true) => rules.extend(own),
-                Some(false) => {
+            match options.inherits(outer) {
+                Some(Inherits::Before) => rules.extend(own),
+                Some(Inherits::Behind) => {
                     let before = std::mem::take(&mut rules);
                     rules = own.chain(before).collect();
                 }
                 None => rules = own.collect(),
             }
-            hands_down = rewriting.hands_down;
+            base = rewriting.base.or(base.filter(|_| options.merges_base));
             last = Some(area);
         }
-        let Some(area) = last.filter(|_| rewrites && !rules.is_empty()) else { return Ok(Ok(mapped)) };
-        let on = areas.iter().rev().find_map(|area| self.engine(area));
-        if on != Some(true) {
+        let on = areas.iter().rev().find_map(|area| self.engine(area)) == Some(true);
+        // What is set for a whole server has no directory.
+        let Some(area) = last.filter(|area| on && !matches!(area.covers, Covers::Everything)) else {
+            return Ok(Ok(mapped));
+        };
+        let directory = self.directory_of(area);
+        let file = match &mapped {
+            Mapped::Backend(asked) => format!("proxy:{}", asked.url),
+            Mapped::File(file) | Mapped::Nowhere(file) => self.on_disk(file)?,
+        };
+        // The directory itself, asked for without its slash.
+        if !options.without_slash && directory.strip_suffix('/') == Some(&file) || !rewrites {
             return Ok(Ok(mapped));
         }
         if setting(areas, |settings| settings.follow_links) == Some(false) {
@@ -44,10 +57,10 @@ impl<'a> Course<'a> {
             Mapped::Backend(asked) => format!("proxy:{}", asked.url),
             Mapped::File(file) | Mapped::Nowhere(file) => file.clone(),
         };
-        let directory = self.directory_of(area);
         let mut notes = std::mem::take(&mut self.notes);
         let environment = Environment { notes: None, ..self.environment() };
-        let subject = Subject { path: path.clone(), query: self.request.query.clone(), directory: Some(directory.clone()) };
+        let subject =
+            Subject { path: path.clone(), query: self.request.query.clone(), directory: Some(directory.clone()), is_subrequest };
         let rewritten = rewrite(&environment, &rules, subject, &mut notes);
         self.notes = notes;
         match rewritten? {
@@ -59,16 +72,26 @@ impl<'a> Course<'a> {
                 }
                 self.step(Some(span), format!("rewrites to {url}"), false);
                 self.request.query.clone_from(&query);
-                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
+                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span, as_handler: false })))
             }
             Rewritten::Redirected { status, url, query, verbatim, span } => {
                 Ok(Err(Round::Done(self.redirect(status, &url, query, verbatim, span))))
             }
-            Rewritten::Answered(status, span) => Ok(Err(Round::Done(self.answered(status, span, format!("answers {status}"))))),
-            Rewritten::Path { path: new, .. } if new == path => Ok(Ok(mapped)),
+            // Whatever failed before is forgotten (`hook_uri2file` sets the status back).
+            Rewritten::Answered(status, span) => {
+                self.failed = None;
+                Ok(Err(Round::Done(self.answered(status, span, format!("answers {status}")))))
+            }
+            // It would be handled anew for ever.
+            Rewritten::Path { path: new, query, .. } if new == file => {
+                self.request.query = query;
+                Ok(Ok(mapped))
+            }
+            Rewritten::Path { path: new, span, .. } if !new.starts_with('/') => {
+                Ok(Err(Round::Done(self.answered(400, span, format!("{new} is no path")))))
+            }
             Rewritten::Path { path: new, query, span, ends, .. } => {
                 self.step(Some(span), format!("rewrites to {new}"), false);
-                let base = area.rewriting.as_ref().and_then(|rewriting| rewriting.base);
                 let root = setting(areas, |settings| settings.document_root).and_then(Result::ok);
                 let base = base.map(|base| self.gateway.texts.show(base).into_owned());
                 let root = root.map(|root| self.gateway.texts.show(root).into_owned());
@@ -100,12 +123,16 @@ impl<'a> Course<'a> {
         let text = match area.covers {
             Covers::Path(matcher) | Covers::Directory(matcher) | Covers::File(matcher) | Covers::Proxied(matcher) => {
                 match matcher {
-                    Matcher::Segments(text) | Matcher::Exact(text) | Matcher::Prefix { text, .. } => {
-                        texts.show(text).into_owned()
-                    }
+                    Matcher::Segments(text)
+                    | Matcher::Exact(text)
+                    | Matcher::Prefix { text, .. }
+                    | Matcher::Pattern { pattern: text, .. } => texts.show(text).into_owned(),
                     _ => String::new(),
                 }
             }
+            Covers::Directories { written, .. } => texts.show(written).into_owned(),
+            // Sections with a condition are called so (`ifsection`).
+            Covers::Condition(_) => "*If".to_owned(),
             _ => String::new(),
         };
         if text.ends_with('/') { text } else { format!("{text}/") }

@@ -53,7 +53,7 @@ impl<'a> Course<'a> {
             let below = format!("{file}{name}");
             self.request.path = if name.starts_with('/') { name } else { format!("{}{name}", self.request.path) };
             self.request.target = None;
-            match self.look_up(true, false)? {
+            match self.look_up(false)? {
                 Ok((areas, Mapped::Backend(asked))) => return Ok(Some(Round::Done(self.pass(&areas, &asked)?))),
                 Ok((areas, Mapped::File(file))) if files(in_tree(&file)) == Some(FileKind::File) => {
                     return self.serve(&areas, &file).map(Some);
@@ -138,21 +138,18 @@ impl<'a> Course<'a> {
 }
 
 /// The path as the given tree is asked for it: relative to it where the server's own directory is not known.
-fn in_tree(file: &str) -> &Path {
+pub(super) fn in_tree(file: &str) -> &Path {
     let relative = file.strip_prefix(UNKNOWN_ROOT).map(|rest| rest.trim_start_matches('/'));
     Path::new(relative.unwrap_or(file))
 }
 
-/// The path as far as there is anything, and one segment more: what lies behind is not part of the file (`ap_directory_walk`).
-pub(super) fn existing_part(files: Option<Files<'_>>, file: &str) -> String {
+/// The path as far as there are directories, and one segment more: what lies behind is not part of the file (`ap_directory_walk`). The
+/// document root is taken to be there.
+pub(super) fn existing_part(files: Option<Files<'_>>, root: Option<&str>, file: &str) -> String {
     let Some(files) = files else { return file.to_owned() };
-    let mut end = 0;
-    while let Some(at) = file[end + 1..].find('/') {
-        let next = end + 1 + at;
-        if files(in_tree(&file[..next])) != Some(FileKind::Directory) && end > 0 {
-            return file[..next].to_owned();
-        }
-        end = next;
-    }
-    file.to_owned()
+    let is_root = |directory: &str| root.is_some_and(|root| root == directory);
+    let is_there = |directory: &str| is_root(directory) || files(in_tree(directory)) == Some(FileKind::Directory);
+    let slashes: Vec<usize> = file.match_indices('/').map(|(at, _)| at).collect();
+    let Some(deepest) = slashes.iter().rposition(|&at| at > 0 && is_there(&file[..at])) else { return file.to_owned() };
+    slashes.get(deepest + 1).map_or(file, |&end| &file[..end]).to_owned()
 }

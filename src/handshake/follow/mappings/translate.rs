@@ -4,37 +4,50 @@ use super::areas::setting;
 use super::backend::Asked;
 use super::paths::UNKNOWN_ROOT;
 use super::{Course, Mapped};
-use crate::gateway::{Area, Covers, Handler, Known, Matcher, RouteId, Spelling, SymbolicId, Target, Unknown};
+use crate::gateway::{Area, Covers, Handler, Known, Matcher, RouteId, Spelling, SymbolicId, Target, Unknown, Version};
 use crate::handshake::evaluate::Environment;
 use crate::handshake::request::Request;
-use crate::handshake::rewriting::Rewritten;
+use crate::handshake::rewriting::{Named, Rewritten};
 use crate::handshake::select::{alias_match, mapped, matches, rewrite_in_site};
 use crate::handshake::walk::Verdict;
 use crate::source::Span;
 
+/// Since this version only what is written in a rule may lead out of the document root.
+const WATCHES_FILES: Version = Version::new(2, 4, 60);
+
+/// The directories at the top of the file system of a usual machine.
+const TOP_DIRECTORIES: [&str; 19] = [
+    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin",
+    "/srv", "/sys", "/tmp", "/usr", "/var",
+];
+
 impl<'a> Course<'a> {
     /// The rules of the site, then its mappings.
-    pub(super) fn translate(&mut self, early: &[&'a Area]) -> Known<Result<Mapped, Verdict>> {
+    pub(super) fn translate(&mut self, early: &[&'a Area], is_subrequest: bool) -> Known<Result<Mapped, Verdict>> {
         let mut notes = std::mem::take(&mut self.notes);
         let environment = Environment { notes: None, ..self.environment() };
         // The rules read and set variables in turn.
-        let rewritten = rewrite_in_site(&environment, self.site, &mut notes);
+        let rewritten = rewrite_in_site(&environment, self.site, &mut notes, is_subrequest);
         self.notes = notes;
         self.notes.file = None;
         match rewritten? {
-            Rewritten::Untouched => self.map(early),
-            Rewritten::Path { path, query, span, maps_again, .. } => {
+            Rewritten::Untouched => {
+                let asked = self.request.path.clone();
+                self.map(early, &asked)
+            }
+            Rewritten::Path { path, query, span, maps_again, file, ends } => {
                 self.step(Some(span), format!("rewrites the path to {path}"), false);
                 self.request.query = query;
+                self.rewrites &= !ends;
                 if !path.starts_with('/') {
                     return Ok(Err(self.answered(400, span, "the new path is none that can be asked for")));
                 }
                 if maps_again {
-                    self.request.path = path;
-                    return self.map(early);
+                    let asked = std::mem::replace(&mut self.request.path, path);
+                    return self.map(early, &asked);
                 }
                 self.step(Some(span), "a rewritten path is mapped to a file, past all ProxyPass", true);
-                self.file_of(early, &path).map(Ok)
+                self.file_named(early, path, &file).map(Ok)
             }
             Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
             Rewritten::Proxied { route, url, query, verbatim, span, redirect, .. } => {
@@ -46,20 +59,24 @@ impl<'a> Course<'a> {
                 }
                 self.step(Some(span), format!("rewrites to {url}"), false);
                 self.request.query.clone_from(&query);
-                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span })))
+                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span, as_handler: false })))
             }
             Rewritten::Redirected { status, url, query, verbatim, span } => {
                 Ok(Err(self.redirect(status, &url, query, verbatim, span)))
             }
-            Rewritten::Answered(status, span) => Ok(Err(self.answered(status, span, format!("answers {status}")))),
+            // Whatever failed before is forgotten (`hook_uri2file` sets the status back).
+            Rewritten::Answered(status, span) => {
+                self.failed = None;
+                Ok(Err(self.answered(status, span, format!("answers {status}"))))
+            }
         }
     }
 
     /// `ProxyPass` in areas and in the list, then redirects, aliases, the document root.
-    pub(super) fn map(&mut self, early: &[&'a Area]) -> Known<Result<Mapped, Verdict>> {
+    pub(super) fn map(&mut self, early: &[&'a Area], asked: &str) -> Known<Result<Mapped, Verdict>> {
         let gateway = self.gateway;
         if self.notes.variable("no-proxy").is_none()
-            && let Some(id) = mapped(&self.environment(), self.site, &self.request.path, |id| !self.declines(id, early))?
+            && let Some(id) = mapped(&self.environment(), self.site, asked, &self.request.path, |id| !self.declines(id, early))?
         {
             let route = gateway.route(id);
             self.walk.route = Some(id);
@@ -96,6 +113,12 @@ impl<'a> Course<'a> {
                 }
             }
         }
+        // A file that is not there may map it.
+        let levels = [Some(self.gateway.site(self.site).scope), self.gateway.sites.first().map(|main| main.scope)];
+        let unseen = levels.into_iter().flatten().find_map(|level| self.gateway.scopes.get(level).open);
+        if let Some(why @ Unknown::MissingInclude(_)) = unseen {
+            return Err(why);
+        }
         let path = self.request.path.clone();
         self.file_of(early, &path).map(Ok)
     }
@@ -125,10 +148,10 @@ impl<'a> Course<'a> {
         if spelling == Spelling::Written
             && let Some(url) = self.url_as_written(route, span)?
         {
-            return Ok(Asked { route, url, query: None, verbatim: true, span });
+            return Ok(Asked { route, url, query: None, verbatim: true, span, as_handler: false });
         }
         let query = self.request.query.clone();
-        Ok(Asked { route, url: self.url_of(route, span, &self.request.path)?, query, verbatim: false, span })
+        Ok(Asked { route, url: self.url_of(route, span, &self.request.path)?, query, verbatim: false, span, as_handler: false })
     }
 
     /// The URL with path and query as the client has written them; `None` where the mapping takes another part of the path so.
@@ -169,6 +192,26 @@ impl<'a> Course<'a> {
             }
             _ => environment.evaluate(proxy.url),
         }
+    }
+
+    /// The file that a rule's new path is: it may be one outside of the document root, where the path begins in a directory that is there
+    /// (`prefix_stat`, `mod_rewrite.c`).
+    fn file_named(&self, areas: &[&Area], path: String, named: &Named) -> Known<Mapped> {
+        let end = path[1..].find('/').map_or(path.len(), |at| at + 1);
+        let first = &path[..end];
+        let root = setting(areas, |settings| settings.document_root).transpose()?;
+        let root = root.map(|root| self.gateway.texts.show(root).into_owned());
+        let in_root = |root: &String| root.strip_prefix(first).is_some_and(|rest| rest.starts_with('/'));
+        let is_there = TOP_DIRECTORIES.contains(&first) || root.as_ref().is_some_and(in_root);
+        let may = match named {
+            _ if *named != Named::Below && self.gateway.version.is_some_and(|version| version < WATCHES_FILES) => true,
+            Named::Below => root.as_ref().is_some_and(|root| path.starts_with(root.as_str())),
+            Named::Literally(text) => {
+                text.starts_with(first) || root.as_ref().is_some_and(|root| path.starts_with(root.as_str()))
+            }
+            Named::Anywhere => true,
+        };
+        if is_there && may { Ok(Mapped::File(path)) } else { self.file_of(areas, &path) }
     }
 
     pub(super) fn file_of(&self, areas: &[&Area], path: &str) -> Known<Mapped> {

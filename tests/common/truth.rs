@@ -1,0 +1,204 @@
+//! The frame of the ground truth: what one server did with every recorded handshake of a browser, against what is found in its
+//! configuration.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+
+use proxylint::facts::{Declared, View};
+use proxylint::gateway::{Gateway, Server, Version};
+use proxylint::handshake::{Client, Probe, Socket, Walk, follow};
+use proxylint::project::{Root, Store};
+use proxylint::rules::{Finding, Level, Options, builtin, judge};
+use proxylint::source::Span;
+use proxylint::{apache, nginx};
+
+use crate::case::{Case, Mode, Pattern, Seen, Software, Step};
+use crate::outcome::Outcome;
+
+/// What is particular to one server.
+pub(crate) struct Truth {
+    /// The server.
+    pub(crate) software: Software,
+    /// What is left out: a case a line, or a case and a path, with the reason; `through ` in front where a handshake that comes through is meant.
+    pub(crate) exceptions: &'static str,
+    /// How many handshakes there are at least.
+    pub(crate) at_least: usize,
+    /// Whether the configuration plainly says that this handshake is answered so.
+    pub(crate) is_deliberate: fn(&Read, &Walk) -> bool,
+    /// Whether a finding at error level says something of this handshake.
+    pub(crate) concerns: fn(&Read, &Finding, &Walk) -> bool,
+    /// Whether a finding is right although the handshake came through: the suite's backend takes more than others.
+    pub(crate) is_right_all_the_same: fn(&Finding, &Step, &Seen) -> bool,
+    /// Whether a finding anywhere is enough: where nothing maps the path, there is no line to blame.
+    pub(crate) has_no_culprit: fn(&Read, &Walk) -> bool,
+}
+
+/// A configuration as one version reads it.
+pub(crate) struct Read {
+    pub(crate) store: Store,
+    pub(crate) gateway: Gateway,
+}
+
+impl Read {
+    fn new(case: &Case, version: Version) -> Self {
+        let (server, name) = match case.software {
+            Software::Nginx => (Server::Nginx, "nginx.conf"),
+            Software::Apache => (Server::Apache, "httpd.conf"),
+        };
+        let mut store = Store::default();
+        store.add_base(&case.folder).unwrap();
+        let source = store.load(&[case.folder.join(name)], server).remove(0).unwrap();
+        let root = Root { server, source, base: case.folder.clone(), is_main: true };
+        let gateway = match server {
+            Server::Nginx => {
+                let resolved = nginx::resolve(&mut store, &root);
+                nginx::lower(&store, &root, &resolved, Some(version))
+            }
+            Server::Apache => {
+                let resolved = apache::resolve_for(&mut store, &root, Some(version));
+                apache::lower(&store, &root, &resolved, Some(version))
+            }
+        };
+        Self { store, gateway }
+    }
+
+    /// What is found at error level, where the user declares a WebSocket at this path, or none.
+    fn errors(&self, path: Option<&str>) -> Vec<Finding> {
+        let websocket_routes = path.map(str::to_owned).into_iter().collect();
+        let declared = Declared { websocket_routes, ..Declared::default() };
+        let view = View::new(&self.store.sources, &self.gateway, &declared);
+        let mut findings = judge(builtin(), &view, &Options::default());
+        findings.retain(|finding| finding.level == Level::Error);
+        findings
+    }
+
+    /// What becomes of the handshake of `step`.
+    fn walk(&self, step: &Step) -> Walk {
+        let declared = Declared::default();
+        let view = View::new(&self.store.sources, &self.gateway, &declared);
+        let (path, query) =
+            step.path().split_once('?').map_or((step.path(), None), |(path, query)| (path, Some(query.to_owned())));
+        let mut request = Probe::Chrome.request(step.host(), path, step.tls);
+        request.query = query;
+        request.host = step.host().split(':').next().unwrap_or_default().to_ascii_lowercase();
+        request.target = Some(step.path().to_owned());
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let client = Client { request, socket: Socket { address: here, port: 18080 + step.port }, from: here };
+        follow(&view, &client, &|_| None)
+    }
+
+    /// The lines to blame.
+    fn culprits(&self, walk: &Walk) -> Vec<String> {
+        let culprits = walk.because.iter().filter(|because| because.culprit);
+        culprits.filter_map(|because| because.span).map(|span| self.place(span)).collect()
+    }
+
+    fn place(&self, span: Span) -> String {
+        let source = self.store.sources.get(span.source);
+        let name = source.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!("{name}:{}", source.position(span.start).line)
+    }
+
+    fn shown(&self, findings: &[Finding]) -> String {
+        let line = |finding: &Finding| format!("      {}: [{}] {}\n", self.place(finding.span), finding.rule, finding.message);
+        findings.iter().map(line).collect()
+    }
+}
+
+/// Whether a browser asks so.
+fn is_browsers(step: &Step) -> bool {
+    matches!(step.mode, Mode::Ws | Mode::Raw | Mode::Idle)
+        && !step.is_plain()
+        && step.changes().is_empty()
+        && step.method.is_none()
+        && step.httpver.is_none()
+        && step.alpn.is_empty()
+        && step.reload.is_none()
+        && !matches!(step.pattern, Pattern::ClientNoread | Pattern::ServerStall)
+}
+
+/// Whether the client got its 101.
+fn came_through(seen: &Seen) -> bool {
+    matches!(seen.outcome, Outcome::Upgraded | Outcome::Cut(_) | Outcome::Alive(_))
+}
+
+fn path_of(step: &Step) -> &str {
+    step.path().split('?').next().unwrap_or_default()
+}
+
+impl Truth {
+    /// A handshake that the configuration breaks has an error on the line to blame.
+    pub(crate) fn a_broken_handshake_has_an_error_on_the_line_to_blame(&self) {
+        self.every_handshake(false, |read, step, _| {
+            let walk = read.walk(step);
+            if (self.is_deliberate)(read, &walk) {
+                return None;
+            }
+            let mut errors = read.errors(Some(path_of(step)));
+            errors.retain(|finding| (self.concerns)(read, finding, &walk));
+            let culprits = read.culprits(&walk);
+            let anywhere = (self.has_no_culprit)(read, &walk);
+            let named = |finding: &Finding| {
+                let labels = finding.labels.iter().map(|(span, _)| *span);
+                anywhere || [finding.span].into_iter().chain(labels).any(|span| culprits.contains(&read.place(span)))
+            };
+            (!errors.iter().any(named)).then(|| format!("to blame: {culprits:?}, errors:\n{}", read.shown(&errors)))
+        });
+    }
+
+    /// A handshake that comes through has none, whether the user declares its path or not.
+    pub(crate) fn a_handshake_that_comes_through_has_no_error(&self) {
+        self.every_handshake(true, |read, step, seen| {
+            let walk = read.walk(step);
+            [None, Some(path_of(step))].into_iter().find_map(|declared| {
+                let mut errors = read.errors(declared);
+                errors.retain(|finding| (self.concerns)(read, finding, &walk));
+                errors.retain(|finding| !(self.is_right_all_the_same)(finding, step, seen));
+                (!errors.is_empty()).then(|| format!("errors:\n{}", read.shown(&errors)))
+            })
+        });
+    }
+
+    /// The exceptions for handshakes that come through, or those for the others.
+    fn exceptions(&self, through: bool) -> BTreeMap<&'static str, &'static str> {
+        let lines = self.exceptions.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "));
+        let named = lines.map(|(name, reason)| (name.strip_prefix("through "), name, reason));
+        let wanted = named.filter(|(stripped, ..)| stripped.is_some() == through);
+        wanted.map(|(stripped, name, reason)| (stripped.unwrap_or(name), reason)).collect()
+    }
+
+    /// Every handshake that came through, or every other, with what one version did: `judge` says what is wrong with what is found.
+    /// Every exception must be needed.
+    fn every_handshake(&self, through: bool, judge: impl Fn(&Read, &Step, &Seen) -> Option<String>) {
+        let exceptions = self.exceptions(through);
+        let mut needless: BTreeSet<&str> = exceptions.keys().copied().collect();
+        let (mut looked_at, mut wrong) = (0, String::new());
+        for case in Case::read_all(self.software).unwrap() {
+            for (version, recorded) in &case.recorded {
+                let read = Read::new(&case, version.parse().unwrap());
+                let told = case.steps.iter().zip(&recorded.steps).zip(recorded.readable.iter().chain(std::iter::repeat(&None)));
+                for ((step, seen), readable) in told.filter(|((step, _), _)| is_browsers(step)) {
+                    // A backend that is dead, slow or lenient is nothing that the configuration tells.
+                    let seen = readable.as_ref().unwrap_or(seen);
+                    looked_at += 1;
+                    if came_through(seen) != through {
+                        continue;
+                    }
+                    let Some(fault) = judge(&read, step, seen) else { continue };
+                    let names = [case.name.clone(), format!("{} {}", case.name, step.path())];
+                    let excused = names.iter().filter(|name| exceptions.contains_key(name.as_str()));
+                    if excused.map(|name| needless.remove(name.as_str())).count() == 0 {
+                        writeln!(wrong, "{}@{version} {}: {}, {fault}", case.name, step.path(), seen.outcome).unwrap();
+                    }
+                }
+            }
+        }
+        assert!(looked_at > self.at_least, "{looked_at} handshakes");
+        let count = wrong.lines().filter(|line| !line.starts_with(' ')).count();
+        assert!(wrong.is_empty(), "{count} of {looked_at}:\n{wrong}");
+        assert!(needless.is_empty(), "no exceptions any more: {needless:#?}");
+    }
+}
