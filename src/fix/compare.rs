@@ -1,5 +1,6 @@
 //! Whether a trial did what was wanted and nothing else.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -338,7 +339,7 @@ impl Changes<'_> {
                 if old.taker.as_ref().map(now) != new.taker {
                     return None;
                 }
-                let is_new = |name: &String| old.sent.iter().all(|(other, _)| other != name);
+                let is_new = |name: &Cow<'static, str>| old.sent.iter().all(|(other, _)| other != name);
                 new.sent.iter().map(|(name, _)| name).find(|name| is_new(name) && !allow(old, name)).cloned()
             };
             if handshake.kind == Kind::Upgraded {
