@@ -333,6 +333,9 @@ impl Lowerer<'_> {
             None if proxy.protocol.is_http() && !gateway::is_authority(&authority) => {
                 format!("there is no host `{authority}`, and every request is answered 500")
             }
+            None if proxy.protocol == Protocol::Balancer && self.gateway.partial.is_none() => {
+                format!("there is no `<Proxy balancer://{authority}>`, and a rule makes none: every request is answered 500")
+            }
             None if proxy.protocol == Protocol::Other && !url.is_empty() => {
                 let scheme = url.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
                 if matches!(scheme.as_slice(), b"ftp" | b"fdpass" | b"express") {
