@@ -49,9 +49,8 @@ pub(crate) fn fault(pattern: &[u8]) -> Option<&'static str> {
 /// Whether a quantifier has nothing before it to repeat.
 fn follows_nothing(before: &[u8]) -> bool {
     match before {
-        [] => true,
         [.., b'\\', _] => false,
-        [.., b'|'] => true,
+        [] | [.., b'|'] => true,
         _ => false,
     }
 }

@@ -253,8 +253,8 @@ impl Environment<'_> {
             Variable::ServerAddress => self.notes.and_then(|notes| notes.reached).ok_or(Unknown::Runtime)?.to_string(),
             Variable::DocumentRoot => {
                 let main = self.gateway.sites.first().filter(|main| main.is_main);
-                let areas = [Some(self.site), main].into_iter().flatten().filter_map(|site| site.areas.first());
-                let root = areas.filter_map(|area| area.settings.document_root).next();
+                let mut areas = [Some(self.site), main].into_iter().flatten().filter_map(|site| site.areas.first());
+                let root = areas.find_map(|area| area.settings.document_root);
                 texts.show(root.ok_or(Unknown::Environment)??).into_owned()
             }
             Variable::PathInfo => self.notes.map(|notes| notes.path_info.clone()).unwrap_or_default(),
