@@ -240,7 +240,7 @@ impl Environment<'_> {
             }
             Variable::Argument(name) => argument(request.query.as_deref().unwrap_or_default(), &texts.show(name)).to_owned(),
             Variable::Path => request.path.clone(),
-            Variable::RequestTarget => request.sent_target(),
+            Variable::RequestTarget => request.first_target.clone().unwrap_or_else(|| request.sent_target()),
             Variable::Query => request.query.clone().unwrap_or_default(),
             Variable::QueryMark => if request.query.as_ref().is_none_or(String::is_empty) { "" } else { "?" }.to_owned(),
             Variable::Host => request.host.clone(),

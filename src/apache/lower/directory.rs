@@ -29,6 +29,8 @@ impl Lowerer<'_> {
             match statement.kind {
                 Kind::Begin => self.begin(statement),
                 Kind::End => self.end(statement),
+                // Where what is refused is no failure, it is passed over.
+                Kind::Line if self.need(statement).is_err() => {}
                 Kind::Line => self.line(statement),
                 Kind::Hole | Kind::Unseen(_) => {}
             }

@@ -177,6 +177,10 @@ impl<'a> Course<'a> {
 
     /// The request is handled anew (`internal_internal_redirect`): its variables are told apart from those that are set then.
     fn begin_anew(&mut self, path: String, query: Option<String>) {
+        // The request line stays (`the_request`).
+        if self.request.first_target.is_none() {
+            self.request.first_target = Some(self.request.sent_target());
+        }
         self.request.path = path;
         self.request.query = query;
         self.request.target = None;

@@ -513,10 +513,13 @@ fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
 fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Known<Option<String>> {
     let gateway = environment.gateway;
     let setting = passing.worker.map(|worker| gateway.scopes.scalar(worker, Property::Upgrade)).transpose()?.flatten();
-    let method = match setting.map(|setting| setting.value) {
-        Some(Assigned::Text(text)) => environment.evaluate(text)?,
-        _ => "WebSocket".to_owned(),
+    let own = match setting.map(|setting| setting.value) {
+        Some(Assigned::Text(text)) => Some(environment.evaluate(text)?),
+        _ => None,
     };
+    // What is not written is compared as a whole.
+    let by_default = own.is_none();
+    let method = own.unwrap_or_else(|| "WebSocket".to_owned());
     // `ANY` is kept as `*`, which is what `mod_proxy_wstunnel` then sends (`set_worker_param`).
     let method = if method.eq_ignore_ascii_case("ANY") { "*".to_owned() } else { method };
     let headers = client_headers(environment, passing.levels)?;
@@ -524,7 +527,8 @@ fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Kno
     if gateway.version.is_some_and(|version| version < HTTP_UPGRADES) && method.eq_ignore_ascii_case("NONE") {
         return Ok(asked);
     }
-    Ok(asked.filter(|asked| may_upgrade(&method, asked)).map(|_| method))
+    let may = |asked: &String| if by_default { asked.eq_ignore_ascii_case(&method) } else { may_upgrade(&method, asked) };
+    Ok(asked.filter(may).map(|_| method))
 }
 
 /// The header `Host` that names the backend; the scheme's own port is not named.
