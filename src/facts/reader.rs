@@ -1,7 +1,9 @@
 //! Reads the facts of one item; what several facts need is worked out once.
 
 use std::cell::OnceCell;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -15,11 +17,11 @@ use crate::gateway::{
     UpstreamId,
 };
 use crate::handshake::{
-    Client, Environment, HeaderLines, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site,
+    Client, Environment, Files, HeaderLines, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site,
     lost_headers, nginx_header_lines, sample_path, select, sent_header, sets_header,
 };
 use crate::rules::Intent;
-use crate::source::{Sources, Span};
+use crate::source::{FileKind, Sources, Span};
 
 /// What facts are read of: one gateway, its sources, and what the user declared.
 #[derive(Debug)]
@@ -44,6 +46,17 @@ pub struct View<'a> {
     http2_sockets: OnceLock<FxHashMap<(TextId, u16), Span>>,
     /// The site that speaks for httpd's main server; worked out when first asked for.
     speaks_for_main: OnceLock<SiteId>,
+    /// What stands in the given tree.
+    files: Option<GivenFiles<'a>>,
+}
+
+/// Looks paths of the server's file system up in the given tree.
+struct GivenFiles<'a>(Box<dyn Fn(&Path) -> Option<FileKind> + Send + Sync + 'a>);
+
+impl fmt::Debug for GivenFiles<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GivenFiles")
+    }
 }
 
 /// What the routes of one site have in common, each worked out when first asked for.
@@ -74,7 +87,14 @@ impl<'a> View<'a> {
             tls_sockets: OnceLock::new(),
             http2_sockets: OnceLock::new(),
             speaks_for_main: OnceLock::new(),
+            files: None,
         }
+    }
+
+    /// The same, where `look` says what stands in the given tree. It counts for the endpoints that the user declares.
+    #[must_use]
+    pub fn with_files(self, look: impl Fn(&Path) -> Option<FileKind> + Send + Sync + 'a) -> Self {
+        Self { files: Some(GivenFiles(Box::new(look))), ..self }
     }
 
     /// What the routes of `site` have in common.
@@ -193,13 +213,17 @@ impl<'a> View<'a> {
         self.walk(site, self.handshake(self.gateway.site(site), path))
     }
 
-    /// What becomes of a handshake to `path` of `site`.
+    /// What becomes of a handshake to `path` of `site`, where no file is.
     pub(super) fn walk(&self, site: SiteId, request: Request) -> Walk {
+        // Whether a file is there is the deployment's affair; a handshake is for none.
+        self.walk_over(site, request, &|_| None)
+    }
+
+    fn walk_over(&self, site: SiteId, request: Request, files: Files<'_>) -> Walk {
         let listen = self.gateway.site(site).listens.first();
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let socket = Socket { address: here, port: listen.and_then(|listen| listen.port).unwrap_or(request.port) };
-        // Whether a file is there is the deployment's affair; a handshake is for none.
-        follow_in_site(self, site, &Client { request, socket, from: here }, &|_| None)
+        follow_in_site(self, site, &Client { request, socket, from: here }, files)
     }
 
     /// What becomes of the request of `probe` to `path` of `site`.
@@ -297,10 +321,17 @@ impl<'a> Reader<'a> {
         let gateway = self.view.gateway;
         let is_internal = || matches!(gateway.scopes.scalar(route.scope, Property::Internal), Ok(Some(_)));
         let has_path = !matches!(route.matcher, Matcher::Named(_) | Matcher::Conditional | Matcher::Unknown(_)) && !is_internal();
-        if !has_path && !self.view.endpoints().contains_key(&id) {
+        let is_declared = self.view.endpoints().contains_key(&id);
+        if !has_path && !is_declared {
             return None;
         }
-        Some(self.walk.get_or_init(|| self.view.walk(self.view.answers_for(route), self.chrome(route).clone())))
+        let site = self.view.answers_for(route);
+        let request = || self.chrome(route).clone();
+        Some(self.walk.get_or_init(|| match &self.view.files {
+            // At the very path of an endpoint a file is a mistake.
+            Some(files) if is_declared => self.view.walk_over(site, request(), &*files.0),
+            _ => self.view.walk(site, request()),
+        }))
     }
 
     /// What becomes of a handshake to the path of the route that is read without its final slash, where it has one.

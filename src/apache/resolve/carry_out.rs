@@ -120,7 +120,7 @@ impl Reader {
                 condition::if_file(first, |path| {
                     let there = self.server_root.locate(store, path).map(|place| place.exists());
                     // What would stand at the top of the file system is not there on any usual machine.
-                    there.or((path.iter().filter(|&&byte| byte == b'/').count() < 2).then_some(false))
+                    there.or((path.split(|&byte| byte == b'/').count() < 3).then_some(false))
                 })
             }
             ReadTime::IfDirective | ReadTime::IfSection => {
