@@ -36,7 +36,9 @@ impl Editor<'_> {
         let own = self.line_at(proxy.span).ok_or_else(unknown)?;
         // A file of a directory may hold no `<Proxy>`, and httpd answers 500 for all that lies there.
         if self.is_of_directory(own.source) {
-            return Err("a worker's parameters cannot stand in a file of a directory".to_owned());
+            let scheme = self.websocket_scheme(id).filter(|_| wanted.upgrade);
+            let edit = scheme.ok_or("a worker's parameters cannot stand in a file of a directory")?;
+            return Ok(vec![Step::new("write the scheme for WebSockets", vec![edit])]);
         }
         let is_mapping = matches!(own.name().as_slice(), b"proxypass" | b"proxypassmatch");
         let worker = proxy.worker.and_then(|scope| self.line_at(self.gateway().scopes.get(scope).span));
