@@ -108,9 +108,8 @@ pub(crate) fn groups(pattern: &[u8]) -> Option<usize> {
 /// Whether a quantifier has nothing before it to repeat.
 fn follows_nothing(before: &[u8]) -> bool {
     match before {
-        [] => true,
         [.., b'\\', _] => false,
-        [.., b'|'] => true,
+        [] | [.., b'|'] => true,
         _ => false,
     }
 }

@@ -370,7 +370,7 @@ impl Parser<'_> {
         self.blanks();
         if !self.take(b"{") {
             let name = self.name().to_vec();
-            if !name.first().is_some_and(u8::is_ascii_alphabetic) || !(self.take(&name) && self.take(b"(")) {
+            if !(name.first().is_some_and(u8::is_ascii_alphabetic) && self.take(&name) && self.take(b"(")) {
                 return unexpected(self.rest);
             }
             if !(self.tls && name.eq_ignore_ascii_case(b"PeerExtList")) {

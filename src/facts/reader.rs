@@ -13,7 +13,8 @@ use super::intent::is_for_websockets;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
-    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown, UpstreamId,
+    Gateway, Known, Listen, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown,
+    UpstreamId,
 };
 use crate::handshake::{
     Client, Environment, Files, HeaderLines, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site,
@@ -43,6 +44,8 @@ pub struct View<'a> {
     tls_sockets: OnceLock<FxHashSet<(TextId, u16)>>,
     /// The lines that make a socket speak HTTP/2; worked out when first asked for.
     http2_sockets: OnceLock<FxHashMap<(TextId, u16), Span>>,
+    /// The site that speaks for httpd's main server; worked out when first asked for.
+    speaks_for_main: OnceLock<SiteId>,
     /// What stands in the given tree.
     files: Option<GivenFiles<'a>>,
 }
@@ -83,6 +86,7 @@ impl<'a> View<'a> {
             endpoints: OnceLock::new(),
             tls_sockets: OnceLock::new(),
             http2_sockets: OnceLock::new(),
+            speaks_for_main: OnceLock::new(),
             files: None,
         }
     }
@@ -183,6 +187,25 @@ impl<'a> View<'a> {
             sites = (0..u32::try_from(self.gateway.sites.len()).unwrap_or(u32::MAX)).map(SiteId).collect();
         }
         sites
+    }
+
+    /// The site whose requests come to `route`: what httpd's main server says counts for all virtual hosts as well, and where they take
+    /// every request the first of them speaks for it. Rules are not handed down.
+    pub(super) fn answers_for(&self, route: &Route) -> SiteId {
+        let main = self.gateway.site(route.site);
+        if !main.is_main || self.gateway.server != Server::Apache || matches!(route.matcher, Matcher::Rewrite(_)) {
+            return route.site;
+        }
+        *self.speaks_for_main.get_or_init(|| {
+            let mut hosts = (0u32..).zip(&self.gateway.sites).filter(|(_, site)| !site.is_main);
+            let taken: FxHashSet<Option<u16>> =
+                hosts.clone().flat_map(|(_, site)| &site.listens).map(|listen| listen.port.filter(|&port| port != 0)).collect();
+            let is_taken = |listen: &Listen| taken.contains(&None) || taken.contains(&listen.port);
+            match hosts.next() {
+                Some((first, _)) if main.listens.iter().all(is_taken) => SiteId(first),
+                _ => route.site,
+            }
+        })
     }
 
     /// What becomes of a handshake to `path` of `site`, as a browser makes it.
@@ -302,11 +325,12 @@ impl<'a> Reader<'a> {
         if !has_path && !is_declared {
             return None;
         }
+        let site = self.view.answers_for(route);
         let request = || self.chrome(route).clone();
         Some(self.walk.get_or_init(|| match &self.view.files {
             // At the very path of an endpoint a file is a mistake.
-            Some(files) if is_declared => self.view.walk_over(route.site, request(), &*files.0),
-            _ => self.view.walk(route.site, request()),
+            Some(files) if is_declared => self.view.walk_over(site, request(), &*files.0),
+            _ => self.view.walk(site, request()),
         }))
     }
 
@@ -354,7 +378,7 @@ impl<'a> Reader<'a> {
             Item::Route(id) => self.handshake_path(id, route),
             _ => self.route_path(route),
         };
-        self.view.request(probe, self.view.gateway.site(route.site), &path)
+        self.view.request(probe, self.view.gateway.site(self.view.answers_for(route)), &path)
     }
 
     /// The handshake to the route that is read, as a browser makes it.
@@ -387,7 +411,7 @@ impl<'a> Reader<'a> {
             gateway,
             patterns: &self.view.patterns,
             request,
-            site: gateway.site(route.site),
+            site: gateway.site(self.view.answers_for(route)),
             proxy: Some(proxy),
             captures: None,
             condition_captures: None,
@@ -407,7 +431,7 @@ impl<'a> Reader<'a> {
     /// What becomes of a request of `probe` to the own path of `route`.
     pub(super) fn selected(&self, probe: Probe, route: &Route, proxy: &Proxy) -> Known<Selected> {
         let request = self.request(probe, route);
-        select(&self.environment(route, proxy, &request), route.site)
+        select(&self.environment(route, proxy, &request), self.view.answers_for(route))
     }
 
     /// The route that takes every request of the route `id`.

@@ -29,6 +29,10 @@ pub struct BalancedWorker {
     pub route: Option<TextId>,
     /// Whether it is asked only when the others are down.
     pub backup: bool,
+    /// The set it is of: those of the lowest are asked first.
+    pub set: u32,
+    /// Its share of the requests, in hundredths.
+    pub share: u32,
     /// The directive.
     pub span: Span,
 }

@@ -242,7 +242,7 @@ impl Environment<'_> {
             }
             Variable::Argument(name) => argument(request.query.as_deref().unwrap_or_default(), &texts.show(name)).to_owned(),
             Variable::Path => request.path.clone(),
-            Variable::RequestTarget => request.sent_target(),
+            Variable::RequestTarget => request.first_target.clone().unwrap_or_else(|| request.sent_target()),
             Variable::Query => request.query.clone().unwrap_or_default(),
             Variable::QueryMark => if request.query.as_ref().is_none_or(String::is_empty) { "" } else { "?" }.to_owned(),
             Variable::Host => request.host.clone(),
@@ -255,8 +255,8 @@ impl Environment<'_> {
             Variable::ServerAddress => self.notes.and_then(|notes| notes.reached).ok_or(Unknown::Runtime)?.to_string(),
             Variable::DocumentRoot => {
                 let main = self.gateway.sites.first().filter(|main| main.is_main);
-                let areas = [Some(self.site), main].into_iter().flatten().filter_map(|site| site.areas.first());
-                let root = areas.filter_map(|area| area.settings.document_root).next();
+                let mut areas = [Some(self.site), main].into_iter().flatten().filter_map(|site| site.areas.first());
+                let root = areas.find_map(|area| area.settings.document_root);
                 texts.show(root.ok_or(Unknown::Environment)??).into_owned()
             }
             Variable::PathInfo => self.notes.map(|notes| notes.path_info.clone()).unwrap_or_default(),

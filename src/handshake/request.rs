@@ -22,6 +22,8 @@ pub struct Request {
     pub query: Option<String>,
     /// The target as the client sent it: undecoded path and query. `None`: the path and the query as they are.
     pub target: Option<String>,
+    /// The target of the request line, where the server has begun anew with another. `None`: there is but one.
+    pub first_target: Option<String>,
     /// All headers in the order sent, `Host` among them.
     pub headers: Vec<(Word, Word)>,
 }
@@ -66,6 +68,7 @@ impl Probe {
             path: path.to_owned(),
             query: None,
             target: None,
+            first_target: None,
             headers,
         }
     }

@@ -158,16 +158,16 @@ pub(super) fn rewrite(
             // It is mapped like one that was asked for, changed or not.
             let Run { path, request, .. } = run;
             notes.file = Some(path.clone());
-            return Ok(match refused_query(request.query.as_deref()) {
-                true => Rewritten::Answered(403, rule.span),
-                false => Rewritten::Path {
-                    path,
-                    query: request.query,
-                    span: rule.span,
-                    maps_again: true,
-                    ends: run.ends,
-                    file: Named::Below,
-                },
+            if refused_query(request.query.as_deref()) {
+                return Ok(Rewritten::Answered(403, rule.span));
+            }
+            return Ok(Rewritten::Path {
+                path,
+                query: request.query,
+                span: rule.span,
+                maps_again: true,
+                ends: run.ends,
+                file: Named::Below,
             });
         }
         run.ends |= rule.flags.ends;
@@ -363,7 +363,7 @@ impl<'r> Run<'r> {
         let span = rule.span;
         let query = self.request.query;
         let goes_elsewhere = is_url(&self.path);
-        if !(goes_elsewhere && !self.verbatim) && refused_query(query.as_deref()) {
+        if (self.verbatim || !goes_elsewhere) && refused_query(query.as_deref()) {
             return Rewritten::Answered(403, span);
         }
         if goes_elsewhere {

@@ -31,7 +31,7 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
     let mut notes = Notes::default();
     let request = environment.request;
     let mut path = request.path.clone();
-    match rewrite_in_site(environment, site, &mut notes, false)? {
+    match rewrite_in_site(environment, site, &mut notes, false, None)? {
         Rewritten::Untouched => {}
         Rewritten::Path { path: new, maps_again: true, .. } => path = new,
         // The path of a file: no mapping sees it.
@@ -59,7 +59,7 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
     })
 }
 
-/// What the rules of the site make of the request.
+/// What the rules of the site make of the request; `on`: whether an area turns them on or off.
 ///
 /// # Errors
 /// Where something that decides cannot be known.
@@ -68,10 +68,11 @@ pub(super) fn rewrite_in_site(
     site: SiteId,
     notes: &mut Notes<'_>,
     is_subrequest: bool,
+    on: Option<bool>,
 ) -> Known<Rewritten> {
     let gateway = environment.gateway;
     let rules: Vec<&Rewrite> = gateway.site(site).rewrites.iter().collect();
-    if rules.is_empty() || !rewriting_is_on(gateway, gateway.site(site).scope)? {
+    if rules.is_empty() || !on.map_or_else(|| rewriting_is_on(gateway, gateway.site(site).scope), Ok)? {
         return Ok(Rewritten::Untouched);
     }
     let request = environment.request;

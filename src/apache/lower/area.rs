@@ -248,11 +248,10 @@ impl Lowerer<'_> {
     /// What `SetEnvIf` tests: a property of the request, else a variable that is set, else a header; all but headers by their case.
     fn attribute(&mut self, name: &[u8]) -> SymbolicId {
         let variable = match name.to_ascii_lowercase().as_slice() {
-            b"remote_addr" => Variable::ClientAddress,
+            b"remote_addr" | b"remote_host" => Variable::ClientAddress,
             b"request_uri" => Variable::Path,
             b"request_method" => Variable::Method,
             b"request_protocol" => return literal(&mut self.gateway, b"HTTP/1.1"),
-            b"remote_host" => Variable::ClientAddress,
             b"server_addr" => Variable::ServerAddress,
             // A pattern over the names of headers.
             lower if lower.iter().any(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_')) => {

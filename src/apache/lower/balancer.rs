@@ -33,6 +33,14 @@ pub(super) struct Balanced {
     method: Option<Vec<u8>>,
 }
 
+/// A number in hundredths; 0 where it is none.
+fn hundredths(text: &[u8]) -> u32 {
+    let text = str::from_utf8(text).unwrap_or_default();
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let part: String = part.chars().chain("00".chars()).take(2).collect();
+    whole.parse::<u32>().unwrap_or(0).saturating_mul(100).saturating_add(part.parse().unwrap_or(0))
+}
+
 impl Lowerer<'_> {
     /// The balancer `name` of a server, which is made where there is none.
     pub(super) fn balancer(&mut self, at: ServerIndex, name: TextId, span: Span) -> UpstreamId {
@@ -85,9 +93,13 @@ impl Lowerer<'_> {
         let route =
             parameters.iter().map(|word| parameter(&word.value)).filter(|one| one.is(&["route"])).find_map(|one| one.value);
         let route = route.map(|route| self.gateway.texts.intern(route));
+        let number =
+            |name: &str| parameters.iter().map(|word| parameter(&word.value)).rfind(|one| one.is(&[name]))?.value.map(hundredths);
+        let set = number("lbset").unwrap_or(0);
+        let share = number("loadfactor").unwrap_or(100);
         let url = self.gateway.texts.intern(&url.value);
         let scope = self.workers[worker.0].scope;
-        let balanced = BalancedWorker { url, protocol, scope, route, backup, span };
+        let balanced = BalancedWorker { url, protocol, scope, route, backup, set, share, span };
         self.gateway.balanced.entry(id).or_default().push(balanced);
     }
 

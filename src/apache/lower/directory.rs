@@ -3,7 +3,7 @@
 use super::section::{OpenArea, Section};
 use super::{Lowerer, ServerIndex};
 use crate::apache::directives::{self, Row};
-use crate::apache::refuse::{compiles, count, value};
+use crate::apache::refuse::{compiles, count, rewrite, value};
 use crate::apache::resolve::DirectoryLines;
 use crate::apache::statement::{Kind, Statement, Word};
 use crate::gateway::{Area, Covers, DirectoryFile, Matcher, Needed, OverrideClass};
@@ -29,6 +29,8 @@ impl Lowerer<'_> {
             match statement.kind {
                 Kind::Begin => self.begin(statement),
                 Kind::End => self.end(statement),
+                // Where what is refused is no failure, it is passed over.
+                Kind::Line if self.need(statement).is_err() => {}
                 Kind::Line => self.line(statement),
                 Kind::Hole | Kind::Unseen(_) => {}
             }
@@ -73,7 +75,10 @@ impl Lowerer<'_> {
     /// Whether the words of a line in the file of a directory are refused.
     fn is_refused(&self, row: &Row, words: &[Word<'_>], statement: &Statement) -> bool {
         let place = value::Place::in_directory_file(&self.gateway.modules);
-        let (raw, _) = self.resolved.arguments(self.store, statement);
+        let (raw, unknown) = self.resolved.arguments(self.store, statement);
+        if matches!(row.name, "RewriteRule" | "RewriteCond") {
+            return unknown.is_none() && rewrite::check(row.name, &raw, self.gateway.modules.has("ssl") != Some(false)).is_err();
+        }
         count(row, words).is_err() || compiles(row.name, words).is_err() || value::check(row.name, words, &raw, place).is_err()
     }
 

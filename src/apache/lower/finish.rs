@@ -20,7 +20,7 @@ impl Lowerer<'_> {
         self.default_hosts();
         self.identities();
         self.document_roots();
-        let plain = self.balancers.iter().position(|balancer| balancer.is_plain());
+        let plain = self.balancers.iter().position(super::balancer::Balancer::is_plain);
         self.gateway.plain_balancer = plain.and_then(|at| self.gateway.upstreams.get(at)).map(|upstream| upstream.span);
         let main = &self.servers[0].rewriting;
         let inherits: Vec<Option<Inherits>> = self.servers.iter().map(|server| server.rewriting.inherits(main)).collect();

@@ -6,7 +6,8 @@ use super::worker::read_seconds;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::{address, switch};
 use crate::gateway::{
-    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Identity, Listen, Matcher, Name, Property, Speaks, Target,
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Identity, Listen, Matcher, Millis, Name, Property, Speaks,
+    Target,
 };
 use crate::source::Span;
 
@@ -16,7 +17,10 @@ impl Lowerer<'_> {
     /// A directive that sets something on the level where it stands.
     pub(super) fn setting(&mut self, name: &[u8], statement: &Statement) {
         let entry = match name {
-            b"timeout" => self.duration(statement, Property::ClientTimeout, "Timeout"),
+            // A host that says 0 has that of the main server (`ap_fixup_virtual_hosts`).
+            b"timeout" => self
+                .duration(statement, Property::ClientTimeout, "Timeout")
+                .filter(|entry| self.server.0 == 0 || !matches!(entry.assigned, Assigned::Duration(Millis(0)))),
             b"proxytimeout" => self.duration(statement, Property::ReadTimeout, "ProxyTimeout"),
             b"proxypreservehost" => self.flag(statement, Property::PreserveHost),
             b"rewriteengine" => {

@@ -210,10 +210,9 @@ pub(super) fn server_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
     }
     if let Some((kind, inner)) = memchr::memchr(b':', name).map(|at| (&name[..at], &name[at + 1..])) {
         match kind.to_ascii_uppercase().as_slice() {
-            b"HTTP" | b"ENV" => looked_up(parts, kind, inner),
+            b"HTTP" | b"ENV" | b"SSL" => looked_up(parts, kind, inner),
             // Looked up in a request on behalf of this one.
             b"LA-U" | b"LA-F" => parts.part(Part::Unknown(Unknown::Unmodelled(span))),
-            b"SSL" => looked_up(parts, kind, inner),
             _ => {}
         }
         return;

@@ -94,7 +94,7 @@ fn unknown_format(text: &[u8]) -> Option<char> {
         rest = &rest[at + 1..];
         match rest.split_first() {
             None => return None,
-            Some((b'%', after)) => rest = after,
+            Some((b'%' | b'D' | b't' | b'e' | b's', after)) => rest = after,
             Some((b'{', after)) => {
                 let end = memchr::memchr(b'}', after).map_or(after.len(), |end| end + 1);
                 rest = &after[end..];
@@ -104,7 +104,6 @@ fn unknown_format(text: &[u8]) -> Option<char> {
                     None => return Some(' '),
                 }
             }
-            Some((b'D' | b't' | b'e' | b's', after)) => rest = after,
             Some((&other, _)) => return Some(char::from(other)),
         }
     }

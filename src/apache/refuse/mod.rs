@@ -6,7 +6,7 @@ mod header;
 mod module;
 mod proxy;
 mod requirement;
-mod rewrite;
+pub(super) mod rewrite;
 mod server;
 pub(super) mod value;
 
@@ -253,8 +253,7 @@ impl<'a> Checker<'a> {
             "ProxyPass" | "ProxyPassMatch" => self.proxy_pass(line),
             "BalancerMember" => self.balancer_member(line),
             "ProxySet" => self.proxy_set(line),
-            "RewriteRule" => self.rewrite_rule(line),
-            "RewriteCond" => self.rewrite_cond(line),
+            "RewriteRule" | "RewriteCond" => self.rewriting(line),
             "Require" => self.require(line),
             "Listen" => self.listen(line),
             "ServerName" => server::name(line),

@@ -238,17 +238,6 @@ pub(in crate::apache) fn check(name: &str, words: &[Word<'_>], raw: &[u8], place
                 Ok(_) => Ok(()),
             },
         },
-        "ProxyErrorOverride" => {
-            if !is(0, "on") && !is(0, "off") {
-                return fault("ProxyErrorOverride first parameter must be one of: off | on");
-            }
-            let digits = |word: &Word<'_>| word.value.iter().all(u8::is_ascii_digit);
-            match words[1..].iter().find(|word| !digits(word) || !(400..600).contains(&atoi(&word.value))) {
-                Some(word) if !digits(word) => fault("ProxyErrorOverride: status codes to intercept must be numeric"),
-                Some(_) => fault("ProxyErrorOverride: status codes to intercept must be valid HTTP Status Codes >=400 && <600"),
-                None => Ok(()),
-            }
-        }
         "ProxyPassReverse" if words.len() == 1 && !place.in_area => {
             arguments("ProxyPassReverse needs a path when not defined in a location")
         }
@@ -269,18 +258,20 @@ pub(in crate::apache) fn check(name: &str, words: &[Word<'_>], raw: &[u8], place
         "Substitute" if words.first().is_some_and(|word| !starts(&word.value, "s")) => {
             fault("Bad Substitute format, must be an s/// pattern")
         }
+        "allow" | "deny" if !is(0, "from") => fault("allow and deny must be followed by 'from'"),
+        "Header" | "RequestHeader" => super::header::check(name, words, place),
+        "If" | "ElseIf" => super::server::condition(words, raw, place),
+        "ProxyErrorOverride" => error_override(words),
         "SSLProtocol" | "SSLProxyProtocol" => {
             let known = ["sslv2", "sslv3", "tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3", "all"];
-            let is_known = |word: &Word<'_>| {
-                let text = word.value.to_ascii_lowercase();
-                let text = text.strip_prefix(b"+").or(text.strip_prefix(b"-")).unwrap_or(&text);
-                known.iter().any(|known| known.as_bytes() == text)
-            };
-            match words.iter().find(|word| !is_known(word)) {
-                Some(word) => fault(format!("{name}: Illegal protocol '{}'", escaped(&word.value))),
-                None => Ok(()),
-            }
+            signed(words, &known, |word| format!("{name}: Illegal protocol '{word}'"))
         }
+        "FileETag" => {
+            let known = ["none", "all", "inode", "mtime", "size", "digest"];
+            signed(words, &known, |word| format!("Unknown keyword '{word}' for FileETag directive"))
+        }
+        "AuthBasicProvider" => provider(words, place),
+        "AllowMethods" | "Limit" | "LimitExcept" => methods(name, words),
         "RequestReadTimeout" => match words.iter().find(|word| !word.value.contains(&b'=')) {
             Some(_) => fault("Invalid RequestReadTimeout parameter. Parameter must be in the form 'key=value'"),
             None => match words.iter().find(|word| !is_read_timeout(&word.value)) {
@@ -288,63 +279,74 @@ pub(in crate::apache) fn check(name: &str, words: &[Word<'_>], raw: &[u8], place
                 None => Ok(()),
             },
         },
-        "AllowMethods" => {
-            if words.is_empty() {
-                return arguments("AllowMethods: No method or 'reset' keyword given");
-            }
-            match words.iter().find(|word| !is_method(&word.value) && !word.value.eq_ignore_ascii_case(b"reset")) {
-                Some(word) => fault(format!("AllowMethods: Invalid Method '{}'", escaped(&word.value))),
-                None => Ok(()),
-            }
-        }
-        "AuthBasicProvider" => {
-            let known: [(&str, &str); 7] = [
-                ("file", "authn_file"),
-                ("anon", "authn_anon"),
-                ("dbm", "authn_dbm"),
-                ("dbd", "authn_dbd"),
-                ("socache", "authn_socache"),
-                ("ldap", "authnz_ldap"),
-                ("fcgi", "authnz_fcgi"),
-            ];
-            let is_missing = |word: &Word<'_>| {
-                let found = known.iter().find(|(name, _)| word.value == name.as_bytes());
-                place.modules.complete
-                    && match found {
-                        Some((_, module)) => place.modules.has(module) == Some(false),
-                        None => true,
-                    }
-            };
-            match words.iter().find(|word| is_missing(word)) {
-                Some(word) => fault(format!("Unknown Authn provider: {}", escaped(&word.value))),
-                None => Ok(()),
-            }
-        }
-        "allow" | "deny" if !is(0, "from") => fault("allow and deny must be followed by 'from'"),
-        "Header" | "RequestHeader" => super::header::check(name, words, place),
-        "If" | "ElseIf" => super::server::condition(words, raw, place),
-        "Limit" | "LimitExcept" => {
-            if words.iter().any(|word| word.value.eq_ignore_ascii_case(b"TRACE")) {
-                return fault("TRACE cannot be controlled by <Limit>, see TraceEnable");
-            }
-            match words.iter().find(|word| word.value.contains(&b' ') || word.value.is_empty()) {
-                Some(_) => fault(format!("<{name}> has a method that is none")),
-                None => Ok(()),
-            }
-        }
-        "FileETag" => {
-            let known = ["none", "all", "inode", "mtime", "size", "digest"];
-            let is_known = |word: &Word<'_>| {
-                let text = word.value.to_ascii_lowercase();
-                let text = text.strip_prefix(b"+").or(text.strip_prefix(b"-")).unwrap_or(&text);
-                known.iter().any(|known| known.as_bytes() == text)
-            };
-            match words.iter().find(|word| !is_known(word)) {
-                Some(word) => fault(format!("Unknown keyword '{}' for FileETag directive", escaped(&word.value))),
-                None => Ok(()),
-            }
-        }
         _ => Ok(()),
+    }
+}
+
+/// `set_proxy_error_override`.
+fn error_override(words: &[Word<'_>]) -> Result<(), Refused> {
+    let is = |text: &str| words.first().is_some_and(|word| word.value.eq_ignore_ascii_case(text.as_bytes()));
+    if !is("on") && !is("off") {
+        return fault("ProxyErrorOverride first parameter must be one of: off | on");
+    }
+    let digits = |word: &Word<'_>| word.value.iter().all(u8::is_ascii_digit);
+    match words[1..].iter().find(|word| !digits(word) || !(400..600).contains(&atoi(&word.value))) {
+        Some(word) if !digits(word) => fault("ProxyErrorOverride: status codes to intercept must be numeric"),
+        Some(_) => fault("ProxyErrorOverride: status codes to intercept must be valid HTTP Status Codes >=400 && <600"),
+        None => Ok(()),
+    }
+}
+
+/// `add_authn_provider`.
+fn provider(words: &[Word<'_>], place: Place<'_>) -> Result<(), Refused> {
+    let known: [(&str, &str); 7] = [
+        ("file", "authn_file"),
+        ("anon", "authn_anon"),
+        ("dbm", "authn_dbm"),
+        ("dbd", "authn_dbd"),
+        ("socache", "authn_socache"),
+        ("ldap", "authnz_ldap"),
+        ("fcgi", "authnz_fcgi"),
+    ];
+    let is_missing = |word: &Word<'_>| {
+        let found = known.iter().find(|(name, _)| word.value == name.as_bytes());
+        place.modules.complete
+            && match found {
+                Some((_, module)) => place.modules.has(module) == Some(false),
+                None => true,
+            }
+    };
+    match words.iter().find(|word| is_missing(word)) {
+        Some(word) => fault(format!("Unknown Authn provider: {}", escaped(&word.value))),
+        None => Ok(()),
+    }
+}
+
+/// Words of a list, each with a sign or without.
+fn signed(words: &[Word<'_>], known: &[&str], message: impl Fn(String) -> String) -> Result<(), Refused> {
+    let is_known = |word: &Word<'_>| {
+        let text = word.value.to_ascii_lowercase();
+        let text = text.strip_prefix(b"+").or(text.strip_prefix(b"-")).unwrap_or(&text);
+        known.iter().any(|known| known.as_bytes() == text)
+    };
+    words.iter().find(|word| !is_known(word)).map_or(Ok(()), |word| fault(message(escaped(&word.value))))
+}
+
+/// Methods of the protocol (`am_allow_methods`, `ap_limit_section`).
+fn methods(name: &str, words: &[Word<'_>]) -> Result<(), Refused> {
+    if name == "AllowMethods" {
+        if words.is_empty() {
+            return arguments("AllowMethods: No method or 'reset' keyword given");
+        }
+        let wrong = words.iter().find(|word| !is_method(&word.value) && !word.value.eq_ignore_ascii_case(b"reset"));
+        return wrong.map_or(Ok(()), |word| fault(format!("AllowMethods: Invalid Method '{}'", escaped(&word.value))));
+    }
+    if words.iter().any(|word| word.value.eq_ignore_ascii_case(b"TRACE")) {
+        return fault("TRACE cannot be controlled by <Limit>, see TraceEnable");
+    }
+    match words.iter().find(|word| word.value.contains(&b' ') || word.value.is_empty()) {
+        Some(_) => fault(format!("<{name}> has a method that is none")),
+        None => Ok(()),
     }
 }
 
@@ -418,7 +420,8 @@ fn overrides(words: &[Word<'_>]) -> Result<(), Refused> {
         let text = String::from_utf8_lossy(&word.value).to_ascii_lowercase();
         let (key, value) = text.split_once('=').map_or((text.as_str(), None), |(key, value)| (key, Some(value)));
         match (key, value) {
-            ("limit" | "fileinfo" | "authconfig" | "indexes" | "none" | "all" | "options", None) | ("nonfatal", Some(_)) => {}
+            ("options", None) | ("nonfatal", Some(_)) | ("limit" | "fileinfo" | "authconfig" | "indexes" | "none" | "all", _) => {
+            }
             ("nonfatal", None) => return fault("=Override, =Unknown or =All expected after Nonfatal"),
             ("options", Some(list)) => {
                 for option in list.split(',') {
@@ -427,7 +430,6 @@ fn overrides(words: &[Word<'_>]) -> Result<(), Refused> {
                     }
                 }
             }
-            ("limit" | "fileinfo" | "authconfig" | "indexes" | "none" | "all", Some(_)) => {}
             _ => return fault(format!("Illegal override option {}", escaped(&word.value))),
         }
     }

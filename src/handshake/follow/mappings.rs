@@ -177,6 +177,10 @@ impl<'a> Course<'a> {
 
     /// The request is handled anew (`internal_internal_redirect`): its variables are told apart from those that are set then.
     fn begin_anew(&mut self, path: String, query: Option<String>) {
+        // The request line stays (`the_request`).
+        if self.request.first_target.is_none() {
+            self.request.first_target = Some(self.request.sent_target());
+        }
         self.request.path = path;
         self.request.query = query;
         self.request.target = None;
@@ -228,8 +232,8 @@ impl<'a> Course<'a> {
         self.notes.file.clone_from(&file);
         let on_disk = file.as_deref().filter(|_| url.is_none()).map(|file| self.on_disk(file)).transpose()?;
         if let Some(there) = &on_disk {
-            self.notes.path_info =
-                file.as_deref().and_then(|file| file.strip_prefix(there.as_str())).unwrap_or_default().to_owned();
+            let behind = file.as_deref().and_then(|file| file.strip_prefix(there.as_str())).unwrap_or_default();
+            behind.clone_into(&mut self.notes.path_info);
             self.notes.file = Some(there.clone());
         }
         let whereto = Whereto { file: on_disk.as_deref(), url: url.as_deref() };

@@ -176,7 +176,13 @@ fn members(environment: &Environment<'_>, url: &Url<'_>, verbatim: bool) -> Resu
         return Err(if known { (503, "names a balancer without members") } else { (500, "names no balancer") });
     };
     let spares = all.iter().all(|member| member.backup);
-    let backends = all.iter().filter(|member| member.backup == spares).filter_map(|member| {
+    let mut asked: Vec<_> = all.iter().filter(|member| member.backup == spares).collect();
+    // Those of a later set are asked where none of an earlier is fit, and who has the greatest share is asked first
+    // (`ap_proxy_balancer_get_best_worker`, `is_best_byrequests`).
+    let first = asked.iter().map(|member| member.set).min();
+    asked.retain(|member| Some(member.set) == first);
+    asked.sort_by_key(|member| std::cmp::Reverse(member.share));
+    let backends = asked.into_iter().filter_map(|member| {
         let text = gateway.texts.show(member.url).into_owned();
         let text = text.rsplit_once('|').map_or(text.as_str(), |(_, url)| url).to_owned();
         let own = parts(&text)?;
@@ -264,20 +270,6 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     let gateway = environment.gateway;
     let route = gateway.route(asked.route);
     let at = backend.worker.map_or(asked.span, |worker| worker.span);
-    // Another proxy is asked, in another form.
-    if let Some(span) = setting(areas, |settings| settings.remote) {
-        return Err(Unknown::Unmodelled(span));
-    }
-    for (blocked, span) in areas.iter().flat_map(|area| &area.settings.blocked) {
-        let blocked = gateway.texts.show(*blocked);
-        if blocked == "*"
-            || backend.authority.contains(&*blocked)
-            || is_this_machine(&blocked) && is_this_machine(&backend.authority)
-        {
-            let because = Some((*span, format!("{} is blocked", backend.authority)));
-            return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
-        }
-    }
     let modern = gateway.version.is_none_or(|version| version >= HTTP_UPGRADES);
     let lacks = |module: &str| gateway.modules.has(module) == Some(false);
     let is_websocket = matches!(backend.protocol, Protocol::Ws | Protocol::Wss);
@@ -313,6 +305,29 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
         }
         _ => return Ok(Answer::unspoken(asked, "no module speaks this scheme")),
     };
+    // What is passed on as it is must be fit for a request line (`proxy_http_canon`, AH10411, before anything is asked).
+    if asked.verbatim && backend.path.bytes().any(|byte| byte == b' ' || byte.is_ascii_control()) {
+        let because = Some((asked.span, "a path with a blank is not passed on as it is".to_owned()));
+        return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
+    }
+    // Another proxy is asked, in another form.
+    if let Some(span) = setting(areas, |settings| settings.remote) {
+        return Err(Unknown::Unmodelled(span));
+    }
+    for (blocked, span) in areas.iter().flat_map(|area| &area.settings.blocked) {
+        let blocked = gateway.texts.show(*blocked);
+        if blocked == "*"
+            || backend.authority.contains(&*blocked)
+            || is_this_machine(&blocked) && is_this_machine(&backend.authority)
+        {
+            let because = Some((*span, format!("{} is blocked", backend.authority)));
+            return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
+        }
+    }
+    // A query that is glued to the port is put into brackets with it, like an address with colons, and is no URL then.
+    if asked.verbatim && backend.authority.contains(['?', '#']) && backend.authority.contains(':') {
+        return Ok(Answer::refused(400, asked.span, format!("there is no host `{}`", backend.authority)));
+    }
     let tls = matches!(backend.protocol, Protocol::Https | Protocol::Wss);
     if tls {
         if lacks("ssl") {
@@ -406,11 +421,6 @@ fn sent(
         // `mod_proxy_wstunnel` declines what is no upgrade to WebSocket, and no other module speaks the scheme.
         return Ok(Answer::refused(500, asked.span, message));
     }
-    // What is passed on as it is must be fit for a request line (AH10411).
-    if asked.verbatim && backend.path.bytes().any(|byte| byte == b' ' || byte.is_ascii_control()) {
-        let because = Some((asked.span, "a path with a blank is not passed on as it is".to_owned()));
-        return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
-    }
     let target = with_query(&backend.path, asked.query.as_deref());
     let client = client_headers(environment, &levels)?;
     let find =
@@ -503,10 +513,13 @@ fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
 fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Known<Option<String>> {
     let gateway = environment.gateway;
     let setting = passing.worker.map(|worker| gateway.scopes.scalar(worker, Property::Upgrade)).transpose()?.flatten();
-    let method = match setting.map(|setting| setting.value) {
-        Some(Assigned::Text(text)) => environment.evaluate(text)?,
-        _ => "WebSocket".to_owned(),
+    let own = match setting.map(|setting| setting.value) {
+        Some(Assigned::Text(text)) => Some(environment.evaluate(text)?),
+        _ => None,
     };
+    // What is not written is compared as a whole.
+    let by_default = own.is_none();
+    let method = own.unwrap_or_else(|| "WebSocket".to_owned());
     // `ANY` is kept as `*`, which is what `mod_proxy_wstunnel` then sends (`set_worker_param`).
     let method = if method.eq_ignore_ascii_case("ANY") { "*".to_owned() } else { method };
     let headers = client_headers(environment, passing.levels)?;
@@ -514,7 +527,8 @@ fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Kno
     if gateway.version.is_some_and(|version| version < HTTP_UPGRADES) && method.eq_ignore_ascii_case("NONE") {
         return Ok(asked);
     }
-    Ok(asked.filter(|asked| may_upgrade(&method, asked)).map(|_| method))
+    let may = |asked: &String| if by_default { asked.eq_ignore_ascii_case(&method) } else { may_upgrade(&method, asked) };
+    Ok(asked.filter(may).map(|_| method))
 }
 
 /// The header `Host` that names the backend; the scheme's own port is not named.

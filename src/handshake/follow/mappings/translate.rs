@@ -27,7 +27,9 @@ impl<'a> Course<'a> {
         let mut notes = std::mem::take(&mut self.notes);
         let environment = Environment { notes: None, ..self.environment() };
         // The rules read and set variables in turn.
-        let rewritten = rewrite_in_site(&environment, self.site, &mut notes, is_subrequest);
+        // Locations are walked before (`ap_process_request_internal`), and what they say of the engine counts here, too.
+        let on = early.iter().rev().find_map(|area| self.engine(area));
+        let rewritten = rewrite_in_site(&environment, self.site, &mut notes, is_subrequest, on);
         self.notes = notes;
         self.notes.file = None;
         match rewritten? {

@@ -172,10 +172,13 @@ impl Writer<'_> {
             if spare {
                 proxy.line("BalancerMember \"http://127.0.0.1:19010\" status=+H");
             } else if second {
-                proxy.line(&format!("BalancerMember \"{scheme}://localhost:19001{path}\"{parameter} route=b loadfactor=2"));
+                proxy.line(&format!("BalancerMember \"{scheme}://localhost:19001{path}\"{parameter} route=b loadfactor=100"));
+            }
+            // By traffic the members take turns, and which is asked is known of none.
+            if !second {
+                proxy.some(&[(10, "ProxySet lbmethod=bytraffic")]);
             }
             proxy.some(&[
-                (10, "ProxySet lbmethod=bytraffic"),
                 (8, "ProxySet stickysession=ROUTEID"),
                 (6, "Require all granted"),
                 (3, "Require all denied"),
