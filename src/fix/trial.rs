@@ -202,6 +202,13 @@ impl<'a> Bench<'a> {
             first.into_iter().chain(rest).collect()
         };
         for mut proposal in proposals {
+            // What no root is read anew for cannot be tried: the files of directories are read with each request.
+            while let Some(plan) = proposal.plans.last()
+                && plan.edits.iter().any(|edit| self.readers[edit.span.source.index()].is_empty())
+            {
+                "what an edit of a file that is read with each request does cannot be tried".clone_into(&mut proposal.reason);
+                proposal.plans.pop();
+            }
             let may_write = |edit: &Edit| self.given[edit.span.source.index()];
             while let Some(plan) = proposal.plans.last()
                 && let Some(edit) = plan.edits.iter().find(|edit| !may_write(edit))

@@ -210,6 +210,8 @@ pub(crate) enum Part {
     Host,
     /// `Upgrade` and `Connection`.
     Hop,
+    /// Whether `Connection` says that the connection is kept or closed: in httpd, what has a worker of its own keeps it.
+    Kept,
     /// How the client came.
     Scheme,
     /// Other headers.
@@ -239,6 +241,7 @@ pub(crate) fn may_change(rules: &BTreeSet<String>) -> BTreeSet<Part> {
             "worker_of.lost" | "upgrade_lost_at" | "plain.forced" | "forged_headers" | "subrequest.upgrading" | "noted" => {
                 &[Part::Hop]
             }
+            "timeout.idle" | "timeout.zero" | "events.held_by" => &[Part::Kept],
             _ if name.contains("request_header.") || name.starts_with("upgrade_parameter") => &[Part::Hop],
             _ => &[],
         });
@@ -359,6 +362,10 @@ fn requests(upstream: Option<&[Sent]>, parts: &BTreeSet<Part>) -> Vec<String> {
             }
             if has(Part::Hop) {
                 (request.upgrade, request.connection) = (None, None);
+            }
+            let says = |text: &str| request.connection.as_ref().is_some_and(|value| value.eq_ignore_ascii_case(text));
+            if has(Part::Kept) && (says("close") || says("keep-alive")) {
+                request.connection = None;
             }
             request.shown.retain(|header| !(has(Part::Others) || has(Part::Scheme) && header.starts_with("x-forwarded-proto")));
             format!("{request:?}")

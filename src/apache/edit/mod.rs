@@ -17,7 +17,7 @@ use crate::fix::Job;
 use crate::gateway::{Gateway, Version};
 use crate::project::Store;
 use crate::rules::Plan;
-use crate::source::Edit;
+use crate::source::{Edit, SourceId};
 
 /// Since this version `upgrade=` lets WebSockets through to `http://` backends.
 const UPGRADES: Version = Version::new(2, 4, 47);
@@ -61,6 +61,13 @@ impl<'a> Editor<'a> {
 
     fn gateway(&self) -> &'a Gateway {
         self.view.gateway
+    }
+
+    /// Whether a source is a file of a directory, such as `.htaccess`: sections and most of what is about backends may not stand there.
+    fn is_of_directory(&self, source: SourceId) -> bool {
+        let gateway = self.gateway();
+        let files = gateway.sites.iter().flat_map(|site| &site.areas).filter(|area| area.file.is_some());
+        files.into_iter().any(|area| area.span.source == source)
     }
 
     /// Whether `upgrade=` is known to do nothing for `http://` backends.

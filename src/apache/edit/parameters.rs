@@ -34,6 +34,12 @@ impl Editor<'_> {
         }
         let unknown = || "the mapping cannot be found".to_owned();
         let own = self.line_at(proxy.span).ok_or_else(unknown)?;
+        // A file of a directory may hold no `<Proxy>`, and httpd answers 500 for all that lies there.
+        if self.is_of_directory(own.source) {
+            let scheme = self.websocket_scheme(id).filter(|_| wanted.upgrade);
+            let edit = scheme.ok_or("a worker's parameters cannot stand in a file of a directory")?;
+            return Ok(vec![Step::new("write the scheme for WebSockets", vec![edit])]);
+        }
         let is_mapping = matches!(own.name().as_slice(), b"proxypass" | b"proxypassmatch");
         let worker = proxy.worker.and_then(|scope| self.line_at(self.gateway().scopes.get(scope).span));
         let is_own = worker.is_some_and(|line| (line.source, line.id) == (own.source, own.id));
