@@ -43,6 +43,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         notes,
         walk,
         areas: Vec::new(),
+        asked_in: None,
         changed: None,
         rewrites: true,
         failed: None,
@@ -68,6 +69,8 @@ struct Course<'a> {
     walk: Walk,
     /// The areas that count by now.
     areas: Vec<&'a Area>,
+    /// The areas by which the client was let in or not in the round before.
+    asked_in: Option<Vec<&'a Area>>,
     /// Its headers after `RequestHeader`, where it has come so far.
     changed: Option<Vec<(Word, Word)>>,
     /// Whether rules are carried out: none after one that ends them all.
@@ -247,7 +250,15 @@ impl<'a> Course<'a> {
         if own {
             self.assign_in_sections(&areas)?;
         }
-        if let Err(refused) = admission::admitted(&self.environment(), &areas)? {
+        // Where the same areas count as in the round before, nobody is asked again (`ap_process_request_internal`).
+        let is_same = |before: &Vec<&'a Area>| {
+            before.len() == areas.len() && before.iter().zip(&areas).all(|(one, other)| std::ptr::eq(*one, *other))
+        };
+        let asks = !own || !self.asked_in.as_ref().is_some_and(is_same);
+        if own {
+            self.asked_in = Some(areas.clone());
+        }
+        if asks && let Err(refused) = admission::admitted(&self.environment(), &areas)? {
             let message = match refused.status {
                 401 => "asks for a password",
                 405 => "does not let the method in",
