@@ -128,7 +128,9 @@ impl Project {
     /// The gateway of a root as facts are read of it.
     #[must_use]
     pub fn view<'a>(&'a self, reached: &Reached, gateway: &'a Gateway) -> View<'a> {
-        View::new(&self.store.sources, gateway, &self.settings[reached.given].declared)
+        let view = View::new(&self.store.sources, gateway, &self.settings[reached.given].declared);
+        let base = reached.root.base.clone();
+        view.with_files(move |path| self.store.kind_of(&base, path))
     }
 
     /// The number of routes, and what is found by all rules under `options`, one for each given path. Models that there are none of are made.

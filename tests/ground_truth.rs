@@ -27,6 +27,7 @@ const NGINX: Truth = Truth {
     is_deliberate,
     concerns: |_, _, _| true,
     is_right_all_the_same: |_, _, _| false,
+    speaks_of_all: true,
     has_no_culprit: |_, _| false,
 };
 

@@ -30,6 +30,7 @@ const HTTPD: Truth = Truth {
     is_deliberate,
     concerns,
     is_right_all_the_same,
+    speaks_of_all: false,
     has_no_culprit,
 };
 

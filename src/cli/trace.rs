@@ -10,8 +10,7 @@ use super::{Failure, Outcome, Settings};
 use crate::Project;
 use crate::facts::View;
 use crate::gateway::{Gateway, Unknown};
-use crate::handshake::{Client, FileKind, Probe, Request, Socket, Verdict, Walk, follow};
-use crate::project::Store;
+use crate::handshake::{Client, Probe, Request, Socket, Verdict, Walk, follow};
 use crate::report::walk::{self, Shown};
 
 /// Follow one WebSocket handshake through the configuration and say what comes of it
@@ -83,8 +82,9 @@ fn trace(project: &Project, client: &Client) -> Option<(Gateway, Walk)> {
     for reached in roots {
         let gateway = project.lower(reached);
         let view = View::new(&project.store.sources, &gateway, &project.settings[reached.given].declared);
-        let files = |path: &Path| kind_of(&project.store, &reached.root.base, path);
+        let files = |path: &Path| project.store.kind_of(&reached.root.base, path);
         let walk = follow(&view, client, &files);
+        drop(view);
         if walk.site.is_some() || matches!(walk.verdict, Verdict::RefusesToStart { .. }) {
             return Some((gateway, walk));
         }
@@ -93,16 +93,6 @@ fn trace(project: &Project, client: &Client) -> Option<(Gateway, Walk)> {
         }
     }
     first
-}
-
-/// What stands at a path of the server's file system, as far as the given tree holds it. Relative paths begin at the root's own place.
-fn kind_of(store: &Store, base: &Path, path: &Path) -> Option<FileKind> {
-    if path.components().any(|part| part == std::path::Component::ParentDir) {
-        return None;
-    }
-    let place = if path.is_absolute() { store.locate(path)? } else { base.join(path) };
-    let meta = std::fs::metadata(place).ok()?;
-    if meta.is_dir() { Some(FileKind::Directory) } else { Some(FileKind::File) }
 }
 
 /// The handshake that a browser sends to open `url`.

@@ -32,6 +32,8 @@ pub(super) struct Unserved {
     of: String,
     /// The line by which another route passes the upgrade on.
     beside: Span,
+    /// The line that decides what is answered, where it is another than the route's own.
+    decides: Option<Span>,
 }
 
 fn unserved(reader: &Reader<'_>, _: &str) -> Reading {
@@ -45,9 +47,14 @@ fn of(reader: &Reader<'_>, _: &str) -> Reading {
 fn found(reader: &Reader<'_>, read: impl FnOnce(&Unserved) -> String) -> Reading {
     let Some((id, route)) = reader.route() else { return Reading::absent() };
     match reader.view.unserved(route.site).get(&id) {
-        Some(found) => Reading::new(Value::Text(read(found)))
-            .at(route.span, "takes it, and passes no upgrade on")
-            .at(found.beside, "the upgrade is passed on here only"),
+        Some(found) => {
+            let reading = Reading::new(Value::Text(read(found))).at(route.span, "takes it, and passes no upgrade on");
+            let reading = reading.at(found.beside, "the upgrade is passed on here only");
+            match found.decides {
+                Some(span) => reading.at(span, "files are served instead"),
+                None => reading,
+            }
+        }
         None => Reading::absent(),
     }
 }
@@ -83,7 +90,11 @@ pub(super) fn all_unserved(view: &View<'_>, site: SiteId) -> FxHashMap<RouteId, 
             _ => false,
         };
         if let Some((_, line)) = beside.filter(|_| is_plain) {
-            all.entry(taker).or_insert(Unserved { path, of, beside: *line });
+            let decides = walk.because.iter().filter(|because| because.culprit).find_map(|because| because.span);
+            let own = view.gateway.route(taker).span;
+            let is_answered = matches!(walk.verdict, Verdict::Answered { .. });
+            let decides = decides.filter(|&span| is_answered && span != own);
+            all.entry(taker).or_insert(Unserved { path, of, beside: *line, decides });
         }
     }
     all

@@ -2,8 +2,8 @@
 
 use super::app::{WithoutSlash, asked_without_slash};
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::{RouteId, Target};
-use crate::handshake::{Verdict, Walk};
+use crate::gateway::{Act, Matcher, Part, RouteId, Target, Test, Variable};
+use crate::handshake::{Probe, Verdict, Walk};
 
 /// The facts of followed handshakes.
 pub(super) const FACTS: &[Definition] = &[
@@ -63,6 +63,20 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Flag,
         answered_before,
         "Whether a line of the route answers every request before it is passed on, so that it never is.",
+    ),
+    fact(
+        "handshake.lost_to_condition",
+        Subject::Route,
+        Type::Number,
+        lost_to_condition,
+        "The status that nginx answers where an `if` takes handshakes from the upstream that an `if` before it passes them on to; absent where none does.",
+    ),
+    fact(
+        "handshake.instead",
+        Subject::Route,
+        Type::Number,
+        instead,
+        "The status that the server answers instead of passing the handshake on; absent where it passes it on.",
     ),
     fact(
         "handshake.redirect",
@@ -164,6 +178,45 @@ fn answered_before(reader: &Reader<'_>, _: &str) -> Reading {
         }
         _ => Reading::new(Value::Flag(false)),
     }
+}
+
+fn instead(reader: &Reader<'_>, name: &str) -> Reading {
+    let lost = lost_to_condition(reader, name);
+    if lost.value != Reading::absent().value { lost } else { status(reader, name) }
+}
+
+/// An `if` that passes nothing on, behind one that does (`ngx_http_update_location_config`): a handshake for which both hold is followed,
+/// to any host that the second one asks for where the site takes every host.
+fn lost_to_condition(reader: &Reader<'_>, _: &str) -> Reading {
+    let (Some((own, conditional)), gateway) = (reader.route(), reader.view.gateway) else { return Reading::absent() };
+    let (Target::Proxy(proxy), Some(id)) = (&conditional.target, conditional.parent) else { return Reading::absent() };
+    let route = gateway.route(id);
+    if !matches!((conditional.matcher, &route.target), (Matcher::Conditional, Target::Files)) {
+        return Reading::absent();
+    }
+    let conditions = gateway.programs.get(route.scope).into_iter().flat_map(|program| &program.steps);
+    let mut conditions = conditions.filter_map(|step| match step.act {
+        Act::If { condition, route, .. } => Some((step.span, condition, route)),
+        _ => None,
+    });
+    conditions.find(|(_, _, passes)| *passes == Some(own));
+    for (span, condition, _) in conditions.filter(|(_, _, own)| own.is_none()) {
+        let mut request = reader.request(Probe::Chrome, conditional);
+        if gateway.site(route.site).names.is_empty()
+            && let (Ok(Test::Same(host)), [Part::Variable(Variable::Host)]) =
+                (condition.test, gateway.symbolics.get(condition.subject))
+            && let Some(host) = gateway.symbolics.literal(host, &gateway.texts)
+        {
+            request.host = String::from_utf8_lossy(host).into_owned();
+        }
+        let walk = reader.view.walk(route.site, request);
+        let decides = walk.because.iter().any(|because| because.culprit && because.span == Some(span));
+        if let (true, Verdict::Answered { status, .. }) = (decides && walk.route == Some(id), &walk.verdict) {
+            let reading = Reading::new(Value::Number((*status).into()));
+            return reading.at(span, "this counts instead, and names no upstream").at(proxy.span, "never comes to this");
+        }
+    }
+    Reading::absent()
 }
 
 /// A redirect of the handshake: its kind, and where it leads from and to.

@@ -87,11 +87,12 @@ fn taken_before(reader: &Reader<'_>, _: &str) -> Reading {
 fn own_path_is_its(reader: &Reader<'_>, id: RouteId, route: &Route, proxy: &Proxy) -> bool {
     let path = reader.handshake_path(id, route);
     let view = reader.view;
+    // A section that can never be reached is told of as such.
+    let is_reached = || super::mapping::section_pattern(reader, "").value == Ok(Value::Absent);
     match route.matcher {
-        Matcher::Segments(_) => true,
+        Matcher::Segments(_) => is_reached(),
         Matcher::Pattern { pattern, ignore_case } => {
-            matches!(view.patterns.captures(&view.gateway.texts, pattern, ignore_case, &path), Ok(Some(_)))
-                && super::mapping::section_pattern(reader, "").value == Ok(Value::Absent)
+            matches!(view.patterns.captures(&view.gateway.texts, pattern, ignore_case, &path), Ok(Some(_))) && is_reached()
         }
         Matcher::Rewrite(index) => view.gateway.site(route.site).rewrites.get(index as usize).is_some_and(|rule| {
             let request = reader.request(Probe::Chrome, route);
@@ -115,7 +116,7 @@ fn is_tried_before(reader: &Reader<'_>, other: RouteId, route: &Route) -> bool {
 
 /// The rule before the route that made a path of the handshake that is mapped to a file.
 fn mapped_to_a_file(reader: &Reader<'_>, route: &Route, walk: &Walk) -> Option<Span> {
-    let site = reader.view.gateway.site(route.site);
+    let site = reader.view.gateway.site(walk.site.unwrap_or(route.site));
     let before = match route.matcher {
         Matcher::Rewrite(own) => own as usize,
         _ => site.rewrites.len(),

@@ -1,7 +1,9 @@
 //! Reads the facts of one item; what several facts need is worked out once.
 
 use std::cell::OnceCell;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -11,14 +13,15 @@ use super::intent::is_for_websockets;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
-    Gateway, Known, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown, UpstreamId,
+    Gateway, Known, Listen, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown,
+    UpstreamId,
 };
 use crate::handshake::{
-    Client, Environment, HeaderLines, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site,
+    Client, Environment, Files, HeaderLines, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site,
     lost_headers, nginx_header_lines, sample_path, select, sent_header, sets_header,
 };
 use crate::rules::Intent;
-use crate::source::{Sources, Span};
+use crate::source::{FileKind, Sources, Span};
 
 /// What facts are read of: one gateway, its sources, and what the user declared.
 #[derive(Debug)]
@@ -41,6 +44,19 @@ pub struct View<'a> {
     tls_sockets: OnceLock<FxHashSet<(TextId, u16)>>,
     /// The lines that make a socket speak HTTP/2; worked out when first asked for.
     http2_sockets: OnceLock<FxHashMap<(TextId, u16), Span>>,
+    /// The site that speaks for httpd's main server; worked out when first asked for.
+    speaks_for_main: OnceLock<SiteId>,
+    /// What stands in the given tree.
+    files: Option<GivenFiles<'a>>,
+}
+
+/// Looks paths of the server's file system up in the given tree.
+struct GivenFiles<'a>(Box<dyn Fn(&Path) -> Option<FileKind> + Send + Sync + 'a>);
+
+impl fmt::Debug for GivenFiles<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GivenFiles")
+    }
 }
 
 /// What the routes of one site have in common, each worked out when first asked for.
@@ -70,7 +86,15 @@ impl<'a> View<'a> {
             endpoints: OnceLock::new(),
             tls_sockets: OnceLock::new(),
             http2_sockets: OnceLock::new(),
+            speaks_for_main: OnceLock::new(),
+            files: None,
         }
+    }
+
+    /// The same, where `look` says what stands in the given tree. It counts for the endpoints that the user declares.
+    #[must_use]
+    pub fn with_files(self, look: impl Fn(&Path) -> Option<FileKind> + Send + Sync + 'a) -> Self {
+        Self { files: Some(GivenFiles(Box::new(look))), ..self }
     }
 
     /// What the routes of `site` have in common.
@@ -165,18 +189,41 @@ impl<'a> View<'a> {
         sites
     }
 
+    /// The site whose requests come to `route`: what httpd's main server says counts for all virtual hosts as well, and where they take
+    /// every request the first of them speaks for it. Rules are not handed down.
+    pub(super) fn answers_for(&self, route: &Route) -> SiteId {
+        let main = self.gateway.site(route.site);
+        if !main.is_main || self.gateway.server != Server::Apache || matches!(route.matcher, Matcher::Rewrite(_)) {
+            return route.site;
+        }
+        *self.speaks_for_main.get_or_init(|| {
+            let mut hosts = (0u32..).zip(&self.gateway.sites).filter(|(_, site)| !site.is_main);
+            let taken: FxHashSet<Option<u16>> =
+                hosts.clone().flat_map(|(_, site)| &site.listens).map(|listen| listen.port.filter(|&port| port != 0)).collect();
+            let is_taken = |listen: &Listen| taken.contains(&None) || taken.contains(&listen.port);
+            match hosts.next() {
+                Some((first, _)) if main.listens.iter().all(is_taken) => SiteId(first),
+                _ => route.site,
+            }
+        })
+    }
+
     /// What becomes of a handshake to `path` of `site`, as a browser makes it.
     pub(super) fn handshake_in(&self, site: SiteId, path: &str) -> Walk {
         self.walk(site, self.handshake(self.gateway.site(site), path))
     }
 
-    /// What becomes of a handshake to `path` of `site`.
+    /// What becomes of a handshake to `path` of `site`, where no file is.
     pub(super) fn walk(&self, site: SiteId, request: Request) -> Walk {
+        // Whether a file is there is the deployment's affair; a handshake is for none.
+        self.walk_over(site, request, &|_| None)
+    }
+
+    fn walk_over(&self, site: SiteId, request: Request, files: Files<'_>) -> Walk {
         let listen = self.gateway.site(site).listens.first();
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let socket = Socket { address: here, port: listen.and_then(|listen| listen.port).unwrap_or(request.port) };
-        // Whether a file is there is the deployment's affair; a handshake is for none.
-        follow_in_site(self, site, &Client { request, socket, from: here }, &|_| None)
+        follow_in_site(self, site, &Client { request, socket, from: here }, files)
     }
 
     /// What becomes of the request of `probe` to `path` of `site`.
@@ -274,10 +321,17 @@ impl<'a> Reader<'a> {
         let gateway = self.view.gateway;
         let is_internal = || matches!(gateway.scopes.scalar(route.scope, Property::Internal), Ok(Some(_)));
         let has_path = !matches!(route.matcher, Matcher::Named(_) | Matcher::Conditional | Matcher::Unknown(_)) && !is_internal();
-        if !has_path && !self.view.endpoints().contains_key(&id) {
+        let is_declared = self.view.endpoints().contains_key(&id);
+        if !has_path && !is_declared {
             return None;
         }
-        Some(self.walk.get_or_init(|| self.view.walk(route.site, self.chrome(route).clone())))
+        let site = self.view.answers_for(route);
+        let request = || self.chrome(route).clone();
+        Some(self.walk.get_or_init(|| match &self.view.files {
+            // At the very path of an endpoint a file is a mistake.
+            Some(files) if is_declared => self.view.walk_over(site, request(), &*files.0),
+            _ => self.view.walk(site, request()),
+        }))
     }
 
     /// What becomes of a handshake to the path of the route that is read without its final slash, where it has one.
@@ -324,7 +378,7 @@ impl<'a> Reader<'a> {
             Item::Route(id) => self.handshake_path(id, route),
             _ => self.route_path(route),
         };
-        self.view.request(probe, self.view.gateway.site(route.site), &path)
+        self.view.request(probe, self.view.gateway.site(self.view.answers_for(route)), &path)
     }
 
     /// The handshake to the route that is read, as a browser makes it.
@@ -357,7 +411,7 @@ impl<'a> Reader<'a> {
             gateway,
             patterns: &self.view.patterns,
             request,
-            site: gateway.site(route.site),
+            site: gateway.site(self.view.answers_for(route)),
             proxy: Some(proxy),
             captures: None,
             condition_captures: None,
@@ -377,7 +431,7 @@ impl<'a> Reader<'a> {
     /// What becomes of a request of `probe` to the own path of `route`.
     pub(super) fn selected(&self, probe: Probe, route: &Route, proxy: &Proxy) -> Known<Selected> {
         let request = self.request(probe, route);
-        select(&self.environment(route, proxy, &request), route.site)
+        select(&self.environment(route, proxy, &request), self.view.answers_for(route))
     }
 
     /// The route that takes every request of the route `id`.

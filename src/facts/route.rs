@@ -358,6 +358,13 @@ fn missing_modules(reader: &Reader<'_>, _: &str) -> Reading {
         names.extend(need.any_of.first().map(|module| (*module).to_owned()));
     }
     names.dedup();
+    // The section of a handler, and the group that lacks its method, are what httpd names.
+    if missing.iter().all(|need| need.span != route.span) {
+        reading = reading.at(route.span, "for what comes here");
+    }
+    if let Target::Proxy(Proxy { upstream: Some(group), .. }) = route.target {
+        reading = reading.at(reader.view.gateway.upstream(group).span, "the group");
+    }
     // Of what a loaded module lacks, httpd speaks at the line of that one.
     let balancer = reader.view.gateway.modules.loaded.get("proxy_balancer").copied().flatten();
     if let Some(balancer) = balancer.filter(|_| names.iter().any(|name| name == "slotmem_shm")) {

@@ -3,12 +3,13 @@
 //! A fact is about its route. A route that is moved, or a pattern that takes more than before, changes what becomes of requests that were
 //! another route's: that shows here.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::snapshot::{Key, digest};
+use super::snapshot::{Key, digest, header_fact};
 use crate::facts::{Item, Reader, View};
 use crate::gateway::{Matcher, SiteId, Target};
 use crate::handshake::{Probe, Verdict, Walk};
@@ -27,6 +28,9 @@ pub(super) struct Asked {
     pub(super) plain: Outcome,
 }
 
+/// How the facts begin that say what a plain request carries.
+const PLAIN: &str = "plain.request_header.";
+
 /// What came of a request.
 #[derive(Debug)]
 pub(super) struct Outcome {
@@ -35,7 +39,7 @@ pub(super) struct Outcome {
     /// The route that took it last.
     pub(super) taker: Option<Key>,
     /// What the backend was sent, by the names of the facts that say so; nothing where none was asked.
-    pub(super) sent: Vec<(String, u64)>,
+    pub(super) sent: Vec<(Cow<'static, str>, u64)>,
 }
 
 /// Kinds of outcomes.
@@ -111,30 +115,27 @@ fn kind(walk: &Walk) -> Kind {
 }
 
 /// The backend that is asked, and the target.
-fn target(view: &View<'_>, walk: &Walk) -> Vec<(String, u64)> {
+fn target(view: &View<'_>, walk: &Walk) -> Vec<(Cow<'static, str>, u64)> {
     let Some(request) = &walk.upstream_request else { return Vec::new() };
     let authority = walk.route.and_then(|route| match &view.gateway.route(route).target {
-        Target::Proxy(proxy) => proxy.authority.map(|authority| view.gateway.texts.show(authority).into_owned()),
+        Target::Proxy(proxy) => proxy.authority.map(|authority| digest(view.gateway.texts.get(authority))),
         _ => None,
     });
-    vec![
-        ("target.uri".to_owned(), digest(&request.target)),
-        ("target.host".to_owned(), authority.map_or(0, |authority| digest(&authority))),
-    ]
+    vec![(Cow::Borrowed("target.uri"), digest(&*request.target)), (Cow::Borrowed("target.host"), authority.unwrap_or(0))]
 }
 
 /// All of what the backend is sent.
-fn sent(view: &View<'_>, walk: &Walk) -> Vec<(String, u64)> {
+fn sent(view: &View<'_>, walk: &Walk) -> Vec<(Cow<'static, str>, u64)> {
     let Some(request) = &walk.upstream_request else { return Vec::new() };
     let mut sent = target(view, walk);
-    sent.push(("http_version".to_owned(), digest(&request.http_version)));
-    sent.push(("method".to_owned(), digest(&request.method)));
+    sent.push((Cow::Borrowed("http_version"), digest(&*request.http_version)));
+    sent.push((Cow::Borrowed("method"), digest(&*request.method)));
     for (name, value) in &request.headers {
-        let name = format!("plain.request_header.{}", name.to_ascii_lowercase());
+        let name = header_fact(PLAIN, name);
         match sent.iter_mut().find(|(known, _)| *known == name) {
             // Several of one name count as one, in their order.
-            Some((_, known)) => *known = digest(&format!("{known} {value}")),
-            None => sent.push((name, digest(value))),
+            Some((_, known)) => *known = digest(&(*known, value)),
+            None => sent.push((name, digest(value.as_str()))),
         }
     }
     sent

@@ -1,5 +1,6 @@
 //! Whether a trial did what was wanted and nothing else.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -124,16 +125,10 @@ const SERVES_ALL: [(&str, &[&str]); 7] = [
 ];
 
 /// Facts that say who takes a request: where one of them is wanted of a route, that may take what another took.
-const TAKES: [&str; 7] = [
-    "shadowed_by",
-    "rewrite_engine",
-    "redirected_before",
-    "section_pattern",
-    "rewrite_target.fault",
-    "refused_clients",
-    // A rule for handshakes stands before the mapping.
-    "handshake.request_header.upgrade",
-];
+const TAKES: [&str; 4] = ["shadowed_by", "redirected_before", "section_pattern", "rewrite_target.fault"];
+
+/// The same for handshakes alone: a rule for these that is tried at last, or that stands before the mapping.
+const TAKES_HANDSHAKES: [&str; 3] = ["rewrite_engine", "refused_clients", "handshake.request_header.upgrade"];
 
 /// Facts that a line decides which was read otherwise than it was meant: they may change on any route where it is the evidence.
 const LINES_DECIDE: [&str; 4] = ["timeout.", "refused_clients", "rewrite_engine", "handshake."];
@@ -245,7 +240,7 @@ pub(super) fn compare(
             fault.blame(indices, "the server would still complain of it");
         }
     }
-    drop((after, targets));
+    drop((after, targets, view));
     if fault.reason.is_empty() { Ok(gateway) } else { Err(fault) }
 }
 
@@ -323,10 +318,10 @@ impl Changes<'_> {
                 let allowed = |key: &Key| targets.allow(before, *key, fact, self.proposals);
                 old.taker.as_ref().is_some_and(allowed)
             };
-            let moved = |old: &Outcome, new: &Outcome| {
-                if old.taker.as_ref().map(now) != new.taker
-                    && new.taker.is_some_and(|taker| targets.may_take(taker, self.proposals))
-                {
+            let may_take =
+                |new: &Outcome, upgrades: bool| new.taker.is_some_and(|taker| targets.may_take(taker, self.proposals, upgrades));
+            let moved = |old: &Outcome, new: &Outcome, upgrades: bool| {
+                if old.taker.as_ref().map(now) != new.taker && may_take(new, upgrades) {
                     return None;
                 }
                 old.sent.iter().find_map(|(name, value)| {
@@ -338,7 +333,7 @@ impl Changes<'_> {
                 if old.taker.as_ref().map(now) != new.taker {
                     return None;
                 }
-                let is_new = |name: &String| old.sent.iter().all(|(other, _)| other != name);
+                let is_new = |name: &Cow<'static, str>| old.sent.iter().all(|(other, _)| other != name);
                 new.sent.iter().map(|(name, _)| name).find(|name| is_new(name) && !allow(old, name)).cloned()
             };
             if handshake.kind == Kind::Upgraded {
@@ -346,7 +341,7 @@ impl Changes<'_> {
                 if new.kind != Kind::Upgraded {
                     return Some((site, handshake, format!("a WebSocket at `{path}` would not get through any more")));
                 }
-                if let Some(name) = moved(handshake, &new) {
+                if let Some(name) = moved(handshake, &new, true) {
                     return Some((site, handshake, format!("a WebSocket at `{path}` would find another `{name}`")));
                 }
             }
@@ -358,11 +353,11 @@ impl Changes<'_> {
             // That an upgrade is not asked for any more is what is wanted where it was forced.
             let is_kept = new.kind == plain.kind
                 || plain.kind == Kind::Upgraded && new.kind == Kind::Forwarded
-                || new.kind == Kind::Forwarded && new.taker.is_some_and(|taker| targets.may_take(taker, self.proposals));
+                || new.kind == Kind::Forwarded && may_take(&new, false);
             if !is_kept {
                 return Some((site, plain, format!("`{path}` would be answered otherwise")));
             }
-            let other = moved(plain, &new).or_else(|| added(plain, &new))?;
+            let other = moved(plain, &new, false).or_else(|| added(plain, &new))?;
             Some((
                 site,
                 plain,
@@ -492,9 +487,10 @@ impl Targets {
         self.takers = self.items.iter().map(|(key, indices)| (now(key), indices.clone())).collect();
     }
 
-    /// Whether a route may take what another took: that is what is wanted of it.
-    fn may_take(&self, now: Key, proposals: &[&Proposal]) -> bool {
-        let takes = |index: &usize| proposals[*index].wants.iter().any(|want| TAKES.contains(&want.name().as_str()));
+    /// Whether a route may take what another took, where that `upgrades` if only handshakes: it is what is wanted of it.
+    fn may_take(&self, now: Key, proposals: &[&Proposal], upgrades: bool) -> bool {
+        let is_one = |name: &str| TAKES.contains(&name) || upgrades && TAKES_HANDSHAKES.contains(&name);
+        let takes = |index: &usize| proposals[*index].wants.iter().any(|want| is_one(&want.name()));
         self.takers.get(&now).is_some_and(|indices| indices.iter().any(takes))
     }
 

@@ -75,10 +75,12 @@ impl Blocks {
             let extent = tree.extent(crate::tree::DirectiveId(index));
             blocks.entry(site.span.source).or_default().push((extent.start, extent.end, id));
         }
-        for blocks in blocks.values_mut() {
+        // Sites come in the order of their files, but for those that one line brings several times.
+        let in_order = |(source, mut blocks): (SourceId, Vec<(u32, u32, SiteId)>)| {
             blocks.sort_unstable();
-        }
-        Self(blocks)
+            (source, blocks)
+        };
+        Self(blocks.into_iter().map(in_order).collect())
     }
 
     /// The sites whose block `edit` is in; several, where a file is read several times.

@@ -1,5 +1,6 @@
 //! What a root does, as far as facts tell: every fact of every item under a name that edits leave alone, and what rules say of it.
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
 use rayon::prelude::*;
@@ -36,7 +37,7 @@ struct Cells {
     /// The digests of the facts of the subject that have one value each, in the order of the table.
     plain: Box<[u64]>,
     /// Those of request headers, by the facts' names.
-    headers: Box<[(String, u64)]>,
+    headers: Box<[(Cow<'static, str>, u64)]>,
 }
 
 /// The facts of one root, or of those of its sites that are looked at.
@@ -101,6 +102,8 @@ impl Snapshot {
                 sections.insert(key);
             }
         }
+        let header_facts: Vec<(&'static str, &'static Definition)> =
+            REQUEST_HEADERS.iter().filter_map(|base| Some((*base, definition_of(base)?))).collect();
         let mut rows: Vec<Row> = Vec::new();
         for subject in [Subject::Gateway, Subject::Site, Subject::Upstream, Subject::Route] {
             let plain: Vec<Fact> = plain_facts(subject).collect();
@@ -109,15 +112,15 @@ impl Snapshot {
                 let &key = keys.get(&item)?;
                 let reader = Reader::new(view, item);
                 let headers = header_names(gateway, item);
-                let headers = headers.iter().flat_map(|name| REQUEST_HEADERS.map(|base| (base, name.as_str())));
-                let header = |(base, name): (&str, &str)| {
-                    let fact = Fact::named(&format!("{base}{name}")).ok()?;
-                    Some((fact.name(), read(&fact, &reader)))
+                let headers = headers.iter().flat_map(|name| header_facts.iter().map(move |fact| (*fact, name.as_str())));
+                let header = |((base, definition), name): ((&'static str, &'static Definition), &str)| {
+                    let fact = Fact { definition, parameter: name.to_owned() };
+                    (header_fact(base, name), read(&fact, &reader))
                 };
                 let cells = Cells {
                     subject,
                     plain: plain.iter().map(|fact| read(fact, &reader)).collect(),
-                    headers: headers.filter_map(header).collect(),
+                    headers: headers.map(header).collect(),
                 };
                 let (mut faulty, mut part_of) = (Vec::new(), None);
                 if let Item::Route(id) = item {
@@ -179,7 +182,7 @@ impl Snapshot {
             let names = plain_definitions(cells.subject).map(|definition| definition.name);
             names.zip(cells.plain.iter().copied())
         });
-        let headers = cells.into_iter().flat_map(|cells| cells.headers.iter().map(|(name, value)| (name.as_str(), *value)));
+        let headers = cells.into_iter().flat_map(|cells| cells.headers.iter().map(|(name, value)| (&**name, *value)));
         plain.chain(headers).map(move |(name, value)| (name, known(value)))
     }
 
@@ -200,6 +203,31 @@ impl Snapshot {
 /// The facts of headers as the backend is sent them, up to the headers' names.
 pub(super) const REQUEST_HEADERS: [&str; 2] = ["handshake.request_header.", "plain.request_header."];
 
+/// The definition of the facts whose names begin with `base` and end with a header's.
+fn definition_of(base: &str) -> Option<&'static Definition> {
+    facts().find(|definition| definition.name.strip_suffix("<name>") == Some(base))
+}
+
+/// The fact of a header, by its name. Most headers are one of a few, whose names need not be put together for every route.
+pub(super) fn header_fact(base: &'static str, header: &str) -> Cow<'static, str> {
+    const USUAL: [[&str; 2]; 9] = [
+        ["handshake.request_header.host", "plain.request_header.host"],
+        ["handshake.request_header.connection", "plain.request_header.connection"],
+        ["handshake.request_header.upgrade", "plain.request_header.upgrade"],
+        ["handshake.request_header.origin", "plain.request_header.origin"],
+        ["handshake.request_header.x-real-ip", "plain.request_header.x-real-ip"],
+        ["handshake.request_header.x-forwarded-for", "plain.request_header.x-forwarded-for"],
+        ["handshake.request_header.x-forwarded-proto", "plain.request_header.x-forwarded-proto"],
+        ["handshake.request_header.x-forwarded-host", "plain.request_header.x-forwarded-host"],
+        ["handshake.request_header.x-forwarded-server", "plain.request_header.x-forwarded-server"],
+    ];
+    let is_it = |name: &&str| name.strip_prefix(base).is_some_and(|rest| rest.eq_ignore_ascii_case(header));
+    match USUAL.into_iter().flatten().find(is_it) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("{base}{}", header.to_ascii_lowercase())),
+    }
+}
+
 fn is_section(kind: &RemarkKind) -> bool {
     use crate::gateway::Misreading::{SectionHidesWebSocket, SectionLeftOut, SectionNeverTrue};
     matches!(kind, RemarkKind::Misread { how: SectionHidesWebSocket | SectionLeftOut | SectionNeverTrue, .. })
@@ -219,12 +247,15 @@ fn read(fact: &Fact, reader: &Reader<'_>) -> u64 {
     match fact.read(reader).value {
         Err(_) => UNKNOWN,
         Ok(Value::Absent) => 0,
+        Ok(Value::Text(text)) => digest(&text),
+        Ok(Value::Flag(flag)) => digest(if flag { "true" } else { "false" }),
+        Ok(Value::List(items)) => digest(&items),
         Ok(other) => digest(&other.to_string()),
     }
 }
 
 /// What stands for a value.
-pub(super) fn digest(value: &str) -> u64 {
+pub(super) fn digest(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = FxHasher::default();
     value.hash(&mut hasher);
     // Neither what is not there nor what is not known.

@@ -168,7 +168,9 @@ impl<'a> Bench<'a> {
                 rest.extend(suspects.into_iter().map(|(_, proposal)| proposal));
                 rest.sort_unstable_by_key(|proposal| proposal.finding);
             } else if is_one_rule {
-                suspects.into_iter().for_each(|(index, proposal)| give_up(proposal, &failed.suspects[&index]));
+                for (index, proposal) in suspects {
+                    give_up(proposal, &failed.suspects[&index]);
+                }
             } else {
                 let (one, other): (Vec<_>, Vec<_>) = suspects
                     .into_iter()

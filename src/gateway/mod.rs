@@ -36,8 +36,8 @@ pub use remark::{Misreading, Remark, RemarkKind};
 pub use rewrite::{Action, Condition, Escapes, FileTest, Flags, QueryRule, Rewrite, Test};
 pub use route::{Matcher, Protocol, Proxy, Requirement, Route, RouteId, SharedWorker, Spelling, Target};
 pub use scope::{
-    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Millis, Origin, Property, Scope, ScopeBuilder, ScopeId,
-    Scopes, Setting,
+    Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Instead, Millis, Origin, Property, Scope, ScopeBuilder,
+    ScopeId, Scopes, Setting,
 };
 pub(crate) use segments::covering;
 pub use server::{Modules, NotAVersion, Server, Version};

@@ -65,6 +65,16 @@ pub enum Property {
     InterceptErrors,
     /// Whether a resolver for names that variables hold is set: `resolver`.
     Resolver,
+    /// The proxies that are trusted to name the client: `set_real_ip_from`.
+    TrustedProxies,
+    /// The header in which they do: `real_ip_header`.
+    ClientHeader,
+    /// Whether trusted proxies in it are passed over: `real_ip_recursive`.
+    ClientRecursive,
+    /// Whether any file stands for a directory: `random_index`.
+    RandomIndex,
+    /// The address that an upstream is asked from: `proxy_bind`.
+    SourceAddress,
     /// Where files are: `root`, `alias`.
     DocumentRoot,
     /// The files that stand for a directory: `index`. A list.
@@ -181,6 +191,17 @@ impl Property {
     }
 }
 
+/// The status of what is answered instead of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instead {
+    /// The error's own.
+    Kept,
+    /// This one, whatever is answered.
+    Set(u16),
+    /// That of what is answered.
+    Answered,
+}
+
 /// What a property is set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Assigned {
@@ -211,8 +232,8 @@ pub enum Assigned {
     ErrorPage {
         /// The error.
         status: u16,
-        /// The status that the client gets; `None`: that of what is answered instead.
-        answer: Option<u16>,
+        /// The status that the client gets.
+        answer: Instead,
         /// A path, a named location or a URL.
         target: SymbolicId,
     },

@@ -106,6 +106,12 @@ pub struct Map {
     pub default: SymbolicId,
     /// Whether it is looked up anew for each use, and not once for a request.
     pub volatile: bool,
+    /// Whether host names are looked up, whose final dot does not count.
+    pub hostnames: bool,
+    /// The proxies that are trusted to name the client whose address is looked up.
+    pub proxies: Vec<TextId>,
+    /// Whether those among them that name one another are passed over.
+    pub recursive: bool,
     /// Set where rows may be missing from what we see.
     pub partial: Option<Unknown>,
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use rustc_hash::FxHashMap;
 
-use super::follow::{FileKind, Files};
+use super::follow::Files;
 use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::site::Socket;
@@ -14,7 +14,7 @@ use crate::gateway::{
     Change, Definition, FileTest, Gateway, Known, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown,
     Variable,
 };
-use crate::source::Span;
+use crate::source::{FileKind, Span};
 
 /// How deep maps may look up maps; nginx has no limit of its own but no configuration comes near.
 const DEPTH: u8 = 16;
@@ -100,6 +100,8 @@ pub struct Followed<'a> {
     pub memory: RefCell<Memory>,
     /// The level whose settings are in force.
     pub scope: ScopeId,
+    /// Whether the path stands behind an alias that replaces all of it (`add_uri_to_alias`).
+    pub behind_alias: bool,
     /// Host and port of the upstream, and how it is asked, where variables decide them.
     pub upstream: Option<(String, Protocol)>,
 }
@@ -244,7 +246,7 @@ impl Environment<'_> {
             Variable::Query => request.query.clone().unwrap_or_default(),
             Variable::QueryMark => if request.query.as_ref().is_none_or(String::is_empty) { "" } else { "?" }.to_owned(),
             Variable::Host => request.host.clone(),
-            Variable::SiteName => self.site_name(),
+            Variable::SiteName => self.site_name()?,
             Variable::Scheme => self.scheme(),
             Variable::Tls => if request.tls { "on" } else { "" }.to_owned(),
             Variable::Method => request.method.clone().into_owned(),
@@ -322,7 +324,8 @@ impl Environment<'_> {
     pub(super) fn own_url(&self, path: &str) -> String {
         let port = self.server_port();
         let port = if port == self.default_port() { String::new() } else { format!(":{port}") };
-        format!("{}://{}{port}{path}", self.scheme(), self.site_name())
+        let name = self.site_name().unwrap_or_else(|_| self.request.host.clone());
+        format!("{}://{name}{port}{path}", self.scheme())
     }
 
     /// A variable that is set for the request while it is handled.
@@ -342,13 +345,19 @@ impl Environment<'_> {
 
     /// The first name of the site; `.example.com` is `example.com` here (`ngx_http_core_merge_srv_conf`). In httpd the name that the client
     /// asks for, unless the site insists on its own (`ap_get_server_name`).
-    pub(super) fn site_name(&self) -> String {
+    ///
+    /// # Errors
+    /// Where it is the machine's name.
+    pub(super) fn site_name(&self) -> Known<String> {
         if self.gateway.server == Server::Apache {
             let own = self.site.identity.name.filter(|_| self.is_canonical());
-            return own.map_or_else(|| self.request.host.clone(), |name| self.gateway.texts.show(name).into_owned());
+            return Ok(own.map_or_else(|| self.request.host.clone(), |name| self.gateway.texts.show(name).into_owned()));
         }
         let name = self.site.names.first().map(|name| self.gateway.texts.show(name.text).into_owned()).unwrap_or_default();
-        name.strip_prefix('.').map(str::to_owned).unwrap_or(name)
+        if name == "$hostname" {
+            return Err(Unknown::Environment);
+        }
+        Ok(name.strip_prefix('.').map(str::to_owned).unwrap_or(name))
     }
 
     /// Host and port of the upstream as a `Host` header names it, and the port (`ngx_http_proxy_set_vars`).

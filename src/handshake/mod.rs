@@ -3,6 +3,7 @@
 mod evaluate;
 mod expression;
 mod follow;
+mod forwarded;
 mod idle;
 mod locations;
 mod pattern;
@@ -17,7 +18,7 @@ mod walk;
 
 pub use evaluate::{Environment, Followed, Notes};
 pub use expression::expression_holds;
-pub use follow::{Client, FileKind, Files, follow, follow_in_site};
+pub use follow::{Client, Files, follow, follow_in_site};
 pub use idle::{Limit, backend_timeout, idle_limit, nginx_read_timeout, timeout};
 pub use locations::{Found, find_location};
 pub use pattern::{Patterns, sample_path};

@@ -17,7 +17,8 @@ impl Shadows {
     pub fn new(gateway: &Gateway) -> Self {
         let mut shadows = Self::default();
         let path = |id: RouteId| match gateway.route(id).matcher {
-            Matcher::Segments(path) => Some(path),
+            // What does not begin with a slash is never asked for, and takes nothing.
+            Matcher::Segments(path) if gateway.texts.get(path).starts_with(b"/") => Some(path),
             _ => None,
         };
         for (site, index) in gateway.sites.iter().zip(0..) {

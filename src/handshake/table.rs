@@ -1,14 +1,22 @@
 //! The value of a variable that a table gives: `map`, `geo`, `split_clients`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::evaluate::Environment;
+use super::forwarded::forwarded;
 use crate::gateway::{Known, Map, MapEntry, MapKey};
 
 impl Environment<'_> {
     /// `ngx_http_map_find`: exact texts, then host wildcards, the longest first, then patterns in order, then the default.
     pub(super) fn look_up(&self, map: &Map, depth: u8) -> Known<String> {
-        let subject = self.value(map.subject, depth)?;
+        let mut subject = self.value(map.subject, depth)?;
+        if map.hostnames && subject.ends_with('.') {
+            subject.pop();
+        }
+        if let (false, Some(value)) = (map.proxies.is_empty(), self.request.header(b"x-forwarded-for")) {
+            let trusted: Vec<_> = map.proxies.iter().map(|&proxy| self.gateway.texts.show(proxy)).collect();
+            subject = forwarded(address(&subject), value, &trusted, map.recursive).to_string();
+        }
         let found = self.exact(map, &subject).or_else(|| self.host(map, &subject)).or_else(|| number(map, &subject));
         if let Some(entry) = found {
             return self.value(entry.value, depth);
@@ -50,15 +58,20 @@ impl Environment<'_> {
 
 /// The row whose addresses or share the subject belongs to (`ngx_http_geo_cidr_variable`, `ngx_http_split_clients_variable`).
 fn number<'m>(map: &'m Map, subject: &str) -> Option<&'m MapEntry> {
-    let address: Option<IpAddr> = subject.parse().ok();
+    let address = address(subject);
     let hash = murmur_hash(subject.as_bytes());
     let share = map.entries.iter().find(|entry| matches!(entry.key, MapKey::Share(bound) if hash < bound));
     let fits = map.entries.iter().filter_map(|entry| match entry.key {
-        MapKey::Addresses(first, last) => Some((span_of(first, last, address?)?, entry)),
+        MapKey::Addresses(first, last) => Some((span_of(first, last, address)?, entry)),
         _ => None,
     });
     // Of rows for the same addresses the last one counts.
     share.or_else(|| fits.rev().min_by_key(|(size, _)| *size).map(|(_, entry)| entry))
+}
+
+/// A text as an address; what is none is looked up as `INADDR_NONE` (`ngx_http_geo_cidr_variable`).
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap_or(IpAddr::V4(Ipv4Addr::BROADCAST))
 }
 
 /// How many addresses lie between the two, where `own` is among them.

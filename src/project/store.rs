@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::language;
 use crate::gateway::Server;
-use crate::source::{Source, SourceId, Sources};
+use crate::source::{FileKind, Source, SourceId, Sources};
 use crate::tree::Tree;
 
 /// Why a file could not be had.
@@ -268,6 +268,17 @@ impl Store {
             self.listings.insert(directory.to_path_buf(), entries);
         }
         self.listings.get(directory).map(Vec::as_slice)
+    }
+
+    /// What stands at a path of the server's file system, as far as the given tree holds it. Relative paths begin at `base`.
+    #[must_use]
+    pub fn kind_of(&self, base: &Path, path: &Path) -> Option<FileKind> {
+        if path.components().any(|part| part == Component::ParentDir) {
+            return None;
+        }
+        let place = if path.is_absolute() { self.locate(path)? } else { base.join(path) };
+        let meta = fs::metadata(place).ok()?;
+        if meta.is_dir() { Some(FileKind::Directory) } else { Some(FileKind::File) }
     }
 
     /// Where an absolute path of the configuration lies in the given tree: below a base itself, by the path map, or by a suffix

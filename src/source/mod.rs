@@ -3,6 +3,7 @@
 //! Bytes stay bytes: configuration comes in any encoding, and a file that is not UTF-8 must come back as it was.
 
 mod edit;
+mod file_kind;
 mod line_index;
 pub mod manner;
 mod mark;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 pub use edit::{Edit, apply, overlap};
+pub use file_kind::FileKind;
 pub use line_index::{LineIndex, Position};
 pub use mark::Mark;
 pub use span::{SourceId, Span};

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 
 use proxylint::facts::{Declared, View};
 use proxylint::gateway::{Gateway, Server, Version};
 use proxylint::handshake::{Client, Probe, Socket, Walk, follow};
 use proxylint::project::{Root, Store};
 use proxylint::rules::{Finding, Level, Options, builtin, judge};
-use proxylint::source::Span;
+use proxylint::source::{FileKind, Span};
 use proxylint::{apache, nginx};
 
 use crate::case::{Case, Mode, Pattern, Seen, Software, Step};
@@ -32,6 +33,8 @@ pub(crate) struct Truth {
     pub(crate) concerns: fn(&Read, &Finding, &Walk) -> bool,
     /// Whether a finding is right although the handshake came through: the suite's backend takes more than others.
     pub(crate) is_right_all_the_same: fn(&Finding, &Step, &Seen) -> bool,
+    /// Whether findings speak of the whole configuration: what is to blame for another handshake of the same case is rightly an error.
+    pub(crate) speaks_of_all: bool,
     /// Whether a finding anywhere is enough: where nothing maps the path, there is no line to blame.
     pub(crate) has_no_culprit: fn(&Read, &Walk) -> bool,
 }
@@ -40,6 +43,10 @@ pub(crate) struct Truth {
 pub(crate) struct Read {
     pub(crate) store: Store,
     pub(crate) gateway: Gateway,
+    /// Where the case's own files are, where they are looked at.
+    files: Option<PathBuf>,
+    /// The lines to blame for those handshakes of the case that it breaks.
+    blamed: BTreeSet<String>,
 }
 
 impl Read {
@@ -62,14 +69,30 @@ impl Read {
                 apache::lower(&store, &root, &resolved, Some(version))
             }
         };
-        Self { store, gateway }
+        let files = (server == Server::Nginx).then(|| case.folder.clone());
+        let mut read = Self { store, gateway, files, blamed: BTreeSet::new() };
+        let broken = case.steps.iter().zip(&case.recorded[&version.to_string()].steps);
+        let broken = broken.filter(|(step, seen)| is_browsers(step) && !came_through(seen));
+        read.blamed = broken.flat_map(|(step, _)| read.culprits(&read.walk(step))).collect();
+        read
+    }
+
+    /// What stands at a path, where that is looked at.
+    fn kind_of(&self, path: &Path) -> Option<FileKind> {
+        self.files.as_ref().and_then(|base| self.store.kind_of(base, path))
+    }
+
+    /// Whether a finding points at a place that is `wanted`.
+    pub(crate) fn names(&self, finding: &Finding, wanted: impl Fn(&String) -> bool) -> bool {
+        let labels = finding.labels.iter().map(|(span, _)| *span);
+        [finding.span].into_iter().chain(labels).any(|span| wanted(&self.place(span)))
     }
 
     /// What is found at error level, where the user declares a WebSocket at this path, or none.
     fn errors(&self, path: Option<&str>) -> Vec<Finding> {
         let websocket_routes = path.map(str::to_owned).into_iter().collect();
         let declared = Declared { websocket_routes, ..Declared::default() };
-        let view = View::new(&self.store.sources, &self.gateway, &declared);
+        let view = View::new(&self.store.sources, &self.gateway, &declared).with_files(|path| self.kind_of(path));
         let mut findings = judge(builtin(), &view, &Options::default());
         findings.retain(|finding| finding.level == Level::Error);
         findings
@@ -87,7 +110,7 @@ impl Read {
         request.target = Some(step.path().to_owned());
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let client = Client { request, socket: Socket { address: here, port: 18080 + step.port }, from: here };
-        follow(&view, &client, &|_| None)
+        follow(&view, &client, &|path| self.kind_of(path))
     }
 
     /// The lines to blame.
@@ -141,10 +164,7 @@ impl Truth {
             errors.retain(|finding| (self.concerns)(read, finding, &walk));
             let culprits = read.culprits(&walk);
             let anywhere = (self.has_no_culprit)(read, &walk);
-            let named = |finding: &Finding| {
-                let labels = finding.labels.iter().map(|(span, _)| *span);
-                anywhere || [finding.span].into_iter().chain(labels).any(|span| culprits.contains(&read.place(span)))
-            };
+            let named = |finding: &Finding| anywhere || read.names(finding, |place| culprits.contains(place));
             (!errors.iter().any(named)).then(|| format!("to blame: {culprits:?}, errors:\n{}", read.shown(&errors)))
         });
     }
@@ -157,6 +177,7 @@ impl Truth {
                 let mut errors = read.errors(declared);
                 errors.retain(|finding| (self.concerns)(read, finding, &walk));
                 errors.retain(|finding| !(self.is_right_all_the_same)(finding, step, seen));
+                errors.retain(|finding| !(self.speaks_of_all && read.names(finding, |place| read.blamed.contains(place))));
                 (!errors.is_empty()).then(|| format!("errors:\n{}", read.shown(&errors)))
             })
         });

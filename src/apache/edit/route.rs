@@ -53,7 +53,7 @@ impl Editor<'_> {
                 ("section_pattern", Value::Absent) => parts.push(self.reach_section(id)?),
                 ("rewrite_engine", Value::Flag(true)) => parts.push(vec![self.switch_rewriting_on(id)?]),
                 ("redirected_before" | "handshake.redirect", Value::Absent | Value::Flag(false)) => {
-                    parts.push(vec![self.end_redirect(lines())?])
+                    parts.push(vec![self.end_redirect(lines())?]);
                 }
                 // What plain requests are sent follows from the lines that are taken out.
                 ("plain.request_header.upgrade", Value::Absent) => {}

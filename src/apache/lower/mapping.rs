@@ -296,7 +296,7 @@ impl Lowerer<'_> {
         let glues = path.ends_with('/') && proxy.path.is_some_and(|own| texts.get(own).is_empty());
         let text = match proxy.authority.map(|authority| texts.show(authority)) {
             // The pattern of a section is looked at elsewhere.
-            _ if is_line && never_asked_for(&path).is_some() => never_asked_for(&path),
+            _ if is_line && never_asked_for(&path, proxy.spelling).is_some() => never_asked_for(&path, proxy.spelling),
             Some(authority) if glues && !url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:")) => Some(format!(
                 "a request for `{path}x` is passed to the host `{authority}x`, for no slash parts them, and is answered 500"
             )),
@@ -333,6 +333,9 @@ impl Lowerer<'_> {
             None if proxy.protocol.is_http() && !gateway::is_authority(&authority) => {
                 format!("there is no host `{authority}`, and every request is answered 500")
             }
+            None if proxy.protocol == Protocol::Balancer && self.gateway.partial.is_none() => {
+                format!("there is no `<Proxy balancer://{authority}>`, and a rule makes none: every request is answered 500")
+            }
             None if proxy.protocol == Protocol::Other && !url.is_empty() => {
                 let scheme = url.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
                 if matches!(scheme.as_slice(), b"ftp" | b"fdpass" | b"express") {
@@ -349,13 +352,17 @@ impl Lowerer<'_> {
 }
 
 /// Why no request has a path that begins so, where none has: it is compared with the path decoded, which begins with a slash (`alias_match`).
-fn never_asked_for(path: &str) -> Option<String> {
+fn never_asked_for(path: &str, spelling: Spelling) -> Option<String> {
     // An encoded slash may be left as it is (`AllowEncodedSlashes NoDecode`).
     let is_code = |rest: &[u8]| {
         matches!(rest, [b'%', one, two, ..] if one.is_ascii_hexdigit() && two.is_ascii_hexdigit())
             && !rest[..3].eq_ignore_ascii_case(b"%2f")
     };
     if path.is_empty() || path.starts_with('/') {
+        // `mapping=encoded` compares what the client has written.
+        if spelling == Spelling::Written {
+            return None;
+        }
         let code = (0..path.len()).find(|&at| is_code(&path.as_bytes()[at..]))?;
         let code = path.get(code..code + 3)?;
         return Some(format!(

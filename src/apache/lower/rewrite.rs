@@ -136,7 +136,8 @@ impl Lowerer<'_> {
         }
         // Without `P` a URL is one to send the client to, and no browser follows a redirect to `ws://`.
         let is_answered = matches!(effect.action, Action::Answer(_) | Action::Proxy(_));
-        let scheme = arguments.object.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
+        let colon = memchr::memmem::find(arguments.object, b"://");
+        let scheme = arguments.object[..colon.unwrap_or(0)].to_ascii_lowercase();
         if unseen.is_none() && !is_answered && matches!(scheme.as_slice(), b"ws" | b"wss") {
             let text = String::from_utf8_lossy(arguments.object).into_owned();
             self.gateway.remark(span, RemarkKind::Misread { how: Misreading::WebSocketNotProxied, text });

@@ -300,7 +300,9 @@ fn https(gateway: &mut Gateway, span: Span) -> Variable {
         let default = literal(gateway, b"off");
         let subject = gateway.symbolics.intern(&[Part::Variable(Variable::Tls)]);
         let entries = vec![MapEntry { key: MapKey::Text(on), value, span }];
-        gateway.variables.insert(name, Definition::Map(Map { span, subject, entries, default, volatile: true, partial: None }));
+        let (proxies, recursive) = (Vec::new(), false);
+        let map = Map { span, subject, entries, default, volatile: true, hostnames: false, proxies, recursive, partial: None };
+        gateway.variables.insert(name, Definition::Map(map));
     }
     Variable::Defined(name)
 }

@@ -159,7 +159,11 @@ impl Reader {
     fn section_left_out(&mut self, store: &Store, statement: &Statement, span: Span, token: &[u8]) {
         // Modules of others have sources of any name.
         let endings = [&b"_module"[..], b".c", b".cc", b".cpp", b".cxx"];
-        let nameless = !endings.iter().any(|ending| token.ends_with(ending));
+        // Some of httpd's own are not called as one would expect: `event.c`, and not `mod_mpm_event.c`.
+        let is_misnamed = token.starts_with(b"mod_")
+            && token.ends_with(b".c")
+            && str::from_utf8(token).is_ok_and(|token| condition::module_name(token).is_none());
+        let nameless = is_misnamed || !endings.iter().any(|ending| token.ends_with(ending));
         let how = match (nameless, holds_websocket(store, statement)) {
             (true, true) => Misreading::SectionHidesWebSocket,
             (true, false) => Misreading::SectionNeverTrue,

@@ -1,10 +1,9 @@
 //! Who is let in: addresses, passwords, and locations that are asked (the access phase of `ngx_http_core_module.c`).
 
-use std::net::IpAddr;
-
-use super::locations::{Following, Next, Outcome};
+use super::following::{Following, Next, Outcome};
 use crate::gateway::{Assigned, Known, Property, Unknown};
 use crate::handshake::Verdict;
+use crate::handshake::forwarded::includes;
 use crate::source::Span;
 
 /// What one check says.
@@ -45,7 +44,7 @@ impl Following<'_> {
     fn addresses(&mut self) -> Known<Check> {
         let gateway = self.gateway;
         let (level, unseen) = gateway.scopes.list(self.followed.scope, Property::Access);
-        if let (None, Some(why)) = (level, super::locations::hidden(unseen)) {
+        if let (None, Some(why)) = (level, super::following::hidden(unseen)) {
             return Err(why);
         }
         for entry in level.into_iter().flat_map(|level| gateway.scopes.own(level)) {
@@ -54,11 +53,11 @@ impl Following<'_> {
                 Assigned::Unknown(why) if entry.property == Property::Access => return Err(why),
                 _ => continue,
             };
-            if includes(&gateway.texts.show(from), self.client.from) {
+            if includes(&gateway.texts.show(from), self.followed.client) {
                 if allowed {
                     return Ok(Check::Passed);
                 }
-                return Ok(Check::Refused(403, entry.span, format!("{} is not let in", self.client.from)));
+                return Ok(Check::Refused(403, entry.span, format!("{} is not let in", self.followed.client)));
             }
         }
         Ok(Check::Silent)
@@ -110,45 +109,4 @@ impl Following<'_> {
 /// What stands around a fragment is taken to set nothing.
 fn visible<T: Default>(why: Unknown) -> Known<T> {
     if matches!(why, Unknown::Fragment(_)) { Ok(T::default()) } else { Err(why) }
-}
-
-/// Whether `client` is `all`, the address or in the network `written`.
-fn includes(written: &str, client: IpAddr) -> bool {
-    if written == "all" {
-        return true;
-    }
-    let (address, bits) = match written.split_once('/') {
-        Some((address, bits)) => (address, bits.parse::<u32>().ok()),
-        None => (written, Some(if written.contains(':') { 128 } else { 32 })),
-    };
-    let Some(bits) = bits else { return false };
-    let shared = |own: u128, other: u128, width: u32| bits.min(width) == 0 || (own ^ other) >> (width - bits.min(width)) == 0;
-    match (address.parse(), client) {
-        (Ok(IpAddr::V4(own)), IpAddr::V4(client)) => shared(u128::from(own.to_bits()), u128::from(client.to_bits()), 32),
-        (Ok(IpAddr::V6(own)), IpAddr::V6(client)) => shared(own.to_bits(), client.to_bits(), 128),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_and_networks() {
-        let client = "10.1.2.3".parse().unwrap();
-        for (written, expected) in [
-            ("all", true),
-            ("10.1.2.3", true),
-            ("10.1.2.4", false),
-            ("10.0.0.0/8", true),
-            ("11.0.0.0/8", false),
-            ("0.0.0.0/0", true),
-            ("::/0", false),
-            ("unix:", false),
-        ] {
-            assert_eq!(includes(written, client), expected, "{written}");
-        }
-        assert!(includes("fe80::/10", "fe80::1".parse().unwrap()));
-    }
 }

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use super::FileKind;
-use super::locations::{Following, Next};
+use super::following::{Following, Next};
 use super::uri;
 use crate::gateway::{Assigned, Fallback, Known, Matcher, Part, Property, TryFiles, Unknown};
 use crate::handshake::evaluate::Environment;
-use crate::source::Span;
+use crate::source::{FileKind, Span};
 
 /// Where the files of a location are: `root` or `alias`.
 #[derive(Clone, Debug)]
@@ -27,8 +26,8 @@ enum Replaced {
     Nothing,
     /// So many bytes, the location's own: `alias`.
     Prefix(usize),
-    /// All of it: `alias` in a location with a pattern.
-    Everything,
+    /// All of it: `alias` in a location with a pattern. The path may stand behind it nevertheless.
+    Everything { path_behind: bool },
 }
 
 impl Place {
@@ -59,7 +58,7 @@ impl Place {
                         Some(Matcher::Prefix { text, .. } | Matcher::Exact(text)) => {
                             Replaced::Prefix(gateway.texts.get(text).len())
                         }
-                        _ => Replaced::Everything,
+                        _ => Replaced::Everything { path_behind: environment.followed.is_some_and(|now| now.behind_alias) },
                     };
                     Ok(Self { root: environment.evaluate(root)?, replaced, span })
                 }
@@ -78,9 +77,9 @@ impl Place {
     /// The file that stands for the path `path` of a request.
     pub(super) fn path(&self, path: &str) -> String {
         match self.replaced {
-            Replaced::Nothing => format!("{}{path}", self.root),
+            Replaced::Nothing | Replaced::Everything { path_behind: true } => format!("{}{path}", self.root),
             Replaced::Prefix(length) => format!("{}{}", self.root, path.get(length..).unwrap_or_default()),
-            Replaced::Everything => self.root.clone(),
+            Replaced::Everything { path_behind: false } => self.root.clone(),
         }
     }
 }
@@ -125,14 +124,21 @@ impl Following<'_> {
         for (path, directory) in paths {
             // A directory is asked for without its slash; nothing is left of the root's.
             let path = if path.is_empty() { "/".to_owned() } else { path };
-            if let (Replaced::Everything, Some(span)) = (place.replaced, place.span) {
-                // Behind an alias that stands for the whole path, names are looked for below it.
-                if (self.files)(Path::new(&format!("{}{path}", place.root))).is_some() {
-                    return Err(Unknown::Unmodelled(span));
+            let wanted = Some(if directory { FileKind::Directory } else { FileKind::File });
+            // Behind an alias that stands for the whole path, names are looked for below it.
+            if matches!(place.replaced, Replaced::Everything { .. }) {
+                let file = format!("{}{path}", place.root);
+                if (self.files)(Path::new(&file)) == wanted {
+                    self.note(Some(try_files.span), format!("`{file}` is there"));
+                    if !directory {
+                        self.request.path = path;
+                        self.followed.behind_alias = true;
+                    }
+                    return Ok(None);
                 }
                 continue;
             }
-            if self.look(&place, &path) == Some(if directory { FileKind::Directory } else { FileKind::File }) {
+            if self.look(&place, &path) == wanted {
                 self.note(Some(try_files.span), format!("`{}` is there", place.path(&path)));
                 self.request.path = path;
                 return Ok(None);
@@ -195,8 +201,13 @@ impl Following<'_> {
 
     fn directory(&mut self, place: &Place, path: &str, at: Option<Span>) -> Known<Next> {
         let gateway = self.gateway;
+        if let Some((true, Some(span))) = self.flag(Property::RandomIndex)?
+            && self.look(place, path).is_some()
+        {
+            return Err(Unknown::Unmodelled(span));
+        }
         let (level, unseen) = gateway.scopes.list(self.followed.scope, Property::Index);
-        if let (None, Some(why)) = (level, super::locations::hidden(unseen)) {
+        if let (None, Some(why)) = (level, super::following::hidden(unseen)) {
             return Err(why);
         }
         let entries = level.into_iter().flat_map(|level| gateway.scopes.own(level));
@@ -215,16 +226,12 @@ impl Following<'_> {
             }
             let index = format!("{path}{name}");
             let file = match place.replaced {
-                Replaced::Everything => format!("{shown}{name}"),
+                Replaced::Everything { .. } => format!("{shown}{name}"),
                 _ => place.path(&index),
             };
             if (self.files)(Path::new(&file)) == Some(FileKind::File) {
                 self.note(at, format!("`{file}` stands for the directory"));
                 return Ok(self.redirect(index, self.request.query.clone()));
-            }
-            if let (false, Some(span)) = (shown.ends_with('/'), place.span) {
-                // An `alias` without the slash of its location: names are glued to the directory's.
-                return Err(Unknown::Unmodelled(span));
             }
             // The directory is looked at when the first index is not there (`ngx_http_index_test_dir`).
             if self.look(place, path) != Some(FileKind::Directory) {
@@ -233,6 +240,12 @@ impl Following<'_> {
             }
         }
         if self.flag(Property::Autoindex)?.is_some_and(|(on, _)| on) {
+            // `ngx_http_autoindex_handler` drops the last letter, which is the slash where an alias has one.
+            let listed = shown.get(..shown.len().saturating_sub(1)).filter(|rest| !rest.is_empty()).unwrap_or(&shown);
+            if !shown.ends_with('/') && (self.files)(Path::new(listed)) != Some(FileKind::Directory) {
+                self.note(at, format!("the directory `{listed}` is not in the given tree"));
+                return Ok(Next::Status(404));
+            }
             self.note(at, format!("the directory `{shown}` is listed"));
             return Ok(Next::Answer(200));
         }
@@ -264,6 +277,7 @@ impl Following<'_> {
         }
         self.request.path = path;
         self.request.query = query;
+        self.followed.behind_alias = false;
         self.internal = true;
         self.unparsed = false;
         Next::Site

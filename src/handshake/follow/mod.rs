@@ -1,10 +1,15 @@
 //! Follows one request through a gateway: the socket, the site, the server's own way of processing, and the verdict.
 
 mod access;
+mod arrival;
+mod beside;
+mod errors;
 mod files;
+mod following;
 mod locations;
 mod mappings;
 mod pass;
+mod real_ip;
 mod referer;
 mod rewrite;
 #[cfg(test)]
@@ -20,6 +25,7 @@ use super::site::{Chosen, Socket, choose};
 use super::walk::{Because, Verdict, Walk};
 use crate::facts::View;
 use crate::gateway::{Refusal, Server, SiteId, Unknown};
+use crate::source::FileKind;
 
 /// A client with its request.
 #[derive(Clone, Debug)]
@@ -30,15 +36,6 @@ pub struct Client {
     pub socket: Socket,
     /// Its own address.
     pub from: IpAddr,
-}
-
-/// What stands at a path of the server's file system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
 }
 
 /// Looks a path of the server's file system up in the given tree; `None`: it is not there.

@@ -1,8 +1,10 @@
 //! What an upstream is sent by nginx, and what comes of it (`ngx_http_proxy_module.c`, `ngx_http_upstream.c`).
 
-use super::locations::{Following, Next, Outcome};
+use super::following::{Following, Next, Outcome};
 use super::uri;
-use crate::gateway::{Assigned, Known, Matcher, Millis, Origin, Property, Protocol, Proxy, Setting, Target, Unknown, Version};
+use crate::gateway::{
+    Assigned, Known, Matcher, Member, Millis, Origin, Property, Protocol, Proxy, Setting, Target, Unknown, Upstream, Version,
+};
 use crate::handshake::idle::nginx_read_timeout;
 use crate::handshake::send::{HeaderLine, nginx_header_lines};
 use crate::handshake::{UpstreamRequest, Verdict};
@@ -67,6 +69,11 @@ impl<'a> Following<'a> {
             Err(next) => return Ok(next),
         };
         self.followed.upstream = Some((url.authority.clone(), url.protocol));
+        if url.path.is_some() && !url.replaces_all && self.in_location && self.matched() > self.request.path.len() {
+            // `ngx_http_proxy_create_request` counts on more.
+            self.blame(Some(proxy.span), format!("`{}` is shorter than the location whose path is replaced", self.request.path));
+            return Ok(Next::Status(500));
+        }
         let target = self.target(&url);
         if let Some((true, span)) = self.flag(Property::VerifyUpstream)?
             && url.protocol == Protocol::Https
@@ -89,6 +96,19 @@ impl<'a> Following<'a> {
             headers: sent(&lines, body.as_ref().map(|(body, _)| body.len())),
         };
         self.note(Some(proxy.span), format!("passed on as {} {} HTTP/{}", request.method, request.target, request.http_version));
+        if let Some(span) = self.bound_elsewhere(proxy, &url)? {
+            self.blame(Some(span), "asks from an address of another family than the upstream's".to_owned());
+            return Ok(Next::Status(500));
+        }
+        // nginx takes no group without any.
+        if let Some(group) = self.group(proxy, &url)
+            && group.partial.is_none()
+            && group.members.is_empty()
+        {
+            let span = group.span;
+            self.blame(Some(span), "all backends of the group are marked as down".to_owned());
+            return Ok(self.bad_gateway(502));
+        }
         if let Some(next) = self.impatient(proxy) {
             self.sent = Some(request);
             return Ok(next);
@@ -109,7 +129,8 @@ impl<'a> Following<'a> {
             self.blame(Some(span), message);
             return Ok(with_request(failure(101), request));
         }
-        if let Some((rate, span)) = self.number(Property::Rate)?
+        // One that variables decide is taken for enough.
+        if let Ok(Some((rate, span))) = self.number(Property::Rate)
             && (1..SLOWEST).contains(&rate)
         {
             self.blame(span, format!("the answer comes with {rate} bytes a second, slower than clients wait"));
@@ -117,8 +138,8 @@ impl<'a> Following<'a> {
         }
         if let Some(status) = self.answer {
             // The status of an error stays even where the upstream answers 101.
-            let outcome = Outcome { verdict: Verdict::Answered { status, location: None }, upstream_request: Some(request) };
-            return Ok(Next::End(outcome));
+            self.blame(Some(proxy.span), format!("asked instead of an error: whatever it answers, the client gets {status}"));
+            return Ok(Next::End(Outcome { verdict: Verdict::ForwardedPlain, upstream_request: Some(request) }));
         }
         Ok(self.upgraded(proxy, Some(request)))
     }
@@ -250,9 +271,8 @@ impl<'a> Following<'a> {
 
     /// The URL of `proxy_pass`, with its variables (`ngx_http_proxy_eval`); what is answered where it is of no use.
     fn url(&mut self, proxy: &Proxy) -> Known<Result<Url, Next>> {
-        let gateway = self.gateway;
         let url = self.environment().evaluate(proxy.url)?;
-        let literal = gateway.symbolics.literal(proxy.url, &gateway.texts).is_some();
+        let literal = self.is_literal(proxy);
         let (protocol, rest) = match url.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Protocol::Http, rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Protocol::Https, rest),
@@ -269,7 +289,7 @@ impl<'a> Following<'a> {
             self.blame(Some(proxy.span), format!("the port of `{}` is none", url.authority));
             return Ok(Err(Next::Status(500)));
         }
-        if url.authority.is_empty() {
+        if url.authority.is_empty() || url.authority.starts_with(':') {
             self.blame(Some(proxy.span), "the URL names no host".to_owned());
             return Ok(Err(Next::Status(500)));
         }
@@ -282,16 +302,46 @@ impl<'a> Following<'a> {
         Ok(Ok(url))
     }
 
+    /// The group of backends that is asked.
+    fn group(&self, proxy: &Proxy, url: &Url) -> Option<&Upstream> {
+        let gateway = self.gateway;
+        let named = |group: &&Upstream| gateway.texts.get(group.name).eq_ignore_ascii_case(url.authority.as_bytes());
+        match proxy.upstream {
+            Some(id) => Some(gateway.upstream(id)),
+            None if self.is_literal(proxy) => None,
+            None => gateway.upstreams.iter().find(named),
+        }
+    }
+
+    /// The directive that binds to an address from which no backend can be reached (`ngx_event_connect_peer`: `bind` fails).
+    fn bound_elsewhere(&self, proxy: &Proxy, url: &Url) -> Known<Option<Span>> {
+        let Some((own, span)) = self.text(Property::SourceAddress)? else { return Ok(None) };
+        let own = own.parse::<std::net::IpAddr>().or_else(|_| own.parse::<std::net::SocketAddr>().map(|own| own.ip()));
+        let Ok(own) = own else { return Ok(None) };
+        let is_other = |authority: &str| match authority {
+            authority if authority.starts_with("unix:") => true,
+            authority if authority.starts_with('[') => own.is_ipv4(),
+            authority => own.is_ipv6() && host_of(authority).parse::<std::net::Ipv4Addr>().is_ok(),
+        };
+        let all = match self.group(proxy, url) {
+            Some(group) => {
+                let address = |member: &Member| is_other(&self.gateway.texts.show(member.address));
+                group.partial.is_none() && !group.members.is_empty() && group.members.iter().all(address)
+            }
+            None => is_other(&url.authority),
+        };
+        Ok(all.then_some(span))
+    }
+
+    /// Whether no variable is part of the URL.
+    fn is_literal(&self, proxy: &Proxy) -> bool {
+        self.gateway.symbolics.literal(proxy.url, &self.gateway.texts).is_some()
+    }
+
     /// Whether a host that variables name needs no resolver: an address, or a group of backends (`ngx_http_upstream_init_request`).
     fn reachable(&self, url: &Url) -> bool {
         let authority = url.authority.as_str();
-        let bare = |authority: &str| {
-            let host = match authority.rsplit_once(':') {
-                Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
-                _ => authority.to_owned(),
-            };
-            host.trim_start_matches('[').trim_end_matches(']').to_owned()
-        };
+        let bare = host_of;
         if authority.starts_with("unix:") || bare(authority).parse::<std::net::IpAddr>().is_ok() {
             return true;
         }
@@ -306,11 +356,14 @@ impl<'a> Following<'a> {
             _ => "80".to_owned(),
         };
         self.gateway.routes.iter().any(|route| match &route.target {
-            Target::Proxy(other) if other.protocol.is_http() => other.authority.is_some_and(|written| {
-                let written = texts.show(written);
-                bare(&written).eq_ignore_ascii_case(&bare(authority))
-                    && port(&written, other.protocol) == port(authority, url.protocol)
-            }),
+            // One beside variables is looked up with each request.
+            Target::Proxy(other) if other.protocol.is_http() && self.is_literal(other) => {
+                other.authority.is_some_and(|written| {
+                    let written = texts.show(written);
+                    bare(&written).eq_ignore_ascii_case(&bare(authority))
+                        && port(&written, other.protocol) == port(authority, url.protocol)
+                })
+            }
             _ => false,
         })
     }
@@ -340,6 +393,15 @@ impl<'a> Following<'a> {
             _ => 0,
         }
     }
+}
+
+/// The host of an authority, without port and brackets.
+fn host_of(authority: &str) -> String {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 /// A failure of the upstream's that nothing is answered instead of.

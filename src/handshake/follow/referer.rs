@@ -1,6 +1,6 @@
 //! Where a client says that it comes from (`ngx_http_referer_module.c`).
 
-use super::locations::hidden;
+use super::following::hidden;
 use crate::gateway::{Assigned, Known, Property, Unknown};
 use crate::handshake::Patterns;
 use crate::handshake::evaluate::Environment;

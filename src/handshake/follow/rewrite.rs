@@ -1,6 +1,6 @@
 //! The rewrite phase: a program, step by step (`ngx_http_rewrite_handler`, `ngx_http_script.c`).
 
-use super::locations::{Following, Next};
+use super::following::{Following, Next};
 use super::uri;
 use crate::gateway::{Act, Condition, Known, Part, RouteId, ScopeId, SymbolicId, Target, Test, TextId, Then, Unknown, Variable};
 use crate::handshake::select::holds;

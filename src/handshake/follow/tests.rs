@@ -169,7 +169,7 @@ fn other_protocols() {
     assert_eq!(of("location / { uwsgi_pass 127.0.0.1:1; }", "/"), "upgraded");
     assert_eq!(of("location / { fastcgi_pass 127.0.0.1:1; }", "/"), "bad 101");
     assert_eq!(of("location / { grpc_pass 127.0.0.1:1; }", "/"), "bad 502");
-    let limit = walk("server { location / { uwsgi_pass a; proxy_read_timeout 5s; uwsgi_read_timeout 7s; } }", "/", "localhost");
+    let limit = walk("server { location / { uwsgi_pass a:1; proxy_read_timeout 5s; uwsgi_read_timeout 7s; } }", "/", "localhost");
     assert!(matches!(limit.verdict, Verdict::Upgraded { idle_limit: Ok(Some(crate::gateway::Millis(7000))) }));
 }
 

@@ -37,8 +37,8 @@ pub(super) fn check(gateway: &mut Gateway) {
         }
     }
     for site in &gateway.sites {
-        if site.listens.iter().any(|listen| listen.tls)
-            && let Ok(Some(setting)) = gateway.scopes.scalar(site.scope, Property::Certificate)
+        // Whether it speaks TLS does not matter.
+        if let Ok(Some(setting)) = gateway.scopes.scalar(site.scope, Property::Certificate)
             && let Some(span) = setting.origin.span()
             && !is_set(gateway, site, Property::CertificateKey)
         {

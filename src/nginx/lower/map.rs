@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::Lowerer;
-use super::line::Line;
+use super::line::{Line, Word};
 use crate::gateway::{Definition, Map, MapEntry, MapKey, Part, TextId, Unknown, Variable};
 
 /// A table whose block is being read.
@@ -46,7 +46,17 @@ impl Lowerer<'_> {
             self.symbolic(subject)
         };
         let default = self.literal(b"");
-        let map = Map { span: line.span(), subject, entries: Vec::new(), default, volatile: false, partial: None };
+        let map = Map {
+            span: line.span(),
+            subject,
+            entries: Vec::new(),
+            default,
+            volatile: false,
+            hostnames: false,
+            proxies: Vec::new(),
+            recursive: false,
+            partial: None,
+        };
         Some(OpenMap { name: own, map, kind })
     }
 
@@ -55,8 +65,12 @@ impl Lowerer<'_> {
         let key = line.name_word();
         let Some(value) = line.word(0) else {
             match (line.name(), &mut open.kind) {
-                (b"hostnames", Kind::Texts { hostnames }) => *hostnames = true,
+                (b"hostnames", Kind::Texts { hostnames }) => {
+                    *hostnames = true;
+                    open.map.hostnames = true;
+                }
                 (b"volatile", Kind::Texts { .. }) => open.map.volatile = true,
+                (b"proxy_recursive", Kind::Addresses) => open.map.recursive = true,
                 _ if key.is_holed() => open.map.partial = Some(Unknown::TemplateHole(key.span)),
                 _ => {}
             }
@@ -78,9 +92,13 @@ impl Lowerer<'_> {
                 return;
             }
             Kind::Texts { hostnames } => self.text_key(&key, *hostnames),
+            Kind::Addresses if key.as_ref() == b"proxy" => {
+                open.map.proxies.push(self.gateway.texts.intern(&line.word(0).map(Word::value).unwrap_or_default()));
+                return;
+            }
             Kind::Addresses => {
                 let Some((first, last)) = addresses(&key) else {
-                    // `proxy` has the address taken from a header, `delete` takes rows away.
+                    // `delete` takes rows away.
                     open.map.partial.get_or_insert(Unknown::Unmodelled(line.span()));
                     return;
                 };

@@ -179,10 +179,30 @@ pub(in crate::nginx) fn variables_in(name: &[u8]) -> Option<Range<usize>> {
         | b"error_page"
         | b"limit_rate"
         | b"limit_rate_after"
+        | b"proxy_ssl_name"
+        | b"grpc_ssl_name"
+        | b"uwsgi_ssl_name"
+        | b"fastcgi_pass"
+        | b"uwsgi_pass"
+        | b"scgi_pass"
+        | b"grpc_pass"
+        | b"memcached_pass"
+        | b"fastcgi_cache_key"
+        | b"uwsgi_cache_key"
+        | b"scgi_cache_key"
+        | b"fastcgi_cache_bypass"
+        | b"uwsgi_cache_bypass"
+        | b"scgi_cache_bypass"
+        | b"fastcgi_no_cache"
+        | b"uwsgi_no_cache"
+        | b"scgi_no_cache"
+        | b"charset"
+        | b"expires"
         | b"secure_link"
         | b"secure_link_md5"
         | b"sub_filter" => Some(0..ALL),
-        b"map" | b"split_clients" | b"limit_req_zone" | b"limit_conn_zone" | b"access_log" => Some(0..1),
+        b"map" | b"split_clients" | b"limit_req_zone" | b"limit_conn_zone" | b"proxy_bind" | b"fastcgi_bind" | b"uwsgi_bind"
+        | b"scgi_bind" | b"grpc_bind" | b"memcached_bind" => Some(0..1),
         b"proxy_set_header" | b"add_header" | b"add_trailer" | b"fastcgi_param" | b"uwsgi_param" | b"scgi_param"
         | b"grpc_set_header" | b"set" | b"rewrite" | b"auth_request_set" => Some(1..ALL),
         _ => None,
@@ -205,6 +225,15 @@ fn looked_at(line: Line<'_>) -> Vec<Word<'_>> {
             let is_pattern = |word: &Word<'_>| matches!(word.value().as_ref(), b"~" | b"~*" | b"!~" | b"!~*");
             line.words().take_while(|word| !is_pattern(word)).collect()
         }
+        // The file, and the condition.
+        b"access_log" => {
+            let words = line.words().enumerate().filter(|(at, word)| *at == 0 || word.text.starts_with(b"if="));
+            words.map(|(_, word)| word).collect()
+        }
+        b"proxy_redirect" | b"proxy_cookie_domain" | b"proxy_cookie_path" | b"proxy_cookie_flags" => {
+            let is_pattern = |at: usize, word: &Word<'_>| at == 0 && word.value().starts_with(b"~");
+            line.words().enumerate().filter(|(at, word)| !is_pattern(*at, word)).map(|(_, word)| word).collect()
+        }
         _ => match variables_in(name) {
             Some(range) => line.words().skip(range.start).take(range.end.saturating_sub(range.start)).collect(),
             None => Vec::new(),
@@ -224,7 +253,7 @@ pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Re
             if memchr::memchr(b'$', &line.bytes[head.start as usize..head.end as usize]).is_none() {
                 return;
             }
-            for word in looked_at(line) {
+            for (at, word) in looked_at(line).into_iter().enumerate() {
                 if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
                     continue;
                 }
@@ -240,6 +269,12 @@ pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Re
                                 word.part(&range),
                                 RemarkKind::UndefinedVariable { name: String::from_utf8_lossy(&name).into_owned() },
                             )
+                        }
+                        // What was captured has no name that could be tested (`ngx_http_rewrite_variable`).
+                        Ok((Piece::Capture(number), range))
+                            if at == 0 && line.name() == b"if" && word.text.starts_with(b"($") =>
+                        {
+                            (word.part(&range), RemarkKind::UndefinedVariable { name: number.to_string() })
                         }
                         // What nginx cannot read as a variable it refuses at once.
                         Ok(_) | Err(_) => continue,

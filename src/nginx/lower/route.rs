@@ -81,14 +81,20 @@ impl Lowerer<'_> {
             }
             _ => return false,
         };
+        let returns = |span| {
+            let program = self.gateway.programs.get(self.gateway.route(route).scope);
+            program.is_some_and(|program| program.steps.iter().any(|step| step.span == span))
+        };
         let present = match self.gateway.route(route).target {
             Target::Files => Weight::Files,
-            Target::Answer { .. } => Weight::Answer,
+            Target::Answer { span, .. } if returns(span) => Weight::Answer,
             _ => Weight::Content,
         };
+        // Of several content handlers the last one counts.
+        let counts = weight > present || weight == Weight::Content && present == Weight::Content;
         let place = &mut self.gateway.routes[route.0 as usize];
         let scope = place.scope;
-        let other = if weight > present { std::mem::replace(&mut place.target, target) } else { target };
+        let other = if counts { std::mem::replace(&mut place.target, target) } else { target };
         // What is answered before it leaves a `…_pass` its other meanings.
         if let (Target::Proxy(proxy), Weight::Answer) = (other, weight.max(present)) {
             self.program(scope).beside = Some(Box::new(proxy));

@@ -2,7 +2,7 @@
 
 use super::Lowerer;
 use super::line::Line;
-use crate::gateway::{Assigned, Entry, Property, Protocol, Unknown, Version};
+use crate::gateway::{Assigned, Entry, Instead, Property, Protocol, Unknown, Version};
 use crate::nginx::values::{self, Resolution};
 
 /// The server does not start with such a value, so nothing that depends on it is known.
@@ -50,10 +50,15 @@ impl<'a> Lowerer<'a> {
             b"proxy_ssl_verify" => (Property::VerifyUpstream, |_, line| Self::flag(line)),
             b"proxy_intercept_errors" => (Property::InterceptErrors, |_, line| Self::flag(line)),
             b"resolver" => (Property::Resolver, |_, _| Some(Assigned::Flag(true))),
+            b"proxy_bind" => (Property::SourceAddress, Self::text),
             b"root" => (Property::DocumentRoot, Self::text),
             b"alias" => {
                 (Property::DocumentRoot, |lowerer, line| line.word(0).map(|word| Assigned::Alias(lowerer.symbolic(word))))
             }
+            b"set_real_ip_from" => (Property::TrustedProxies, |lowerer, line| lowerer.clients(line, true)),
+            b"real_ip_header" => (Property::ClientHeader, Self::text),
+            b"real_ip_recursive" => (Property::ClientRecursive, |_, line| Self::flag(line)),
+            b"random_index" => (Property::RandomIndex, |_, line| Self::flag(line)),
             b"autoindex" => (Property::Autoindex, |_, line| Self::flag(line)),
             b"recursive_error_pages" => (Property::RecursiveErrorPages, |_, line| Self::flag(line)),
             b"allow" => (Property::Access, |lowerer, line| lowerer.clients(line, true)),
@@ -149,8 +154,9 @@ impl<'a> Lowerer<'a> {
         for status in statuses {
             let Some(status) = values::port(&status.value()) else { continue };
             let answer = match answer {
-                None => Some(if matches!(status, 494..=497) { 400 } else { status }),
-                Some(written) => values::port(written),
+                None if matches!(status, 494..=497) => Instead::Set(400),
+                None => Instead::Kept,
+                Some(written) => values::port(written).filter(|&status| status > 0).map_or(Instead::Answered, Instead::Set),
             };
             let assigned = Assigned::ErrorPage { status, answer, target };
             entries.push(Entry { property: Property::ErrorPage, assigned, span: line.span() });

@@ -6,7 +6,9 @@ pub(super) fn check(text: &[u8], has_uri: bool) -> Result<(), &'static str> {
         let path = if has_uri { path.split(|&byte| byte == b':').next().unwrap_or(path) } else { path };
         return if path.is_empty() { Err("no path in the unix domain socket") } else { Ok(()) };
     }
-    let (authority, uri) = match text.iter().position(|byte| matches!(byte, b'/' | b'?')) {
+    // `ngx_parse_inet6_url` knows no query without a path.
+    let ends = |byte: &u8| *byte == b'/' || *byte == b'?' && !text.starts_with(b"[");
+    let (authority, uri) = match text.iter().position(ends) {
         Some(at) => text.split_at(at),
         None => (text, &[][..]),
     };
@@ -15,6 +17,10 @@ pub(super) fn check(text: &[u8], has_uri: bool) -> Result<(), &'static str> {
     }
     let (host, port) = if authority.starts_with(b"[") {
         let Some(end) = authority.iter().position(|&byte| byte == b']') else { return Err("invalid host") };
+        let inside = str::from_utf8(&authority[1..end]);
+        if !inside.is_ok_and(|inside| inside.parse::<std::net::Ipv6Addr>().is_ok()) {
+            return Err("invalid IPv6 address");
+        }
         match &authority[end + 1..] {
             [] => (&authority[..=end], None),
             [b':', port @ ..] => (&authority[..=end], Some(port)),
@@ -40,9 +46,13 @@ pub(super) fn host(text: &[u8]) -> &[u8] {
     &text[..end]
 }
 
-/// Whether a host of this name can never be found (RFC 6761, section 6.4).
+/// Whether a host of this name can never be found: RFC 6761, section 6.4; numbers that are no address; what no name has in it.
 pub(super) fn is_nowhere(host: &[u8]) -> bool {
-    host.to_ascii_lowercase().ends_with(b".invalid")
+    let numbers: Vec<_> = host.split(|&byte| byte == b'.').map(crate::nginx::values::number).collect();
+    let is_number = !host.is_empty() && numbers.iter().all(Option::is_some);
+    let is_address =
+        numbers.len() < 4 || numbers.len() == 4 && numbers.iter().all(|number| number.is_some_and(|number| number < 256));
+    host.to_ascii_lowercase().ends_with(b".invalid") || is_number && !is_address || host.contains(&b'@')
 }
 
 #[cfg(test)]
@@ -54,12 +64,19 @@ mod tests {
         for text in ["127.0.0.1:80", "app", "[::1]:80", "[::1]", "unix:/run/a.sock:/b"] {
             assert_eq!(check(text.as_bytes(), true), Ok(()), "{text}");
         }
-        for (text, reason) in
-            [("", "no host"), (":80", "no host"), ("a:b", "invalid port"), ("a:0", "invalid port"), ("[::1", "invalid host")]
-        {
+        for (text, reason) in [
+            ("", "no host"),
+            (":80", "no host"),
+            ("a:b", "invalid port"),
+            ("a:0", "invalid port"),
+            ("[::1", "invalid host"),
+            ("[::1]:80?a", "invalid port"),
+            ("[x]", "invalid IPv6 address"),
+        ] {
             assert_eq!(check(text.as_bytes(), true), Err(reason), "{text}");
         }
         assert_eq!(check(b"http://a:1", false), Err("invalid host"));
         assert!(is_nowhere(host(b"a.invalid:80/x")) && !is_nowhere(host(b"a.test")));
+        assert!(is_nowhere(b"1.2.3.4.5") && is_nowhere(b"300.1.1.1") && !is_nowhere(b"10.0.0.1") && is_nowhere(b"me@a"));
     }
 }

@@ -1,5 +1,31 @@
 //! The directives of well-known modules that are not nginx's own: that nginx has been built with them is taken for granted.
 
+/// Whether the name is a word of nginx's own that is no directive of any module's: a parameter, a row of a map, or what other languages
+/// write behind an `if`.
+pub(super) fn is_none(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"default"
+            | b"default_server"
+            | b"hostnames"
+            | b"volatile"
+            | b"weight"
+            | b"backup"
+            | b"else"
+            | b"elseif"
+            | b"elsif"
+            | b"elif"
+            | b"endif"
+            | b"end"
+    )
+}
+
+/// The block of nginx's own whose name is nearly `name`.
+pub(super) fn nearest_block(name: &str) -> Option<&'static str> {
+    const BLOCKS: [&str; 7] = ["http", "server", "events", "location", "upstream", "stream", "limit_except"];
+    BLOCKS.into_iter().find(|block| strsim::damerau_levenshtein(block, name) == 1)
+}
+
 /// Whether a well-known module has directives of this name or family.
 pub(super) fn is_known(name: &[u8]) -> bool {
     const FAMILIES: [&[u8]; 62] = [

@@ -2,38 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::http::Again;
+use super::http::{Again, Bound};
 use super::value::Refused;
 use super::{Checker, address, show};
 use crate::gateway::Fault;
 use crate::nginx::line::Line;
-use crate::nginx::values;
-
-/// What may stand behind the address, `=` included where a value follows.
-const PARAMETERS: [&str; 22] = [
-    "accept_filter=",
-    "backlog=",
-    "bind",
-    "default",
-    "default_server",
-    "deferred",
-    "fastopen=",
-    "http2",
-    "ipv6only=",
-    "multipath",
-    "proxy_protocol",
-    "quic",
-    "rcvbuf=",
-    "reuseport",
-    "setfib=",
-    "sndbuf=",
-    "so_keepalive=",
-    "spdy",
-    "ssl",
-    "udp",
-    "http3",
-    "virtual=",
-];
+use crate::nginx::values::{self, Resolution};
 
 /// Whether the words of `listen` are what nginx takes.
 pub(super) fn check(line: Line<'_>, is_stream: bool) -> Result<(), Refused> {
@@ -54,15 +28,53 @@ pub(super) fn check(line: Line<'_>, is_stream: bool) -> Result<(), Refused> {
     {
         return Err((Fault::Address, format!("{reason} in \"{}\" of the \"listen\" directive", show(&value))));
     }
-    for word in line.words().skip(1) {
-        let value = word.value();
-        let text = show(&value);
-        let known = PARAMETERS.iter().any(|known| if known.ends_with('=') { text.starts_with(known) } else { text == *known });
-        if !known {
-            return Err((Fault::Value, format!("invalid parameter \"{text}\"")));
-        }
+    if result.is_ok() && !is_stream && address::is_nowhere(address::host(&value)) {
+        return Err((Fault::Address, format!("host not found in \"{}\" of the \"listen\" directive", show(&value))));
     }
-    Ok(())
+    line.words().skip(1).try_for_each(|word| parameter(&word.value(), is_stream))
+}
+
+/// A word behind the address.
+fn parameter(value: &[u8], is_stream: bool) -> Result<(), Refused> {
+    let (name, setting) = match value.iter().position(|&byte| byte == b'=') {
+        Some(at) => (&value[..=at], &value[at + 1..]),
+        None => (value, &[][..]),
+    };
+    let number = |least: u64| values::number(setting).is_some_and(|number| number >= least);
+    let good = match name {
+        b"bind" | b"default" | b"default_server" | b"deferred" | b"http2" | b"http3" | b"multipath" | b"proxy_protocol"
+        | b"quic" | b"reuseport" | b"ssl" => true,
+        // Of FreeBSD; others ignore it.
+        b"accept_filter=" => !setting.is_empty(),
+        b"backlog=" => number(1),
+        // The second is of FreeBSD.
+        b"fastopen=" | b"setfib=" => number(0),
+        b"rcvbuf=" | b"sndbuf=" => values::size(setting).is_some(),
+        b"so_keepalive=" if is_keepalive(setting) => true,
+        b"so_keepalive=" => {
+            return Err((Fault::Value, format!("invalid so_keepalive value: \"{}\"", show(setting))));
+        }
+        b"ipv6only=" if matches!(setting, b"on" | b"off") => true,
+        b"udp" if is_stream => true,
+        _ => return Err((Fault::Value, format!("invalid parameter \"{}\"", show(value)))),
+    };
+    if good {
+        return Ok(());
+    }
+    let name = name.strip_suffix(b"=").unwrap_or(name);
+    Err((Fault::Value, format!("invalid {} \"{}\"", show(name), show(value))))
+}
+
+/// `on`, `off`, or up to three numbers between colons: two times and a count.
+fn is_keepalive(setting: &[u8]) -> bool {
+    if matches!(setting, b"on" | b"off") {
+        return true;
+    }
+    let mut parts = setting.splitn(3, |&byte| byte == b':');
+    let times = parts.by_ref().take(2).map(|part| part.is_empty() || values::duration(part, Resolution::Seconds).is_some());
+    let times_good = times.filter(|good| !good).count() == 0;
+    let count_good = parts.next().is_none_or(|part| part.is_empty() || values::number(part).is_some());
+    times_good && count_good && setting.iter().any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
 impl<'a> Checker<'a> {
@@ -71,12 +83,19 @@ impl<'a> Checker<'a> {
         check(line, false)?;
         let Some(socket) = line.word(0).and_then(|word| socket(&word.value())) else { return Ok(()) };
         let server = self.levels.last().map_or(0, |level| level.number);
-        let default = line.words().skip(1).any(|word| matches!(word.value().as_ref(), b"default_server" | b"default"));
+        let says = |wanted: fn(&[u8]) -> bool| line.words().skip(1).any(|word| wanted(&word.value()));
         // QUIC goes over UDP: another socket on the same port.
-        let is_udp = line.words().skip(1).any(|word| matches!(word.value().as_ref(), b"quic" | b"udp"));
+        let is_udp = says(|word| matches!(word, b"quic" | b"udp"));
         let template = self.is_template(line);
-        let options = line.words().skip(1).any(|word| is_option(&word.value()));
-        match self.http.bind((is_udp, &socket), server, default, options) {
+        let bound = Bound {
+            server,
+            has_default: says(|word| matches!(word, b"default_server" | b"default")),
+            has_options: says(is_option),
+            is_shared: says(|word| word == b"reuseport"),
+            takes_both: says(|word| word == b"ipv6only=off"),
+            span: line.span(),
+        };
+        match self.http.bind((is_udp, &socket), bound) {
             Some(again) if !template => {
                 let what = match again {
                     Again::Socket => "a duplicate listen",
@@ -124,6 +143,7 @@ fn socket(value: &[u8]) -> Option<String> {
     let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let address = match (host, inside) {
         ("*", _) => IpAddr::from([0, 0, 0, 0]),
+        ("localhost", _) => IpAddr::from([127, 0, 0, 1]),
         (_, Some(inside)) => IpAddr::V6(inside.parse().ok()?),
         (host, None) => IpAddr::V4(host.parse().ok()?),
     };
@@ -142,7 +162,8 @@ mod tests {
             ("127.0.0.1", Some("127.0.0.1:80")),
             ("[::]:443", Some("[::]:443")),
             ("[0:0::1]", Some("[::1]:80")),
-            ("localhost:80", None),
+            ("localhost:80", Some("127.0.0.1:80")),
+            ("app:80", None),
             ("8000-8010", None),
         ] {
             assert_eq!(socket(text.as_bytes()).as_deref(), shown, "{text}");

@@ -88,10 +88,8 @@ impl<'a> Checker<'a> {
                 return fault(format!("location \"{own}\" is outside location \"{around}\""));
             }
         }
-        if compared == Compared::Pattern
-            && let Some(reason) = crate::pcre::fault(&name)
-        {
-            return fault(format!("pcre2_compile() failed: {reason} in \"{}\"", show(&name)));
+        if compared == Compared::Pattern {
+            super::pattern::compile(&name)?;
         }
         if matches!(compared, Compared::Prefix | Compared::Exact) {
             let key = (compared, name.clone());
@@ -121,7 +119,8 @@ impl<'a> Checker<'a> {
 
     /// What nginx says of a block when all of it is read.
     pub(super) fn close(&mut self, level: Level<'a>) {
-        let Level { context, head, place, trust, members, open, referers, slots, .. } = level;
+        let Level { context, head, place, trust, members, open, referers, slots, buffers, .. } = level;
+        self.close_buffers(buffers, context, open);
         if context == Some(Context::Server) && !open && !self.http.header_row.is_some_and(|row| slots.has(row)) {
             self.http.inherits_headers = true;
         }
@@ -141,11 +140,17 @@ impl<'a> Checker<'a> {
         }
         if let Some(head) = head
             && context.is_some_and(|context| matches!(context, Context::Upstream | Context::StreamUpstream))
-            && members == 0
+            && members.first == 0
             && !open
             && !self.is_template(head)
         {
-            self.refuse(head.span(), Fault::Value, "no servers are inside upstream".to_owned());
+            let name = head.word(0).map(|word| show(&word.value()).into_owned()).unwrap_or_default();
+            if members.backup == 0 {
+                self.refuse(head.span(), Fault::Value, "no servers are inside upstream".to_owned());
+            } else {
+                let message = format!("no servers in upstream \"{name}\"");
+                self.http.twice(vec![Refusal::new(head.span(), Fault::Value, message)]);
+            }
         }
         // The trees of locations are built when all of `http` is read.
         if !place.twice.is_empty() && !head.is_some_and(|head| self.is_template(head)) {

@@ -2,22 +2,32 @@
 //! nginx's order and words (`ngx_conf_handler`, `ngx_conf_file.c`, and the setters of the modules).
 
 mod address;
+mod bounds;
+mod buffers;
+mod cache;
 mod condition;
+mod core;
 mod foreign;
 mod http;
 mod listen;
 mod location;
+mod log;
+mod passing;
+mod pattern;
 mod rows;
 mod setter;
 mod shared;
 mod trust;
+mod upstream;
 mod value;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use self::buffers::Buffers;
 use self::http::Http;
 use self::location::Place;
 use self::trust::Trust;
+use self::upstream::Members;
 use super::Resolved;
 use super::context::Context;
 use super::directives::{self, ROWS, Row};
@@ -139,10 +149,14 @@ struct Level<'a> {
     place: Place<'a>,
     /// What it says of TLS to upstreams.
     trust: Trust,
-    /// The `server` lines of an `upstream`.
-    members: usize,
-    /// Whether the method of an `upstream` knows no `backup`.
-    has_no_backup: bool,
+    /// The backends of an `upstream`.
+    members: Members,
+    /// What it says of buffers.
+    buffers: Buffers,
+    /// The directives that `off` stands alone for, and whether it stood there.
+    offs: Vec<(&'a [u8], bool)>,
+    /// What limits which zones.
+    limits: Vec<(&'a [u8], Vec<u8>)>,
     /// Whether a `proxy_pass` stands in it, and whether with variables.
     passes: Option<bool>,
     /// Where clients may come from.
@@ -160,8 +174,10 @@ impl<'a> Level<'a> {
             slots: Slots::NONE,
             place: Place::default(),
             trust: Trust::default(),
-            members: 0,
-            has_no_backup: false,
+            members: Members::default(),
+            buffers: Buffers::default(),
+            offs: Vec::new(),
+            limits: Vec::new(),
             passes: None,
             referers: Referers::default(),
             open: false,
@@ -195,7 +211,12 @@ struct Frame<'a> {
 impl<'a> Checker<'a> {
     /// Notes in `gateway`, whose remarks are complete, what nginx refuses.
     pub(super) fn note(mut self, gateway: &mut Gateway, root: &Root) {
-        self.whole(gateway, root);
+        let unread = self.whole(gateway, root);
+        if !unread.is_empty() {
+            gateway
+                .remarks
+                .retain(|remark| !(matches!(remark.kind, RemarkKind::UndefinedVariable { .. }) && unread.contains(&remark.span)));
+        }
         let Self { mut refusals, mut remarks, doubt, .. } = self;
         // So is what is only odd.
         remarks.sort_unstable_by_key(|remark| remark.span);
@@ -339,7 +360,7 @@ impl<'a> Checker<'a> {
             // What is only documented may be allowed where the documentation does not say so.
             if self.fits_another(rows) || self.is_template(line) {
                 // It may well be right.
-            } else if rows.iter().any(|row| row.arity.is_none()) {
+            } else if rows.iter().all(|row| row.arity.is_none()) {
                 self.doubt.get_or_insert(Unknown::ForeignDirective(line.span()));
             } else {
                 self.refuse(line.span(), Fault::NotAllowed, format!("\"{}\" directive is not allowed here", show(name)));
@@ -421,16 +442,21 @@ impl<'a> Checker<'a> {
         let name = line.name();
         let text = show(name);
         // nginx's own names, and those of all modules, are made of these.
-        let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let begins = name.first().is_some_and(|first| !first.is_ascii_digit());
+        let is_name = begins && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         if name.contains(&0) {
             // nginx reads no further; what it says then, the parser has said.
             return;
         }
+        // Nothing else of that length is written there.
+        let in_group = matches!(self.context(), Some(Context::Upstream | Context::StreamUpstream));
+        let block = if line.shape() == Shape::Block || in_group { foreign::nearest_block(&text) } else { None };
+        let near = block.or_else(|| directives::nearest(&text));
         if is_name && foreign::is_known(name) {
             self.open();
-        } else if !is_name || directives::nearest(&text).is_some() {
+        } else if !is_name || foreign::is_none(name) || near.is_some() {
             let mut refusal = Refusal::new(line.span(), Fault::UnknownDirective, format!("unknown directive \"{text}\""));
-            if let Some(near) = directives::nearest(&text) {
+            if let Some(near) = near {
                 refusal.labels.push((line.name_word().span, format!("did you mean `{near}`?")));
             }
             if !self.broken {

@@ -15,7 +15,10 @@ impl<'a> Checker<'a> {
     pub(super) fn rows(&mut self, head: Line<'a>) {
         let refused = match head.name() {
             b"map" => return self.map(head),
-            b"geo" => geo(head),
+            b"geo" => {
+                rows_of(head).filter(|row| row.name() == b"include").for_each(|row| self.missing_row(row));
+                geo(head)
+            }
             b"split_clients" => split_clients(head),
             _ => return,
         };
@@ -24,8 +27,16 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A file of rows that is not there.
+    fn missing_row(&mut self, row: Line<'a>) {
+        if let Some(path) = self.missing.get(&row.span()) {
+            let message = format!("open() \"{path}\" failed (2: No such file or directory)");
+            self.refuse(row.span(), Fault::Include, message);
+        }
+    }
+
     fn map(&mut self, head: Line<'a>) {
-        let mut has_default = false;
+        let (mut has_default, mut hostnames) = (false, false);
         let mut keys: FxHashSet<Vec<u8>> = FxHashSet::default();
         for id in head.tree.children(Some(head.id)) {
             let row = head.other(id);
@@ -35,6 +46,7 @@ impl<'a> Checker<'a> {
             let name = row.name_word().value();
             let count = row.words().count() + 1;
             if count == 1 && matches!(name.as_ref(), b"hostnames" | b"volatile") {
+                hostnames |= name.as_ref() == b"hostnames";
                 continue;
             }
             if count != 2 {
@@ -42,12 +54,10 @@ impl<'a> Checker<'a> {
                 return self.refuse(row.span(), Fault::Arguments, message);
             }
             match name.as_ref() {
-                b"include" => {}
+                b"include" => self.missing_row(row),
                 [b'~', pattern @ ..] => {
-                    let pattern = pattern.strip_prefix(b"*").unwrap_or(pattern);
-                    if let Some(reason) = crate::pcre::fault(pattern) {
-                        let message = format!("pcre2_compile() failed: {reason} in \"{}\"", show(pattern));
-                        return self.refuse(row.span(), Fault::Value, message);
+                    if self.row_pattern(row, pattern) {
+                        return;
                     }
                 }
                 b"default" if has_default => {
@@ -57,13 +67,34 @@ impl<'a> Checker<'a> {
                 }
                 b"default" => has_default = true,
                 key => {
-                    if !keys.insert(key.to_ascii_lowercase()) && !self.is_template(head) {
+                    let key = key.strip_prefix(b"\\").unwrap_or(key);
+                    let names = if hostnames { names_of(key) } else { Some(vec![key.to_ascii_lowercase()]) };
+                    let Some(names) = names else {
+                        let message = format!("invalid hostname or wildcard \"{}\"", show(key));
+                        return self.refuse(row.span(), Fault::Value, message);
+                    };
+                    let again = names.into_iter().filter(|name| !keys.insert(name.clone())).count() > 0;
+                    if again && !self.is_template(head) {
                         self.refuse(row.span(), Fault::Duplicate, format!("conflicting parameter \"{}\"", show(key)));
                     }
                 }
             }
         }
     }
+}
+
+/// The keys that a hostname of a map stands for, `.example.com` for two; `None` where nginx takes none such (`ngx_hash_add_key`).
+pub(super) fn names_of(key: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let key = key.to_ascii_lowercase();
+    let stars = memchr::memchr_iter(b'*', &key).count();
+    if stars > 1 || key.windows(2).any(|pair| pair == b"..") {
+        return None;
+    }
+    if let Some(name) = key.strip_prefix(b".").filter(|name| !name.is_empty()) {
+        return Some(vec![name.to_vec(), [b"*.", name].concat()]);
+    }
+    let is_wildcard = key.len() > 2 && (key.starts_with(b"*.") || key.ends_with(b".*"));
+    (stars == 0 || is_wildcard).then(|| vec![key])
 }
 
 /// The rows of a block that is written out; none where a template hole is one of them.
@@ -76,12 +107,17 @@ fn rows_of(head: Line<'_>) -> impl Iterator<Item = Line<'_>> {
 
 /// `ngx_http_geo`: the first row that is refused, and why.
 fn geo(head: Line<'_>) -> Option<(Line<'_>, String)> {
-    let mut ranges = false;
+    let (mut ranges, mut has_rows) = (false, false);
     rows_of(head).find_map(|row| {
         let name = row.name_word().value();
         let count = row.words().count() + 1;
         if count == 1 && matches!(name.as_ref(), b"ranges" | b"proxy_recursive" | b"volatile") {
-            ranges |= name.as_ref() == b"ranges";
+            if name.as_ref() == b"ranges" {
+                if has_rows {
+                    return Some((row, "the \"ranges\" directive must be the first directive inside \"geo\" block".to_owned()));
+                }
+                ranges = true;
+            }
             return None;
         }
         if count != 2 {
@@ -92,10 +128,11 @@ fn geo(head: Line<'_>) -> Option<(Line<'_>, String)> {
             b"delete" | b"proxy" => row.word(0)?.value(),
             _ => name,
         };
+        has_rows = true;
         let (what, good) = if ranges {
-            let is_address = |text: &[u8]| std::str::from_utf8(text).is_ok_and(|text| text.parse::<std::net::Ipv4Addr>().is_ok());
+            let address = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse::<std::net::Ipv4Addr>().ok());
             let ends = network.iter().position(|&byte| byte == b'-').map(|at| (&network[..at], &network[at + 1..]));
-            ("range", ends.is_some_and(|(first, last)| is_address(first) && is_address(last)))
+            ("range", ends.and_then(|(first, last)| Some(address(first)? <= address(last)?)) == Some(true))
         } else {
             ("network", is_network(&network) && !matches!(network.as_ref(), b"all" | b"unix:"))
         };

@@ -1,34 +1,20 @@
 //! What single directives check by functions of their own, each cited where it is copied.
 
+use super::upstream::invalid_parameter;
 use super::value::Refused;
-use super::{Checker, Context, address, condition, listen, show};
-use crate::gateway::{Fault, Version};
+use super::{Checker, Context, bounds, cache, condition, core, listen, log, pattern, show};
+use crate::gateway::{Fault, Millis};
 use crate::nginx::directives::{self, Row};
 use crate::nginx::line::{Line, Word};
 use crate::nginx::lower;
 use crate::nginx::values::{self, Resolution};
 use crate::nginx::words::{Piece, pieces};
 
-/// From this version on, `keepalive` is on by default, and takes `0` and `local`.
-const KEEPALIVE_DEFAULT: Version = Version::new(1, 29, 7);
-
 fn value_fault(message: String) -> Result<(), Refused> {
     Err((Fault::Value, message))
 }
 
-fn invalid_parameter(word: Word<'_>) -> Result<(), Refused> {
-    value_fault(format!("invalid parameter \"{}\"", show(&word.value())))
-}
-
 impl<'a> Checker<'a> {
-    /// Whether an earlier version took fewer arguments.
-    pub(super) fn was_narrower(&self, line: Line<'_>) -> bool {
-        line.name() == b"keepalive"
-            && line.words().count() > 1
-            && self.context() == Some(Context::Upstream)
-            && self.version.is_some_and(|version| version < KEEPALIVE_DEFAULT)
-    }
-
     /// What the directive's own function checks.
     pub(super) fn set(&mut self, line: Line<'a>, row: &Row) -> Result<(), Refused> {
         let Some(context) = self.context() else { return Ok(()) };
@@ -44,91 +30,55 @@ impl<'a> Checker<'a> {
         if context.is_http() {
             self.shared(line)?;
         }
-        if self.takes_no_backup(line) {
-            return value_fault("balancing method does not support parameter \"backup\"".to_owned());
+        bounds::check(line)?;
+        pattern::check(line)?;
+        if let Some(level) = self.levels.last_mut()
+            && level.buffers.set(line)
+        {
+            self.not_a_snippet();
+        }
+        if let Some(result) = self.passing(line, context) {
+            return result;
         }
         match (line.name(), context) {
-            (b"fastcgi_pass" | b"uwsgi_pass" | b"scgi_pass" | b"grpc_pass", _) => other_pass(line),
-            (b"proxy_redirect", _) => self.proxy_redirect(line),
-            (b"valid_referers", _) => {
-                self.valid_referers(line);
+            (_, Context::Upstream | Context::StreamUpstream) => self.in_upstream(line),
+            (b"valid_referers", _) => self.valid_referers(line),
+            (b"mirror", _) => self.off_stands_alone(line),
+            (b"aio", _) => {
+                self.wants_threads(line);
+                core::aio(line)
+            }
+            (b"thread_pool", _) => {
+                self.http.pools.extend(line.word(0).map(|word| word.value().into_owned()));
                 Ok(())
             }
-            (b"try_files", _) => try_files(line),
-            (b"limit_except", _) => limit_except(line),
-            (b"resolver", _) => resolver(line),
-            (b"proxy_pass", Context::StreamServer) => {
-                let Some(word) = line.word(0) else { return Ok(()) };
-                let value = word.value();
-                if value.contains(&b'$') { Ok(()) } else { upstream_address(&value, false) }
-            }
-            (b"proxy_pass", _) => self.proxy_pass(line),
-            (b"server", Context::Upstream | Context::StreamUpstream) => {
-                self.not_a_snippet();
-                if let Some(level) = self.levels.last_mut() {
-                    level.members += 1;
-                }
-                server(line)
-            }
-            (b"keepalive", Context::Upstream) => self.keepalive(line),
             (b"location", _) => self.location(line),
-            (b"if", _) => condition::check(line),
             (b"listen", Context::Server) => {
                 self.not_a_snippet();
                 self.listen(line)
             }
-            (b"listen", Context::StreamServer) => listen::check(line, true),
-            (b"server_name", Context::Server) => server_name(line),
             (b"root" | b"alias", _) => self.root(line),
             (b"set", _) => variable(line.word(0), row.module == "http_rewrite"),
-            (b"map" | b"split_clients", Context::Http) => variable(line.word(1), true),
+            (b"auth_request_set", _) => variable(line.word(0), true),
+            (b"map" | b"split_clients", Context::Http) => {
+                if line.name() == b"map" {
+                    self.sizes_tables();
+                }
+                variable(line.word(1), true)
+            }
             (b"geo", Context::Http) => variable(line.words().last(), true),
             (b"return", _) if row.module == "http_rewrite" => returns(line),
-            (b"rewrite", _) => match line.word(2) {
-                Some(flag) if !matches!(flag.value().as_ref(), b"last" | b"break" | b"redirect" | b"permanent") => {
-                    invalid_parameter(flag)
-                }
-                _ => Ok(()),
-            },
-            (b"add_header" | b"add_trailer", _) => match line.word(2) {
-                Some(word) if word.value().as_ref() != b"always" => invalid_parameter(word),
-                _ => Ok(()),
-            },
-            (b"expires", _) => expires(line),
-            (b"error_page", _) => error_page(line),
-            (b"proxy_ssl_verify" | b"proxy_ssl_trusted_certificate", _) if context.is_http() => {
-                self.not_a_snippet();
-                if let Some(level) = self.levels.last_mut() {
-                    level.trust.set(line);
-                }
-                Ok(())
-            }
-            (b"allow" | b"deny", _) => match line.word(0) {
-                Some(word) if !is_network(&word.value()) => invalid_parameter(word),
-                _ => Ok(()),
-            },
-            (b"worker_connections", _) => match line.word(0) {
-                Some(word) if values::number(&word.value()).is_none() => {
-                    value_fault(format!("invalid number \"{}\"", show(&word.value())))
-                }
-                _ => Ok(()),
-            },
-            (b"worker_processes", _) => match line.word(0) {
-                Some(word) if word.value().as_ref() != b"auto" && !matches!(values::number(&word.value()), Some(1..)) => {
-                    value_fault("\"worker_processes\" directive invalid value".to_owned())
-                }
-                _ => Ok(()),
-            },
-            (b"keepalive_timeout", _) if context.is_http() => {
-                let wrong = |word: Word<'_>| values::duration(&word.value(), Resolution::Milliseconds).is_none();
-                match line.word(0) {
-                    Some(word) if wrong(word) => {
-                        Err((Fault::Duration, "\"keepalive_timeout\" directive invalid value".to_owned()))
-                    }
-                    _ => Ok(()),
-                }
-            }
-            _ => Ok(()),
+            _ => alone(line, context),
+        }
+    }
+
+    /// The first map says how large the tables of maps are, unless that is said before (`ngx_http_map_block`).
+    fn sizes_tables(&mut self) {
+        self.not_a_snippet();
+        let Some(level) = self.levels.last_mut() else { return };
+        for name in [b"map_hash_bucket_size".as_slice(), b"map_hash_max_size"] {
+            let row = directives::directive(name).iter().find(|row| row.contexts.has(Context::Http));
+            row.map(|row| level.slots.add(row.index));
         }
     }
 
@@ -172,82 +122,24 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `ngx_http_proxy_pass`.
-    fn proxy_pass(&mut self, line: Line<'a>) -> Result<(), Refused> {
-        let Some(word) = line.word(0) else { return Ok(()) };
-        let value = word.value();
-        self.not_a_snippet();
-        if let Some(level) = self.levels.last_mut() {
-            level.passes = Some(value.contains(&b'$'));
-        }
-        if value.contains(&b'$') {
-            return Ok(());
-        }
-        let lower = value.to_ascii_lowercase();
-        if lower.starts_with(b"https:")
-            && let Some(level) = self.levels.last_mut()
-        {
-            level.trust.asks(line.span());
-        }
-        let scheme =
-            [7, 8].into_iter().find(|&length| lower.get(..length).is_some_and(|start| matches!(start, b"http://" | b"https://")));
-        let Some(scheme) = scheme else { return Err((Fault::Address, "invalid URL prefix".to_owned())) };
-        let address = &value[scheme..];
-        upstream_address(address, true)?;
-        let path = match address.strip_prefix(b"unix:") {
-            Some(socket) => socket.contains(&b':'),
-            None => address.iter().any(|byte| matches!(byte, b'/' | b'?')),
-        };
-        let here = self.levels.last();
-        if path && here.is_some_and(|level| level.place.takes_no_uri(level.context)) {
-            let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named location, \
-                           or inside \"if\" statement, or inside \"limit_except\" block";
-            return Err((Fault::Address, message.to_owned()));
-        }
-        Ok(())
-    }
-
-    /// `ngx_http_proxy_redirect`.
-    fn proxy_redirect(&mut self, line: Line<'a>) -> Result<(), Refused> {
-        self.not_a_snippet();
-        let words: Vec<_> = line.words().map(Word::value).collect();
-        let [word] = words.as_slice() else { return Ok(()) };
-        match (word.as_ref(), self.levels.last().and_then(|level| level.passes)) {
-            (b"off", _) | (b"default", Some(false)) => Ok(()),
-            (b"default", Some(true)) => {
-                value_fault("\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables".to_owned())
-            }
-            (b"default", None) if self.levels.last().is_some_and(|level| level.open) => Ok(()),
-            (b"default", None) => {
-                value_fault("\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive".to_owned())
-            }
-            _ => value_fault(format!("invalid parameter \"{}\"", show(word))),
-        }
-    }
-
     /// `ngx_http_valid_referers`.
-    fn valid_referers(&mut self, line: Line<'a>) {
+    fn valid_referers(&mut self, line: Line<'a>) -> Result<(), Refused> {
         self.not_a_snippet();
-        let Some(level) = self.levels.last_mut() else { return };
+        let Some(level) = self.levels.last_mut() else { return Ok(()) };
         for word in line.words() {
             match word.value().as_ref() {
                 b"none" | b"blocked" => level.referers.nobody = level.referers.nobody.or(Some(line.span())),
                 [b'~', ..] => {}
-                _ => level.referers.named = true,
+                name => {
+                    let host = name.split(|&byte| byte == b'/').next().unwrap_or(name);
+                    if super::rows::names_of(host).is_none() {
+                        return value_fault(format!("invalid hostname or wildcard \"{}\"", show(host)));
+                    }
+                    level.referers.named = true;
+                }
             }
         }
-    }
-
-    /// `ngx_http_upstream_keepalive`.
-    fn keepalive(&mut self, line: Line<'_>) -> Result<(), Refused> {
-        let Some(word) = line.word(0) else { return Ok(()) };
-        let value = word.value();
-        let takes_none = self.version.is_none_or(|version| version >= KEEPALIVE_DEFAULT);
-        match values::number(&value) {
-            Some(0) if takes_none => Ok(()),
-            Some(1..) => Ok(()),
-            _ => value_fault(format!("invalid value \"{}\" in \"keepalive\" directive", show(&value))),
-        }
+        Ok(())
     }
 
     /// `ngx_http_core_root`.
@@ -268,8 +160,71 @@ impl<'a> Checker<'a> {
             None if is_alias && level.place.is_named() => {
                 value_fault("the \"alias\" directive cannot be used inside the named location".to_owned())
             }
-            None => Ok(()),
+            None => {
+                let value = line.word(0).map(Word::value).unwrap_or_default();
+                let has = |name: &str| memchr::memmem::find(&value, name.as_bytes()).is_some();
+                let own = ["document_root", "realpath_root"].into_iter();
+                let mut own = own.filter(|name| has(&format!("${name}")) || has(&format!("${{{name}}}")));
+                own.next().map_or(Ok(()), |name| {
+                    let message = "variable cannot be used in the";
+                    value_fault(format!("the ${name} {message} \"{}\" directive", show(line.name())))
+                })
+            }
         }
+    }
+}
+
+/// What a directive checks that depends on nothing else.
+fn alone(line: Line<'_>, context: Context) -> Result<(), Refused> {
+    let first = || line.word(0).map(Word::value).unwrap_or_default();
+    match line.name() {
+        b"try_files" => try_files(line),
+        b"limit_except" => limit_except(line),
+        b"resolver" => core::resolver(line),
+        b"error_log" => log::error_log(line),
+        b"proxy_cache_valid" | b"fastcgi_cache_valid" | b"uwsgi_cache_valid" | b"scgi_cache_valid" => cache::valid(line),
+        b"open_file_cache" | b"open_log_file_cache" => cache::open_files(line),
+        b"directio" => core::directio(line),
+        b"disable_symlinks" => core::disable_symlinks(line),
+        b"set_real_ip_from" => core::real_ip_from(line),
+        b"ssl_session_cache" => core::session_cache(line),
+        b"userid_expires" => core::userid_expires(line),
+        b"index" if line.words().any(|word| word.value().is_empty()) => {
+            value_fault("index \"\" in \"index\" directive is invalid".to_owned())
+        }
+        b"sub_filter" if first().is_empty() => value_fault("empty search pattern".to_owned()),
+        b"fastcgi_param" | b"uwsgi_param" | b"scgi_param" => third(line, &[b"if_not_empty"]),
+        b"if" => condition::check(line),
+        b"listen" if context == Context::StreamServer => listen::check(line, true),
+        b"server_name" if context == Context::Server => server_name(line),
+        b"rewrite" if line.word(1).is_some_and(|word| word.value().is_empty()) => value_fault("empty replacement".to_owned()),
+        b"rewrite" => third(line, &[b"last", b"break", b"redirect", b"permanent"]),
+        b"add_header" | b"add_trailer" => third(line, &[b"always"]),
+        b"expires" => expires(line),
+        b"error_page" => error_page(line),
+        b"allow" | b"deny" => match line.word(0) {
+            Some(word) if !is_network(&word.value()) => invalid_parameter(word),
+            _ => Ok(()),
+        },
+        b"worker_connections" if values::number(&first()).is_none() => {
+            value_fault(format!("invalid number \"{}\"", show(&first())))
+        }
+        b"worker_processes" if first().as_ref() != b"auto" && values::number(&first()).is_none() => {
+            value_fault("\"worker_processes\" directive invalid value".to_owned())
+        }
+        b"keepalive_timeout" if context.is_http() => core::keepalive_timeout(line),
+        name if name.ends_with(b"_store_access") || name == b"dav_access" => core::access(line),
+        name if name.ends_with(b"_temp_path") => cache::temporary(line),
+        name if name.ends_with(b"_bind") && context.is_http() => core::bind(line),
+        _ => Ok(()),
+    }
+}
+
+/// The third word, where it stands, must be one of these.
+fn third(line: Line<'_>, known: &[&[u8]]) -> Result<(), Refused> {
+    match line.word(2) {
+        Some(word) if !known.contains(&word.value().as_ref()) => invalid_parameter(word),
+        _ => Ok(()),
     }
 }
 
@@ -283,51 +238,6 @@ fn check_variables(line: Line<'_>) -> Result<(), Refused> {
         }
     }
     Ok(())
-}
-
-/// The address of an upstream (`ngx_http_upstream_add`).
-fn upstream_address(text: &[u8], has_uri: bool) -> Result<(), Refused> {
-    match address::check(text, has_uri) {
-        Err(reason) => Err((Fault::Address, format!("{reason} in upstream \"{}\"", show(text)))),
-        Ok(()) if address::is_nowhere(address::host(text)) => {
-            Err((Fault::Address, format!("host not found in upstream \"{}\"", show(address::host(text)))))
-        }
-        Ok(()) => Ok(()),
-    }
-}
-
-/// A `server` in an `upstream` (`ngx_http_upstream_server`).
-fn server(line: Line<'_>) -> Result<(), Refused> {
-    for word in line.words().skip(1) {
-        let value = word.value();
-        let (name, setting) = match value.iter().position(|&byte| byte == b'=') {
-            Some(at) => (&value[..=at], &value[at + 1..]),
-            None => (value.as_ref(), &[][..]),
-        };
-        let good = match name {
-            b"weight=" => values::number(setting).is_some_and(|weight| weight > 0),
-            b"max_conns=" | b"max_fails=" => values::number(setting).is_some(),
-            b"fail_timeout=" | b"slow_start=" => values::duration(setting, Resolution::Seconds).is_some(),
-            b"backup" | b"down" | b"resolve" | b"drain" | b"route=" | b"service=" => true,
-            _ => false,
-        };
-        if !good {
-            return invalid_parameter(word);
-        }
-    }
-    line.word(0).map_or(Ok(()), |word| upstream_address(&word.value(), false))
-}
-
-/// `ngx_http_fastcgi_pass` and its like.
-fn other_pass(line: Line<'_>) -> Result<(), Refused> {
-    const SCHEMES: [&[u8]; 5] = [b"uwsgi://", b"suwsgi://", b"scgi://", b"grpc://", b"grpcs://"];
-    let Some(word) = line.word(0) else { return Ok(()) };
-    let value = word.value();
-    if value.contains(&b'$') {
-        return Ok(());
-    }
-    let address = SCHEMES.iter().find_map(|scheme| value.strip_prefix(*scheme)).unwrap_or(&value);
-    upstream_address(address, false)
 }
 
 /// `ngx_http_try_files`.
@@ -367,17 +277,6 @@ fn limit_except(line: Line<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
-/// `ngx_http_core_resolver`: its addresses are looked up when the server starts.
-fn resolver(line: Line<'_>) -> Result<(), Refused> {
-    for word in line.words() {
-        let value = word.value();
-        if !value.contains(&b'=') && address::is_nowhere(address::host(&value)) {
-            return Err((Fault::Address, format!("host not found in resolver \"{}\"", show(&value))));
-        }
-    }
-    Ok(())
-}
-
 /// `ngx_http_core_server_name`.
 fn server_name(line: Line<'_>) -> Result<(), Refused> {
     for word in line.words() {
@@ -398,7 +297,7 @@ fn server_name(line: Line<'_>) -> Result<(), Refused> {
 fn variable(word: Option<Word<'_>>, adds: bool) -> Result<(), Refused> {
     let Some(word) = word else { return Ok(()) };
     let value = word.value();
-    let Some(name) = value.strip_prefix(b"$") else {
+    let Some(name) = value.strip_prefix(b"$").filter(|name| !name.is_empty()) else {
         return value_fault(format!("invalid variable name \"{}\"", show(&value)));
     };
     if adds && directives::is_changeable(&name.to_ascii_lowercase()) == Some(false) {
@@ -437,7 +336,13 @@ fn expires(line: Line<'_>) -> Result<(), Refused> {
         Some((b'+' | b'-', rest)) => rest,
         _ => time,
     };
-    if values::duration(bare, Resolution::Seconds).is_some() { Ok(()) } else { invalid() }
+    match values::duration(bare, Resolution::Seconds) {
+        Some(Millis(86_400_001..)) if time.starts_with(b"@") => {
+            value_fault("\"expires\" directive daily time value must be less than 24 hours".to_owned())
+        }
+        Some(_) => Ok(()),
+        None => invalid(),
+    }
 }
 
 /// `ngx_http_core_error_page`.
@@ -446,7 +351,7 @@ fn error_page(line: Line<'_>) -> Result<(), Refused> {
     let Some((_, rest)) = words.split_last() else { return Ok(()) };
     let codes = match rest.split_last() {
         Some((overwrite, codes)) if overwrite.starts_with(b"=") => {
-            if overwrite.len() > 1 && values::number(&overwrite[1..]).is_none() {
+            if codes.is_empty() || overwrite.len() > 1 && values::number(&overwrite[1..]).is_none() {
                 return value_fault(format!("invalid value \"{}\"", show(overwrite)));
             }
             codes
@@ -456,6 +361,7 @@ fn error_page(line: Line<'_>) -> Result<(), Refused> {
     for code in codes {
         match values::number(code) {
             None => return value_fault(format!("invalid value \"{}\"", show(code))),
+            Some(499) => return value_fault("invalid value \"499\"".to_owned()),
             Some(300..=599) => {}
             Some(_) => return value_fault(format!("value \"{}\" must be between 300 and 599", show(code))),
         }
@@ -467,7 +373,7 @@ fn error_page(line: Line<'_>) -> Result<(), Refused> {
 pub(super) fn is_network(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
     let (address, mask) = text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
-    let mask = |bits: u8| mask.is_none_or(|mask| mask.parse::<u8>().is_ok_and(|mask| mask <= bits) || mask.contains(['.', ':']));
+    let mask = |bits: u8| mask.is_none_or(|mask| mask.parse::<u8>().is_ok_and(|mask| mask <= bits));
     match address.parse() {
         Ok(std::net::IpAddr::V4(_)) => mask(32),
         Ok(std::net::IpAddr::V6(_)) => mask(128),

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use crate::gateway::{Area, Covers, Gateway, Known, Matcher, Overrides, ScopeId, Settings, SiteId};
-use crate::handshake::FileKind;
 use crate::handshake::evaluate::Environment;
 use crate::handshake::expression::expression_holds;
 use crate::handshake::select::{covers_path, main_of, matches};
-use crate::source::Span;
+use crate::source::{FileKind, Span};
 
 /// What a request leads to, as far as areas ask for it.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,7 +7,8 @@ use super::paths::UNKNOWN_ROOT;
 use super::{Course, Mapped, Round};
 use crate::gateway::{Area, Known, TextId, Unknown};
 use crate::handshake::Verdict;
-use crate::handshake::follow::{FileKind, Files};
+use crate::handshake::follow::Files;
+use crate::source::FileKind;
 
 impl<'a> Course<'a> {
     /// Serves a file, or says that there is none.

@@ -98,6 +98,8 @@ impl Writer<'_> {
                     "return 404;",
                     "return 426;",
                     "return 444;",
+                    "return 408;",
+                    "return 499;",
                     "return 503;",
                     "return https://b.test/ws;",
                 ]);
@@ -124,6 +126,7 @@ impl Writer<'_> {
             10 => self.set(),
             11 => self.beside(),
             12 => {
+                self.maybe(20, &["try_files $uri/index.html $uri =404;", "try_files /chat =410;", "random_index off;"]);
                 self.one_of(&["root www;", "root /srv/none;", "alias www/;", "alias /srv/case/www/ws/;", "root /srv/case/www;"]);
                 self.maybe(30, &["index chat;", "autoindex on;", "index /ws;"]);
                 if self.random.chance(60) {
@@ -200,6 +203,23 @@ impl Writer<'_> {
             "default_type application/json;",
             "access_log off;",
             "proxy_cookie_path / /ws;",
+            "proxy_bind 127.0.0.1;",
+            "proxy_bind off;",
+            "proxy_buffers 16 8k;",
+            "proxy_buffers 8 16k; proxy_buffer_size 16k;",
+            "proxy_busy_buffers_size 12k;",
+            "proxy_max_temp_file_size 0;",
+            "proxy_cookie_domain off;",
+            "proxy_cookie_flags session httponly;",
+            "proxy_ignore_headers X-Accel-Redirect Vary;",
+            "proxy_next_upstream_tries 2;",
+            "proxy_cache_bypass $http_upgrade;",
+            "access_log /dev/null combined buffer=4k flush=5s;",
+            "stub_status;",
+            "empty_gif;",
+            "fastcgi_pass unix:/none.sock;",
+            "disable_symlinks off;",
+            "open_file_cache max=10 inactive=5s;",
         ]);
     }
 }

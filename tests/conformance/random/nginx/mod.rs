@@ -133,6 +133,8 @@ fn request(random: &mut Random, number: usize, second_port: bool) -> Value {
         8 => step["headers"] = json!({ "Referer": "http://a.test/x" }),
         9 => step["headers"] = json!({ "Upgrade": "h2c" }),
         10 => step["headers"] = json!({ "X-Real-IP": "1.2.3.4", "X-Custom": "a b" }),
+        11 => step["headers"] = json!({ "X-Forwarded-For": "10.1.2.3, 10.9.9.9" }),
+        12 => step["headers"] = json!({ "X-Real-IP": "10.1.2.3" }),
         _ => {}
     }
     step
@@ -204,6 +206,15 @@ impl Writer<'_> {
         self.maybe(8, &["underscores_in_headers on;", "large_client_header_buffers 4 16k;", "recursive_error_pages on;"]);
         self.maybe(5, &["resolver 127.0.0.1;", "resolver 127.0.0.1 valid=10s ipv6=off;"]);
         self.maybe(6, &["root www;", "index index.htm index.html;", "autoindex on;"]);
+        self.maybe(
+            8,
+            &[
+                "set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;",
+                "set_real_ip_from 127.0.0.0/8; real_ip_header X-Forwarded-For; real_ip_recursive on;",
+                "set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For;",
+            ],
+        );
+        self.maybe(6, &["proxy_buffers 16 4k;", "proxy_buffer_size 8k;", "connection_pool_size 512;"]);
         if self.random.chance(15) {
             self.known.zones = true;
             self.line("limit_req_zone $binary_remote_addr zone=requests:1m rate=1000r/s;");
@@ -269,7 +280,8 @@ impl Writer<'_> {
         }
         if self.random.chance(20) {
             self.known.tables.push("$near");
-            self.block("geo $near", |geo| {
+            let head = self.random.pick(&["geo $near", "geo $near", "geo $http_x_real_ip $near"]);
+            self.block(head, |geo| {
                 geo.maybe(20, &["ranges;"]);
                 if geo.text.ends_with("ranges;\n") {
                     geo.line("127.0.0.0-127.0.0.255 1;");
@@ -280,6 +292,7 @@ impl Writer<'_> {
                 geo.line("default 0;");
                 geo.maybe(70, &["127.0.0.0/8 1;", "127.0.0.1 local;", "10.0.0.0/8 1;", "0.0.0.0/0 all;"]);
                 geo.maybe(50, &["127.0.0.1/32 here;", "192.168.0.0/16 1;", "::1 1;"]);
+                geo.maybe(25, &["proxy 127.0.0.1;", "proxy 10.0.0.0/8;", "proxy 127.0.0.0/8; proxy_recursive;"]);
             });
         }
         if self.random.chance(20) {
@@ -303,7 +316,10 @@ impl Writer<'_> {
             group.wrong(wrong::Place::Group);
         });
         if self.random.chance(20) {
-            self.block("upstream App", |group| group.line("server 127.0.0.1:19013;"));
+            self.block("upstream App", |group| {
+                group.line("server 127.0.0.1:19013;");
+                group.maybe(30, &["server 127.0.0.1:19003 down;", "server 127.0.0.1:19003 backup;"]);
+            });
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Writer;
 use super::wrong::Place;
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 19] = [
     "a.test",
     "www.a.test a.test",
     "b.test",
@@ -20,6 +20,9 @@ const NAMES: [&str; 16] = [
     "A.TEST",
     "a.test *.test",
     "~^(?<label>[a-z]+)\\.test$",
+    "a.test. b.test",
+    "\"~^[a-z]{1,2}\\.test$\"",
+    "*.test a.test",
 ];
 
 impl Writer<'_> {
@@ -87,6 +90,11 @@ impl Writer<'_> {
             return;
         }
         self.line(&format!("listen {address}{port}{default};"));
+        if self.random.chance(5) {
+            // Options are of one of the lines for a socket; they part it from one for all addresses.
+            let other = self.random.pick(&["backlog=64", "so_keepalive=30s::3", "deferred", "bind", "rcvbuf=64k"]);
+            self.line(&format!("listen 127.0.0.1:18082 {other};"));
+        }
         if self.random.chance(8) {
             self.line(&format!("listen 127.0.0.1:{};", if port == 18080 { 18081 } else { 18080 }));
         }
@@ -206,7 +214,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn error_page(&mut self) {
-        let page = match self.random.below(9) {
+        let page = match self.random.below(13) {
             0 if self.known.named => "error_page 404 502 = @fallback;",
             1 if self.known.named => "error_page 403 405 426 @fallback;",
             2 => "error_page 404 /ws;",
@@ -215,6 +223,10 @@ impl Writer<'_> {
             5 => "error_page 404 =301 http://b.test$uri;",
             6 => "error_page 401 403 = /health;",
             7 => "error_page 400 404 500 502 503 504 /error.html;",
+            8 => "error_page 301 302 https://b.test/moved?$args;",
+            9 => "error_page 301 =404 /health;",
+            10 => "error_page 494 497 413 /chat;",
+            11 => "error_page 405 408 =503 /50x.html;",
             _ => "error_page 502 504 /50x.html;",
         };
         self.line(page);

@@ -131,6 +131,61 @@ const OTHERS: [&str; 58] = [
     "proxy_redirect;",
 ];
 
+/// What does not fit together, or lies out of bounds.
+const MORE: [&str; 51] = [
+    "proxy_buffer_size 64k;",
+    "proxy_buffers 1 8k;",
+    "proxy_busy_buffers_size 1k;",
+    "proxy_busy_buffers_size 1m;",
+    "proxy_redirect off; proxy_redirect / /x/;",
+    "proxy_cookie_path /;",
+    "proxy_bind 1.2.3;",
+    "proxy_pass http://be:80;",
+    "proxy_pass http://[zz]:80;",
+    "proxy_pass http://user@127.0.0.1;",
+    "fastcgi_pass 127.0.0.1;",
+    "gzip_comp_level 10;",
+    "limit_req_status 200;",
+    "connection_pool_size 100;",
+    "large_client_header_buffers 4 200;",
+    "access_log off off;",
+    "access_log x.log combined flush=1s;",
+    "error_log stderr loud;",
+    "log_format own3 escape=bad x;",
+    "resolver 127.0.0.1 valid=x;",
+    "keepalive_timeout 5 x;",
+    "expires @25h;",
+    "error_page 499 /x;",
+    "open_file_cache inactive=5s;",
+    "rewrite ( /x;",
+    "rewrite ^/(?<uri>.*)$ /x;",
+    "rewrite ^/x '';",
+    "if ($host ~ [) { }",
+    "if ($1 = a) { }",
+    "root $document_root;",
+    "internal; internal;",
+    "mirror off; mirror /x;",
+    "limit_except GET { deny all; } limit_except POST { deny all; }",
+    "server_name ~(;",
+    "server_name ~^(?<host>.*)$;",
+    "listen 18086 backlog=x;",
+    "listen 127.0.0.1:18087 bind; listen 18087;",
+    "map $host $x { hostnames; *a.b c; }",
+    "map $host $x { ~^(?<host>.*)$ 1; }",
+    "map $host $x { a 1; } map_hash_max_size 1024;",
+    "geo $x { 10.0.0.0/8 a; ranges; }",
+    "upstream x { hash $uri bad; server 127.0.0.1:19001; }",
+    "upstream x { server 127.0.0.1:19001 backup; }",
+    "upstream x { zone z 1k; server 127.0.0.1:19001; }",
+    "proxy_cache_path c keys_zone=k:1m levels=4;",
+    "proxy_cache_valid abc 1m;",
+    "limit_req_zone $host zone=zz:1m rate=1r/s; limit_conn_zone $host zone=zz:1m;",
+    "valid_referers a.*.b;",
+    "aio maybe;",
+    "default_server;",
+    "else { }",
+];
+
 impl Writer<'_> {
     /// Now and then something that nginx does not take.
     pub(super) fn wrong(&mut self, place: Place) {
@@ -141,10 +196,10 @@ impl Writer<'_> {
         if !self.random.chance(percent) {
             return;
         }
-        if self.random.chance(50) {
-            self.one_of(&ANYWHERE);
-        } else {
-            self.one_of(&OTHERS);
+        match self.random.below(3) {
+            0 => self.one_of(&ANYWHERE),
+            1 => self.one_of(&OTHERS),
+            _ => self.one_of(&MORE),
         }
     }
 }

@@ -1,0 +1,108 @@
+//! What nginx's socket makes of a client, before any location is looked for.
+
+use super::following::{Following, Next};
+use super::uri;
+use crate::gateway::{Known, Property, Speaks, Version};
+use crate::handshake::Chosen;
+use crate::handshake::pattern::Patterns;
+use crate::handshake::site::default_site;
+
+/// How long a line of a request's head may be unless set otherwise (`ngx_http_core_merge_srv_conf`).
+const LONGEST_LINE: u64 = 8192;
+
+/// Since this version a socket for HTTP/2 without TLS recognises HTTP/1.1.
+const RECOGNISES_HTTP_1: Version = Version::new(1, 25, 1);
+
+impl Following<'_> {
+    /// What the socket makes of the client, before any site's own rules (`ngx_http_wait_request_handler`, `ngx_http_process_request`).
+    pub(super) fn listener(&mut self, chosen: Chosen) -> Known<Next> {
+        let gateway = self.gateway;
+        let own = gateway.site(self.site).listens.iter().find(|listen| Some(listen.span) == chosen.listen);
+        let (address, port) = own.map_or((None, None), |listen| (Some(listen.address), listen.port));
+        // The options of a socket count for all sites on it, whichever writes them.
+        let socket = gateway.sites.iter().flat_map(|site| &site.listens);
+        let socket: Vec<_> = socket.filter(|listen| Some(listen.address) == address && listen.port == port).collect();
+        let tls = socket.iter().find(|listen| listen.tls);
+        if let Some(listen) = socket.iter().find(|listen| listen.speaks == Speaks::ProxyProtocol) {
+            self.note(Some(listen.span), "expects the PROXY protocol, which the client does not speak: closes".to_owned());
+            return Ok(Next::Answer(444));
+        }
+        match (tls, self.request.tls) {
+            (None, true) => {
+                self.note(chosen.listen, "expects no TLS here, and the client speaks it".to_owned());
+                return Ok(Next::Answer(400));
+            }
+            (Some(listen), false) => {
+                self.note(Some(listen.span), "expects TLS here, and the client does not speak it".to_owned());
+                return Ok(Next::Status(497));
+            }
+            (None, false) if gateway.version.is_some_and(|version| version < RECOGNISES_HTTP_1) => {
+                if let Some(listen) = socket.iter().find(|listen| listen.speaks == Speaks::Http2) {
+                    self.note(Some(listen.span), "speaks nothing but HTTP/2 here before 1.25.1: closes".to_owned());
+                    return Ok(Next::Answer(444));
+                }
+            }
+            _ => {}
+        }
+        // The request line and the head are read with the settings of the socket's default site.
+        let own_scope = self.followed.scope;
+        if let Some(default) = default_site(gateway, self.client.socket)? {
+            self.followed.scope = gateway.site(default).scope;
+        }
+        let merge = self.is_on(Property::MergeSlashes, true)?;
+        let (longest, longest_span) = self.number(Property::LongestLine)?.unwrap_or((LONGEST_LINE, None));
+        self.followed.scope = own_scope;
+        if let Some((most, span)) = self.number(Property::MaxHeaders)?
+            && self.request.headers.len() as u64 > most
+        {
+            self.note(span, format!("takes {most} headers, and the handshake has {}", self.request.headers.len()));
+            return Ok(Next::Status(400));
+        }
+        // A line, its `: ` and its end must fit (`ngx_http_alloc_large_header_buffer`).
+        if let Some((name, _)) = self.request.headers.iter().find(|(name, value)| (name.len() + value.len()) as u64 + 4 > longest)
+        {
+            let message = format!("the client's {name} is longer than the {longest} bytes that a line may have");
+            self.note(longest_span, message);
+            return Ok(Next::Status(494));
+        }
+        if self.request.tls
+            && let Some((true, span)) = self.flag(Property::VerifyClient)?
+        {
+            self.note(span, "a client's certificate is asked for".to_owned());
+            return Ok(Next::Status(496));
+        }
+        Ok(self.arrive(chosen, merge))
+    }
+
+    /// The request line is read; `merge`: several slashes are one.
+    pub(super) fn arrive(&mut self, chosen: Chosen, merge: bool) -> Next {
+        let Some(target) = uri::parse(&self.request.sent_target(), merge) else {
+            self.note(chosen.listen, "the target is not valid".to_owned());
+            return Next::Status(400);
+        };
+        // The target as sent stands beside what it is read as.
+        self.request.target = Some(self.request.sent_target());
+        self.request.path = target.path;
+        self.request.query = target.query;
+        self.escaped = target.escaped;
+        self.site_captures(chosen);
+        Next::Site
+    }
+
+    /// What the pattern of the site's name has captured.
+    fn site_captures(&mut self, chosen: Chosen) {
+        let names = &self.gateway.site(self.site).names;
+        let Some(name) = names.iter().find(|name| Some(name.span) == chosen.name) else { return };
+        let text = self.gateway.texts.show(name.text);
+        if let Some(pattern) = text.strip_prefix('~')
+            && let Some((captures, named)) = Patterns::name_captures(pattern, &self.request.host)
+        {
+            self.followed.keep(captures, Vec::new());
+            for (name, value) in named {
+                if let Some(name) = self.gateway.texts.find(name.to_ascii_lowercase().as_bytes()) {
+                    self.followed.assign(name, value);
+                }
+            }
+        }
+    }
+}
