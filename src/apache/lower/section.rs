@@ -56,6 +56,8 @@ pub(super) struct OpenArea {
     backend: Option<Backend>,
     /// How `mod_proxy` takes the paths, for `<Location>`.
     path: Option<SectionPath>,
+    /// How `ProxyPass` alone takes them.
+    written: Option<SectionPath>,
     pub(super) settings: ScopeBuilder,
     /// Rewrite conditions that wait for their rule; without one they do not outlive the section.
     pub(super) conditions: Vec<Condition>,
@@ -74,6 +76,7 @@ impl OpenArea {
             index,
             backend: None,
             path: None,
+            written: None,
             settings: ScopeBuilder::default(),
             conditions: Vec::new(),
             destination: None,
@@ -241,23 +244,25 @@ impl Lowerer<'_> {
         let scope = self.gateway.scopes.open(Some(self.servers[at.0].scope), span);
         let areas = &mut self.servers[at.0].areas;
         areas.push(Area::new(span, covers, within, scope));
-        Section::Area(Box::new(OpenArea { backend, path, ..OpenArea::new(areas.len() - 1) }))
+        Section::Area(Box::new(OpenArea { backend, path, written: path, ..OpenArea::new(areas.len() - 1) }))
     }
 
     /// A line in an area.
     pub(super) fn area_line(&mut self, name: &[u8], statement: &Statement) {
         let Some(area) = self.area_mut() else { return };
-        match (name, area.path, area.backend.clone()) {
+        match (name, area.written, area.backend.clone()) {
             (b"proxypass" | b"proxypassmatch", Some(path), _) => {
                 let found = self.section_destination(statement, &path, name == b"proxypassmatch");
                 if let (Some(found), Some(area)) = (found, self.area_mut()) {
                     let before = area.destination.replace(DestinationIn(found));
                     area.overridden.extend(before);
-                    // With `ProxyPassMatch` the path is a pattern whatever it holds.
-                    if let (b"proxypassmatch", Matcher::Segments(pattern)) = (name, path.matcher) {
-                        let matcher = Matcher::Pattern { pattern, ignore_case: false };
-                        area.path = Some(SectionPath { matcher, is_pattern: true });
-                    }
+                    // With `ProxyPassMatch` the path is a pattern whatever it holds; of several lines the last says it.
+                    area.path = Some(match (name, path.matcher) {
+                        (b"proxypassmatch", Matcher::Segments(pattern)) => {
+                            SectionPath { matcher: Matcher::Pattern { pattern, ignore_case: false }, is_pattern: true }
+                        }
+                        _ => path,
+                    });
                 }
             }
             (b"sethandler", ..) => self.set_handler(statement),

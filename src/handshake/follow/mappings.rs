@@ -15,7 +15,7 @@ mod variables;
 
 use super::{Client, Files};
 use crate::facts::View;
-use crate::gateway::{Area, Assumed, EncodedSlashes, Gateway, Handler, Known, SiteId, Target, Unknown};
+use crate::gateway::{Area, Assumed, Covers, EncodedSlashes, Gateway, Handler, Known, SiteId, Target, Unknown};
 use crate::handshake::evaluate::{Environment, Notes};
 use crate::handshake::request::Request;
 use crate::handshake::request::Word;
@@ -43,6 +43,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         notes,
         walk,
         areas: Vec::new(),
+        asked_in: None,
         changed: None,
         rewrites: true,
         failed: None,
@@ -68,6 +69,8 @@ struct Course<'a> {
     walk: Walk,
     /// The areas that count by now.
     areas: Vec<&'a Area>,
+    /// The path and the areas by which the client was let in or not in the round before.
+    asked_in: Option<(String, Vec<&'a Area>)>,
     /// Its headers after `RequestHeader`, where it has come so far.
     changed: Option<Vec<(Word, Word)>>,
     /// Whether rules are carried out: none after one that ends them all.
@@ -247,7 +250,19 @@ impl<'a> Course<'a> {
         if own {
             self.assign_in_sections(&areas)?;
         }
-        if let Err(refused) = admission::admitted(&self.environment(), &areas)? {
+        // Where the same areas count for the same path as in the round before, nobody is asked again (`ap_process_request_internal`):
+        // those of `<Proxy>` are merged anew each time.
+        let is_same = |(path, before): &(String, Vec<&'a Area>)| {
+            *path == self.request.path
+                && before.len() == areas.len()
+                && before.iter().zip(&areas).all(|(one, other)| std::ptr::eq(*one, *other))
+                && !areas.iter().any(|area| matches!(area.covers, Covers::Proxied(_)))
+        };
+        let asks = !own || !self.asked_in.as_ref().is_some_and(is_same);
+        if own {
+            self.asked_in = Some((self.request.path.clone(), areas.clone()));
+        }
+        if asks && let Err(refused) = admission::admitted(&self.environment(), &areas)? {
             let message = match refused.status {
                 401 => "asks for a password",
                 405 => "does not let the method in",

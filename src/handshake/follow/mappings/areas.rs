@@ -26,6 +26,8 @@ pub(super) fn covering<'g>(
     whereto: Whereto<'_>,
 ) -> Known<Vec<&'g Area>> {
     let mut found: Vec<(Rank, &Area)> = Vec::new();
+    let all = main_of(gateway, site).into_iter().chain([site]).flat_map(|site| &gateway.site(site).areas);
+    let trusts_links = !all.map(|area| &area.settings).any(|settings| settings.follow_links == Some(false));
     for site in main_of(gateway, site).into_iter().chain([site]) {
         let areas = &gateway.site(site).areas;
         let mut covered = vec![false; areas.len()];
@@ -33,7 +35,7 @@ pub(super) fn covering<'g>(
             if index > 0 && !covered[area.within] {
                 continue;
             }
-            let rank = match covers(environment, area, whereto) {
+            let rank = match covers(environment, area, whereto, trusts_links) {
                 Ok(rank) => rank,
                 Err(_) if !area.sets_anything() && gateway.scopes.own(area.scope).next().is_none() => None,
                 Err(why) => return Err(why),
@@ -61,20 +63,20 @@ enum Rank {
     Condition,
 }
 
-fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> Known<Option<Rank>> {
+fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>, trusts_links: bool) -> Known<Option<Rank>> {
     let texts = &environment.gateway.texts;
     let takes = |matcher, text: &str| matches(environment, matcher, area.span, text);
     Ok(match area.covers {
         Covers::Everything => Some(Rank::Site),
         Covers::Path(matcher) => covers_path(environment, matcher, area.span, &environment.request.path)?.then_some(Rank::Path),
         Covers::Directory(Matcher::Segments(text)) => {
-            let Some(directory) = whereto.file.map(|file| directory_of(environment, file)) else { return Ok(None) };
+            let Some(directory) = whereto.file.map(|file| directory_of(environment, file, trusts_links)) else { return Ok(None) };
             let rank = Rank::Directory(segments(&texts.show(text)), area.file.is_some());
             // Sections name directories with a slash behind or without.
             takes(Matcher::Segments(text), &format!("{directory}/"))?.then_some(rank)
         }
         Covers::Directories { pattern, segments: count, .. } => {
-            let Some(directory) = whereto.file.map(|file| directory_of(environment, file)) else { return Ok(None) };
+            let Some(directory) = whereto.file.map(|file| directory_of(environment, file, trusts_links)) else { return Ok(None) };
             let above = directory.match_indices('/').nth(count).map_or(directory, |(at, _)| &directory[..at]);
             let fits = segments(above) == count && takes(Matcher::Pattern { pattern, ignore_case: false }, above)?;
             fits.then_some(Rank::Directory(count, false))
@@ -98,11 +100,10 @@ fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>) -> K
 }
 
 /// The directory that a file lies in, or that it is.
-fn directory_of<'f>(environment: &Environment<'_>, file: &'f str) -> &'f str {
-    let is_directory = environment
-        .notes
-        .and_then(|notes| notes.files)
-        .is_some_and(|files| files(super::served::in_tree(file)) == Some(FileKind::Directory));
+fn directory_of<'f>(environment: &Environment<'_>, file: &'f str, trusts_links: bool) -> &'f str {
+    let kind = environment.notes.and_then(|notes| notes.files).and_then(|files| files(super::served::in_tree(file)));
+    // Where links are followed, each part of what is there is taken for a directory unseen (`ap_directory_walk`).
+    let is_directory = kind == Some(FileKind::Directory) || kind.is_some() && trusts_links;
     match file.rfind('/') {
         Some(at) if !is_directory => &file[..at.max(1)],
         _ => file,

@@ -2,7 +2,7 @@
 
 use super::Writer;
 
-const FAULTS: [&str; 52] = [
+const FAULTS: [&str; 65] = [
     "ProxyPass \"/x\" \"http://127.0.0.1:19001/\" upgrade",
     "ProxyPass \"/x\" \"http://127.0.0.1:19001/\" upgraded=websocket",
     "ProxyPass \"/x\" \"http://127.0.0.1:19001/\" upgrade=websocket-with-a-name",
@@ -55,6 +55,19 @@ const FAULTS: [&str; 52] = [
     "Require",
     "Use nomacro a b",
     "AllowOverride All",
+    "Options +Indexes FollowSymLinks",
+    "LogLevel chatty",
+    "RewriteOptions Nothing",
+    "RewriteRule ^ - [Q]",
+    "RewriteCond %{HTTPS} -eq 0",
+    "RequestHeader edit Origin",
+    "RequestHeader set X-A \"expr=%{HTTP_HOST} ==\"",
+    "SetEnvIf Host",
+    "ErrorDocument 99 /x",
+    "KeepAliveTimeout x",
+    "UseCanonicalName Maybe",
+    "Redirect 200 /x /y",
+    "ProxyErrorOverride On x",
 ];
 
 impl Writer<'_> {

@@ -2,7 +2,7 @@
 
 use super::Writer;
 
-const CONDITIONS: [&str; 44] = [
+const CONDITIONS: [&str; 54] = [
     "%{HTTP:Upgrade} websocket [NC]",
     "%{HTTP:Upgrade} websocket [NC]",
     "%{HTTP:Upgrade} =websocket [NC]",
@@ -47,6 +47,16 @@ const CONDITIONS: [&str; 44] = [
     "%{HTTP_ORIGIN} example\\.test [NC]",
     "expr \"%{HTTP:Upgrade} -strmatch 'web*'\"",
     "$1 ^chat",
+    "%{HTTP:Sec-WebSocket-Version} <9",
+    "%{REQUEST_URI} >/ws",
+    "%{REQUEST_URI} <=/ws",
+    "expr \"! %{HTTP:Upgrade} == ''\"",
+    "expr \"%{REQUEST_URI} =~ m#^/(ws|app)#\"",
+    "%{HTTP:Upgrade} !^$ [NV]",
+    "%{SERVER_PROTOCOL} =HTTP/1.1",
+    "%{IS_SUBREQ} =false",
+    "%{HTTP_HOST}%{REQUEST_URI} ^a\\.test/ws [NC]",
+    "%{SERVER_PORT} -lt 20000",
 ];
 
 const FILE_CONDITIONS: [&str; 6] = [
@@ -58,7 +68,7 @@ const FILE_CONDITIONS: [&str; 6] = [
     "/srv/case/htdocs%{REQUEST_URI} !-d",
 ];
 
-const RULES: [&str; 46] = [
+const RULES: [&str; 54] = [
     "^/?(.*) \"ws://127.0.0.1:19001/$1\" [P,L]",
     "^/?(.*) \"ws://127.0.0.1:19001/$1\" [P,L]",
     "^/?(.*) \"http://127.0.0.1:19001/$1\" [P,L]",
@@ -105,6 +115,14 @@ const RULES: [&str; 46] = [
     "^/app/(.*) fcgi://127.0.0.1:19006/$1 [P]",
     "^/nothing$ /ws [PT,E=seen:1,NC]",
     "^/ws/chat /%{QUERY_STRING} [PT]",
+    "^/(.*)$ ws://127.0.0.1:19001/$1 [P,B]",
+    "^/(.*)$ ws://127.0.0.1:19001/app?u=$1 [P,B,BNP]",
+    "^/(.*)$ ws://127.0.0.1:19001/$1 [P,UnsafeAllow3F]",
+    "^/(.*)$ https://b.test/$1?x?y [R,QSL]",
+    "^/api$ http://a.test/ws",
+    "^/wsx$ ws [PT]",
+    "^/chat/(.+)$ /ws/$1 [NS,PT]",
+    "^/files/(.+)$ https://b.test/$1 [R,BCTLS]",
 ];
 
 const DIRECTORY_RULES: [&str; 16] = [

@@ -2,7 +2,7 @@
 
 use super::Writer;
 
-const EXPRESSIONS: [&str; 22] = [
+const EXPRESSIONS: [&str; 30] = [
     "%{HTTP:Upgrade} == 'websocket'",
     "%{HTTP:Upgrade} =~ /websocket/i",
     "%{HTTP:Upgrade} != 'websocket'",
@@ -25,6 +25,14 @@ const EXPRESSIONS: [&str; 22] = [
     "true",
     "req_novary('Upgrade') -in { 'websocket', 'WebSocket' }",
     "%{env:seen} == '1'",
+    "toupper(%{HTTP:Upgrade}) == 'WEBSOCKET'",
+    "-T %{HTTPS}",
+    "%{REQUEST_URI} -fnmatch '/ws*'",
+    "%{HTTP_HOST} -strcmatch 'A.*'",
+    "%{SERVER_NAME} . ':x' == 'a.test:x'",
+    "! -n %{HTTP:Origin}",
+    "%{QUERY_STRING} == '' && %{REQUEST_SCHEME} == 'http'",
+    "%{HTTP:Sec-WebSocket-Version} -gt 12",
 ];
 
 impl Writer<'_> {
