@@ -250,10 +250,11 @@ impl<'a> Course<'a> {
         if own {
             self.assign_in_sections(&areas)?;
         }
-        // Where the same areas count for the same path as in the round before, nobody is asked again (`ap_process_request_internal`):
-        // those of `<Proxy>` are merged anew each time.
+        // Where the same sections count as in the round before, nobody is asked again (`ap_process_request_internal`, whose walks keep what they
+        // have merged): those of `<Proxy>` are merged anew each time, those of directories for each path.
         let is_same = |(path, before): &(String, Vec<&'a Area>)| {
-            *path == self.request.path
+            let by_path = |area: &&Area| matches!(area.covers, Covers::Everything | Covers::Path(_));
+            (*path == self.request.path || areas.iter().all(by_path))
                 && before.len() == areas.len()
                 && before.iter().zip(&areas).all(|(one, other)| std::ptr::eq(*one, *other))
                 && !areas.iter().any(|area| matches!(area.covers, Covers::Proxied(_)))

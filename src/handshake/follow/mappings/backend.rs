@@ -326,7 +326,8 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     }
     // A query that is glued to the port is put into brackets with it, like an address with colons, and is no URL then.
     if asked.verbatim && backend.authority.contains(['?', '#']) && backend.authority.contains(':') {
-        return Ok(Answer::refused(400, asked.span, format!("there is no host `{}`", backend.authority)));
+        let because = Some((asked.span, format!("there is no host `{}`", backend.authority)));
+        return Ok(Answer { verdict: Verdict::Answered { status: 400, location: None }, sent: None, because });
     }
     let tls = matches!(backend.protocol, Protocol::Https | Protocol::Wss);
     if tls {
