@@ -31,7 +31,7 @@ pub struct BalancedWorker {
     pub backup: bool,
     /// The set it is of: those of the lowest are asked first.
     pub set: u32,
-    /// Its share of the requests, in hundredths.
+    /// Its share of the requests, in hundredths; 0 where it says nothing of who is asked first.
     pub share: u32,
     /// The directive.
     pub span: Span,

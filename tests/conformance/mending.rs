@@ -96,7 +96,9 @@ fn mend_and_run(case: &Case, folder: &Path, installed: &Installed, slots: &Slots
     let after = asked(case, folder);
     let ran = |case: &Case| slots.with(|slot| run::run(installed, case, slot))?;
     let (then, now) = (ran(&before)?, ran(&after)?);
-    let mut wrong = compare(&after, &then, &now, &may_change(&fixed.rules));
+    let mut parts = may_change(&fixed.rules);
+    parts.extend(is_by_chance(case).then_some(Part::Backend));
+    let mut wrong = compare(&after, &then, &now, &parts);
     tally.mended.fetch_add(1, Ordering::Relaxed);
     // Where a reader cannot know what the backend is, what it says of it is not judged.
     let readable = recorded.is_some_and(|recorded| recorded.readable.iter().any(Option::is_some));
@@ -202,6 +204,8 @@ fn mend(software: Software, folder: &Path, version: &str) -> Result<fix::Fixed, 
 pub(crate) enum Part {
     /// Where it goes, and the target.
     Target,
+    /// Which backend of a group it goes to.
+    Backend,
     /// The version of HTTP.
     Version,
     /// The method, and a body in the place of the client's.
@@ -252,6 +256,12 @@ pub(crate) fn may_change(rules: &BTreeSet<String>) -> BTreeSet<Part> {
         parts.extend([Part::Target, Part::Version, Part::Host]);
     }
     parts
+}
+
+/// Whether a group of the case leaves it to chance which backend is asked.
+fn is_by_chance(case: &Case) -> bool {
+    let main = case.folder.join(case.software.main_file());
+    case.software == Software::Nginx && fs::read(main).is_ok_and(|text| text.windows(7).any(|word| word == b"random;"))
 }
 
 /// The case in `folder` with quick steps only: each handshake, and an ordinary request for each of their paths.
@@ -349,6 +359,8 @@ fn requests(upstream: Option<&[Sent]>, parts: &BTreeSet<Part>) -> Vec<String> {
             let mut request = request.clone();
             if has(Part::Target) {
                 request.target.clear();
+            }
+            if has(Part::Target) || has(Part::Backend) {
                 request.backend = None;
             }
             if has(Part::Version) {

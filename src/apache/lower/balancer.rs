@@ -20,6 +20,11 @@ pub(super) struct Balancer {
 }
 
 impl Balancer {
+    /// Whether a share counts for whom is asked first: by traffic all begin with none (`is_best_bytraffic`).
+    pub(super) fn asks_by_share(&self) -> bool {
+        self.method.as_deref() != Some(b"bytraffic")
+    }
+
     /// Whether no method is written for it.
     pub(super) fn is_plain(&self) -> bool {
         self.method.is_none()

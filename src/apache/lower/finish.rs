@@ -8,7 +8,8 @@ use super::mapping::Mapping;
 use super::site::{Rewriting, Server};
 use super::{Lowerer, ServerIndex};
 use crate::gateway::{
-    Action, Covers, Gateway, Handler, Inherits, Listen, Matcher, Misreading, Property, RemarkKind, Rewrite, RouteId, Site, TextId,
+    Action, Covers, Gateway, Handler, Inherits, Listen, Matcher, Misreading, Property, RemarkKind, Rewrite, RouteId, Site,
+    TextId, UpstreamId,
 };
 use crate::source::Span;
 
@@ -22,6 +23,12 @@ impl Lowerer<'_> {
         self.document_roots();
         let plain = self.balancers.iter().position(super::balancer::Balancer::is_plain);
         self.gateway.plain_balancer = plain.and_then(|at| self.gateway.upstreams.get(at)).map(|upstream| upstream.span);
+        for (id, balancer) in (0..).map(UpstreamId).zip(&self.balancers) {
+            let members = self.gateway.balanced.get_mut(&id).filter(|_| !balancer.asks_by_share());
+            for member in members.into_iter().flatten() {
+                member.share = 0;
+            }
+        }
         let main = &self.servers[0].rewriting;
         let inherits: Vec<Option<Inherits>> = self.servers.iter().map(|server| server.rewriting.inherits(main)).collect();
         let wanted = inherits.iter().skip(1).any(Option::is_some);

@@ -46,6 +46,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         asked_in: None,
         changed: None,
         rewrites: true,
+        unreadable: None,
         failed: None,
     };
     course.walk.verdict = match course.run() {
@@ -75,6 +76,8 @@ struct Course<'a> {
     changed: Option<Vec<(Word, Word)>>,
     /// Whether rules are carried out: none after one that ends them all.
     rewrites: bool,
+    /// The status for a path that is not decoded.
+    unreadable: Option<u16>,
     /// What went wrong, where a page is looked for that says so.
     failed: Option<Verdict>,
 }
@@ -153,7 +156,7 @@ impl<'a> Course<'a> {
         let raw = written.split(['?', '#']).next().unwrap_or_default();
         match paths::normalized(raw, slashes, merge) {
             Ok(path) => self.request.path = path,
-            Err(status) => return Ok(self.answered(status, span, "refuses the path")),
+            Err(status) => self.unreadable = Some(status),
         }
         self.request.headers = change_early(&self.environment(), &areas::levels(&site_areas))?;
         self.notes.begun = true;
@@ -197,6 +200,12 @@ impl<'a> Course<'a> {
 
     /// Handles the request once.
     fn round(&mut self) -> Known<Round> {
+        // Nothing but the server itself counts where the path is refused.
+        if let Some(status) = self.unreadable.take() {
+            self.areas = areas::of_site(self.gateway, self.site);
+            let span = self.gateway.site(self.site).span;
+            return Ok(Round::Done(self.answered(status, span, "refuses the path")));
+        }
         match self.look_up(true)? {
             Ok((areas, Mapped::Backend(asked))) => self.pass(&areas, &asked).map(Round::Done),
             Ok((areas, Mapped::File(file))) => self.serve(&areas, &file),
@@ -250,11 +259,11 @@ impl<'a> Course<'a> {
         if own {
             self.assign_in_sections(&areas)?;
         }
-        // Where the same sections count as in the round before, nobody is asked again (`ap_process_request_internal`, whose walks keep what they
-        // have merged): those of `<Proxy>` are merged anew each time, those of directories for each path.
+        // Where the same areas count as in the round before, nobody is asked again (`ap_process_request_internal`): those of `<Proxy>` are
+        // merged anew each time. A module that asks in the old way wants it done for every other path (`auth_internal_per_conf`).
+        let every_path_is_asked = gateway.modules.has("allowmethods");
         let is_same = |(path, before): &(String, Vec<&'a Area>)| {
-            let by_path = |area: &&Area| matches!(area.covers, Covers::Everything | Covers::Path(_));
-            (*path == self.request.path || areas.iter().all(by_path))
+            (every_path_is_asked != Some(true) || *path == self.request.path)
                 && before.len() == areas.len()
                 && before.iter().zip(&areas).all(|(one, other)| std::ptr::eq(*one, *other))
                 && !areas.iter().any(|area| matches!(area.covers, Covers::Proxied(_)))

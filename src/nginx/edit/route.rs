@@ -175,10 +175,20 @@ impl<'a> Editor<'a> {
         let reading = want.fact.read(&reader);
         let place = reading.evidence.first().map(|evidence| evidence.span);
         let other = place.and_then(|span| self.route_at(span)).ok_or("the location that answers it cannot be found")?;
+        let own = Reader::new(self.view, Item::Route(other));
+        let of_other = |name: &str| Fact::named(name).ok().map(|fact| fact.read(&own).value);
+        // A location for that path alone is the server's; another one may have clients with WebSockets of their own.
+        let texts = &self.gateway().texts;
+        let is_for_it = match (self.gateway().route(other).matcher, &reading.value) {
+            (Matcher::Exact(text) | Matcher::Prefix { text, .. }, Ok(Value::Text(path))) => texts.get(text) == path.as_bytes(),
+            _ => false,
+        };
+        if !is_for_it && matches!(of_other("handshake.verdict"), Some(Ok(Value::Text(verdict))) if verdict == "upgraded") {
+            return Err("the location that answers it lets WebSockets of clients through as well".to_owned());
+        }
         let mut task = Task::default();
         task.headers.push(("Upgrade", "\"\"".to_owned()));
-        let own = Reader::new(self.view, Item::Route(other));
-        let connection = Fact::named("handshake.request_header.connection").ok().map(|fact| fact.read(&own).value);
+        let connection = of_other("handshake.request_header.connection");
         if matches!(connection, Some(Ok(Value::List(tokens))) if tokens.iter().any(|token| token.eq_ignore_ascii_case("upgrade")))
         {
             task.headers.push(("Connection", "\"\"".to_owned()));

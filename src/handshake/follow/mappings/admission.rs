@@ -51,6 +51,8 @@ pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<
         Some((Outcome::NeedsUser, span)) => Some(match password {
             // `AuthType None` or nothing: no one can give a password (AH00027).
             None => Refused { status: 500, span },
+            // No module knows this one (`authenticate_no_user`, AH01796).
+            Some((kind, span)) if lacks_module(gateway, kind) => Refused { status: 500, span },
             Some(_) if request.header(b"authorization").is_some() => return Err(Unknown::Environment),
             Some(_) => Refused { status: 401, span },
         }),
@@ -58,13 +60,24 @@ pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<
     };
     let any = setting(areas, |settings| settings.any_access).unwrap_or(false);
     Ok(match (hosts, refused) {
-        // One of the two ways suffices.
-        (None, Some(_)) if any && by_host.is_some() => Ok(()),
-        (Some(_), None) if any && required.is_some() => Ok(()),
+        // One of the two ways suffices, and where nothing is said of it, it is open (`ap_process_request_internal`).
+        (None, Some(_)) | (Some(_), None) if any => Ok(()),
         (Some(span), _) => Err(Refused { status: 403, span }),
         (None, Some(refused)) => Err(refused),
         (None, None) => Ok(()),
     })
+}
+
+/// Whether nothing asks for a password of this kind: its module is known not to be there.
+fn lacks_module(gateway: &Gateway, kind: TextId) -> bool {
+    let module = match gateway.texts.get(kind).to_ascii_lowercase().as_slice() {
+        b"basic" => "auth_basic",
+        b"digest" => "auth_digest",
+        b"form" => "auth_form",
+        b"none" => return true,
+        _ => return false,
+    };
+    gateway.modules.has(module) == Some(false)
 }
 
 /// What the requirements of the areas come to together: the last that has any counts, unless it is merged with those before it

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use super::areas::{levels, setting};
-use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped};
+use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped, escaped_with_slashes};
 use super::with_query;
 use crate::gateway::{
-    Area, Assigned, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId, Spelling, Unknown,
-    UpstreamId, Version, Via, Worker, is_authority,
+    Area, Assigned, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId,
+    Spelling, Unknown, UpstreamId, Version, Via, Worker, is_authority,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
@@ -53,7 +53,8 @@ impl Answer {
     }
 
     fn refused(status: u16, span: Span, message: impl Into<String>) -> Self {
-        Self { verdict: Verdict::BadGateway { status }, sent: None, because: Some((span, message.into())) }
+        let verdict = if status < 500 { Verdict::Answered { status, location: None } } else { Verdict::BadGateway { status } };
+        Self { verdict, sent: None, because: Some((span, message.into())) }
     }
 }
 
@@ -104,6 +105,12 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
         _ => &asked.url,
     };
     let Some(url) = parts(url) else { return Ok(Answer::refused(500, asked.span, "is no URL that a request can be passed to")) };
+    let keeps_slashes = setting(areas, |settings| settings.encoded_slashes) == Some(EncodedSlashes::Kept);
+    let spelling = match (asked.verbatim, keeps_slashes) {
+        (true, _) => Sent::AsItIs,
+        (false, true) => Sent::WithSlashes,
+        (false, false) => Sent::Escaped,
+    };
     let backends = match protocol(url.scheme) {
         Protocol::Balancer => {
             if gateway.modules.has("proxy_balancer") == Some(false) {
@@ -114,13 +121,15 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             }
             // `proxy_balancer_canon`.
             let url = Url { path: if url.path.is_empty() { "/" } else { url.path }, ..url };
-            match members(environment, &url, asked.verbatim) {
+            match members(environment, &url, spelling) {
                 Ok(members) => members,
                 Err(refused) => return Ok(Answer::refused(refused.0, asked.span, refused.1)),
             }
         }
         protocol => {
-            let path = sent_path(url.path, asked.verbatim);
+            let Some(path) = sent_path(url.path, spelling) else {
+                return Ok(Answer::refused(UNREADABLE.0, asked.span, UNREADABLE.1));
+            };
             // It is the URL as it is sent that workers are compared with.
             let sent = format!("{}://{}{path}", url.scheme, url.authority);
             let worker = worker(gateway, site, &with_query(&sent, asked.query.as_deref()));
@@ -146,10 +155,26 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
     Ok(first)
 }
 
-/// The path as it is sent.
-fn sent_path(path: &str, verbatim: bool) -> String {
-    let path = if verbatim { path.to_owned() } else { escaped(path) };
-    if path.is_empty() { "/".to_owned() } else { path }
+/// How a path is written when it is sent.
+#[derive(Clone, Copy)]
+enum Sent {
+    AsItIs,
+    Escaped,
+    /// Escaped but for slashes that are already.
+    WithSlashes,
+}
+
+/// The answer where a path cannot be written so.
+const UNREADABLE: (u16, &str) = (400, "a percent sign in the path begins no code");
+
+/// The path as it is sent; `None` where it cannot be.
+fn sent_path(path: &str, spelling: Sent) -> Option<String> {
+    let path = match spelling {
+        Sent::AsItIs => path.to_owned(),
+        Sent::Escaped => escaped(path),
+        Sent::WithSlashes => escaped_with_slashes(path)?,
+    };
+    Some(if path.is_empty() { "/".to_owned() } else { path })
 }
 
 /// One backend that may be asked.
@@ -162,7 +187,7 @@ struct Backend {
 }
 
 /// The backends of a balancer (`proxy_balancer_pre_request`): spares only where there are no others.
-fn members(environment: &Environment<'_>, url: &Url<'_>, verbatim: bool) -> Result<Vec<Backend>, (u16, &'static str)> {
+fn members(environment: &Environment<'_>, url: &Url<'_>, spelling: Sent) -> Result<Vec<Backend>, (u16, &'static str)> {
     let gateway = environment.gateway;
     let name = url.authority.to_ascii_lowercase();
     let named = |id: &UpstreamId| gateway.texts.get(gateway.upstream(*id).name) == name.as_bytes();
@@ -186,10 +211,11 @@ fn members(environment: &Environment<'_>, url: &Url<'_>, verbatim: bool) -> Resu
         let text = gateway.texts.show(member.url).into_owned();
         let text = text.rsplit_once('|').map_or(text.as_str(), |(_, url)| url).to_owned();
         let own = parts(&text)?;
+        let path = sent_path(&format!("{}{}", own.path, url.path), spelling)?;
         Some(Backend {
             protocol: member.protocol,
             authority: own.authority.to_owned(),
-            path: sent_path(&format!("{}{}", own.path, url.path), verbatim),
+            path,
             worker: Some(Worker { url: member.url, is_pattern: false, scope: member.scope, span: member.span }),
             route: member.route.map(|route| gateway.texts.show(route).into_owned()),
         })

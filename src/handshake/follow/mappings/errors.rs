@@ -37,10 +37,10 @@ impl Course<'_> {
     }
 
     /// The answer where a page was looked for that tells of an error: the page comes with the status of the error, and a backend's with
-    /// its own.
+    /// its own. A redirect on the way there is one more failure, and the first is told (`ap_die_r`).
     pub(super) fn after_failure(&mut self, verdict: Verdict) -> Verdict {
         match (self.failed.take(), verdict) {
-            (Some(failed), Verdict::Answered { location: None, .. } | Verdict::BadGateway { .. }) => failed,
+            (Some(failed), Verdict::Answered { .. } | Verdict::BadGateway { .. }) => failed,
             (_, verdict) => verdict,
         }
     }

@@ -57,6 +57,25 @@ pub(super) fn escaped(path: &str) -> String {
     escape(path, b"~$-_.+!*'(),;:@&=/", false)
 }
 
+/// The same with `AllowEncodedSlashes NoDecode`, where a slash that is encoded already stays so (`PROXY_CANONENC_NOENCODEDSLASHENCODING`); `None`
+/// where a percent sign begins no code.
+pub(super) fn escaped_with_slashes(path: &str) -> Option<String> {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&escaped(&rest[..at]));
+        let digits = rest.as_bytes().get(at + 1..at + 3).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+        if digits.eq_ignore_ascii_case(b"2f") {
+            out.push_str(&rest[at..at + 3]);
+            rest = &rest[at + 3..];
+        } else {
+            out.push_str("%25");
+            rest = &rest[at + 1..];
+        }
+    }
+    Some(out + &escaped(rest))
+}
+
 /// A path as it stands in a `Location` (`ap_escape_uri`).
 pub(super) fn escaped_in_location(path: &str) -> String {
     escape(path, b"$-_.+!*'(),:@&=/~;", true)

@@ -74,10 +74,11 @@ impl<'a> Course<'a> {
                 self.request.query.clone_from(&query);
                 Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span, as_handler: false })))
             }
+            // Whatever failed before is forgotten (`hook_uri2file` sets the status back).
             Rewritten::Redirected { status, url, query, verbatim, span } => {
+                self.failed = None;
                 Ok(Err(Round::Done(self.redirect(status, &url, query, verbatim, span))))
             }
-            // Whatever failed before is forgotten (`hook_uri2file` sets the status back).
             Rewritten::Answered(status, span) => {
                 self.failed = None;
                 Ok(Err(Round::Done(self.answered(status, span, format!("answers {status}")))))
