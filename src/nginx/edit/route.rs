@@ -183,8 +183,9 @@ impl<'a> Editor<'a> {
             (Matcher::Exact(text) | Matcher::Prefix { text, .. }, Ok(Value::Text(path))) => texts.get(text) == path.as_bytes(),
             _ => false,
         };
-        if !is_for_it && matches!(of_other("handshake.verdict"), Some(Ok(Value::Text(verdict))) if verdict == "upgraded") {
-            return Err("the location that answers it lets WebSockets of clients through as well".to_owned());
+        // No handshake comes to one that is internal.
+        if !is_for_it && !matches!(of_other("handshake.verdict"), Some(Ok(Value::Absent))) {
+            return Err("the location that answers it is for clients as well, who may have WebSockets there".to_owned());
         }
         let mut task = Task::default();
         task.headers.push(("Upgrade", "\"\"".to_owned()));
