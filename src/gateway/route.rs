@@ -119,6 +119,8 @@ pub enum Spelling {
     Read,
     /// Both as the client has written them: httpd's `nocanon`.
     Written,
+    /// The path without dots and double slashes but else as it was written; it is mapped so, before all others: httpd's `mapping=`.
+    Encoded,
 }
 
 /// The protocol spoken to an upstream.

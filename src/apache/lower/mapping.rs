@@ -133,10 +133,15 @@ impl Lowerer<'_> {
         let authority = known(parts.authority).then(|| self.gateway.texts.intern(parts.authority));
         let path = known(parts.path).then(|| self.gateway.texts.intern(parts.path));
         let protocol = parts.protocol();
-        // What is mapped before the path is decoded is passed on as it was asked for (`ap_proxy_trans_match`).
+        // What is mapped before the path is decoded is passed on so (`ap_proxy_trans_match`).
         let undecoded = |word: &Word<'_>| parameter(&word.value).is(&["mapping"]);
-        let nocanon = parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon") || undecoded(word));
-        let spelling = if nocanon { Spelling::Written } else { Spelling::Read };
+        let spelling = if parameters.iter().any(undecoded) {
+            Spelling::Encoded
+        } else if parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon")) {
+            Spelling::Written
+        } else {
+            Spelling::Read
+        };
         let mut proxy =
             Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, spelling, shares: None };
         if protocol == Protocol::Balancer {
@@ -360,7 +365,7 @@ fn never_asked_for(path: &str, spelling: Spelling) -> Option<String> {
     };
     if path.is_empty() || path.starts_with('/') {
         // `mapping=encoded` compares what the client has written.
-        if spelling == Spelling::Written {
+        if spelling != Spelling::Read {
             return None;
         }
         let code = (0..path.len()).find(|&at| is_code(&path.as_bytes()[at..]))?;

@@ -200,11 +200,14 @@ impl<'a> Course<'a> {
 
     /// Handles the request once.
     fn round(&mut self) -> Known<Round> {
-        // Nothing but the server itself counts where the path is refused.
+        // Nothing but the server itself counts where the path is refused, unless it is mapped before it is decoded.
         if let Some(status) = self.unreadable.take() {
-            self.areas = areas::of_site(self.gateway, self.site);
-            let span = self.gateway.site(self.site).span;
-            return Ok(Round::Done(self.answered(status, span, "refuses the path")));
+            let early = covering(self.gateway, &self.environment(), self.site, Whereto::default())?;
+            if self.mapped_undecoded(&early)?.is_none() {
+                self.areas = areas::of_site(self.gateway, self.site);
+                let span = self.gateway.site(self.site).span;
+                return Ok(Round::Done(self.answered(status, span, "refuses the path")));
+            }
         }
         match self.look_up(true)? {
             Ok((areas, Mapped::Backend(asked))) => self.pass(&areas, &asked).map(Round::Done),
@@ -227,13 +230,7 @@ impl<'a> Course<'a> {
             self.assign_in_server(&early)?;
         }
         let rewrites = self.rewrites;
-        let mapped = if rewrites {
-            self.translate(&early, !own)?
-        } else {
-            let asked = self.request.path.clone();
-            self.map(&early, &asked)?
-        };
-        let mapped = match mapped {
+        let mapped = match self.mapped_to(&early, own)? {
             Ok(mapped) => mapped,
             Err(verdict) => return Ok(Err(Round::Done(verdict))),
         };
@@ -321,6 +318,20 @@ impl<'a> Course<'a> {
             (mapped, _) => mapped,
         };
         Ok(Ok((areas, mapped)))
+    }
+
+    /// What takes the request before it is decoded, else the rules where they are carried out, else the mappings.
+    fn mapped_to(&mut self, early: &[&'a Area], own: bool) -> Known<Result<Mapped, Verdict>> {
+        if let Some(asked) = self.mapped_undecoded(early)? {
+            self.step(Some(asked.span), format!("passes the path on to {}", asked.url), false);
+            self.walk.route = Some(asked.route);
+            return Ok(Ok(Mapped::Backend(asked)));
+        }
+        if self.rewrites {
+            return self.translate(early, !own);
+        }
+        let asked = self.request.path.clone();
+        self.map(early, &asked)
     }
 
     /// The part of a file's path that the file system is asked for.

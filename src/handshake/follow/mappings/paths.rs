@@ -31,8 +31,28 @@ pub(super) fn normalized(raw: &str, slashes: EncodedSlashes, merge_slashes: bool
             (byte, _) => decoded.push(byte),
         }
     }
-    let decoded = String::from_utf8_lossy(&decoded).into_owned();
-    let Some(rest) = decoded.strip_prefix('/') else { return Err(400) };
+    reduced(&String::from_utf8_lossy(&decoded), merge_slashes)
+}
+
+/// Reads a path and leaves encoded what may mean something (`AP_NORMALIZE_DECODE_UNRESERVED`); `None` where it cannot be read.
+pub(super) fn undecoded(raw: &str, merge_slashes: bool) -> Option<String> {
+    let mut path = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find('%') {
+        path.push_str(&rest[..at]);
+        let digits = rest.get(at + 1..at + 3).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        match u8::from_str_radix(digits, 16).ok()? {
+            byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => path.push(char::from(byte)),
+            _ => path.push_str(&rest[at..at + 3]),
+        }
+        rest = &rest[at + 3..];
+    }
+    reduced(&(path + rest), merge_slashes).ok()
+}
+
+/// A path without dots, and without double slashes where they are merged.
+fn reduced(path: &str, merge_slashes: bool) -> Result<String, u16> {
+    let Some(rest) = path.strip_prefix('/') else { return Err(400) };
     let mut segments: Vec<&str> = Vec::new();
     let mut pieces = rest.split('/').peekable();
     while let Some(piece) = pieces.next() {

@@ -2,7 +2,7 @@
 
 use super::areas::setting;
 use super::backend::Asked;
-use super::paths::UNKNOWN_ROOT;
+use super::paths::{self, UNKNOWN_ROOT};
 use super::{Course, Mapped};
 use crate::gateway::{Area, Covers, Handler, Known, Matcher, RouteId, Spelling, SymbolicId, Target, Unknown, Version};
 use crate::handshake::evaluate::Environment;
@@ -22,6 +22,31 @@ const TOP_DIRECTORIES: [&str; 19] = [
 ];
 
 impl<'a> Course<'a> {
+    /// What a mapping takes before the path is decoded and before any rule (`proxy_pre_translate_name`, `mod_proxy.c`).
+    pub(super) fn mapped_undecoded(&self, early: &[&'a Area]) -> Known<Option<Asked>> {
+        let spelling = |id: RouteId| self.spelling(id) == Spelling::Encoded;
+        let count = u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX);
+        if self.notes.variable("no-proxy").is_some() || !(0..count).map(RouteId).any(spelling) {
+            return Ok(None);
+        }
+        let merge = setting(early, |settings| settings.merge_slashes).unwrap_or(true);
+        let written = self.request.target.as_ref().unwrap_or(&self.request.path);
+        let raw = written.split(['?', '#']).next().unwrap_or_default();
+        let Some(path) = paths::undecoded(raw, merge) else { return Ok(None) };
+        let takes = |id| spelling(id) && !self.declines(id, early);
+        let Some(id) = mapped(&self.environment(), self.site, &path, &path, takes)? else { return Ok(None) };
+        let span = self.gateway.route(id).span;
+        let url = self.url_of(id, span, &path)?;
+        Ok(Some(Asked { route: id, url, query: self.request.query.clone(), verbatim: true, span, as_handler: false }))
+    }
+
+    fn spelling(&self, id: RouteId) -> Spelling {
+        match &self.gateway.route(id).target {
+            Target::Proxy(proxy) => proxy.spelling,
+            _ => Spelling::Read,
+        }
+    }
+
     /// The rules of the site, then its mappings.
     pub(super) fn translate(&mut self, early: &[&'a Area], is_subrequest: bool) -> Known<Result<Mapped, Verdict>> {
         let mut notes = std::mem::take(&mut self.notes);
@@ -79,7 +104,9 @@ impl<'a> Course<'a> {
     pub(super) fn map(&mut self, early: &[&'a Area], asked: &str) -> Known<Result<Mapped, Verdict>> {
         let gateway = self.gateway;
         if self.notes.variable("no-proxy").is_none()
-            && let Some(id) = mapped(&self.environment(), self.site, asked, &self.request.path, |id| !self.declines(id, early))?
+            && let Some(id) = mapped(&self.environment(), self.site, asked, &self.request.path, |id| {
+                self.spelling(id) != Spelling::Encoded && !self.declines(id, early)
+            })?
         {
             let route = gateway.route(id);
             self.walk.route = Some(id);
@@ -144,11 +171,7 @@ impl<'a> Course<'a> {
 
     /// What a mapping asks of its backend (`ap_proxy_trans_match`, `mod_proxy.c`).
     fn asked(&self, route: RouteId, span: Span) -> Known<Asked> {
-        let spelling = match &self.gateway.route(route).target {
-            Target::Proxy(proxy) => proxy.spelling,
-            _ => Spelling::Read,
-        };
-        if spelling == Spelling::Written
+        if self.spelling(route) == Spelling::Written
             && let Some(url) = self.url_as_written(route, span)?
         {
             return Ok(Asked { route, url, query: None, verbatim: true, span, as_handler: false });
