@@ -165,6 +165,31 @@ fn a_shared_file_is_mended_where_that_is_right_for_all_who_include_it() {
     assert!(map.contains("''      '';"), "plain requests stay without `Connection`: {map}");
 }
 
+/// Files decide what becomes of a client here, so that it cannot be seen that the edit would cost it its WebSocket.
+#[test]
+fn what_answers_copies_and_clients_alike_keeps_its_upgrade() {
+    let text = "events {}
+http {
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection upgrade;
+    server {
+        listen 8080;
+        location / {
+            root /srv/www;
+            try_files $uri /chat?from=$uri;
+            proxy_pass http://127.0.0.1:9000;
+        }
+        location /ws {
+            mirror /copies;
+            proxy_pass http://127.0.0.1:9000;
+        }
+    }
+}
+";
+    assert_eq!(fixed(text.as_bytes(), &["--select", "upgrade-leaks-to-subrequest"]), text.as_bytes());
+}
+
 #[test]
 fn a_policy_is_not_set_unasked() {
     let text = SITE.replace("            proxy_read_timeout 1h;\n", "");
