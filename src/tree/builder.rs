@@ -47,8 +47,13 @@ impl Builder {
 
     /// Appends a token that reaches to `end`. An empty one is not stored.
     pub fn token(&mut self, kind: TokenKind, end: u32) {
+        self.word(kind, end, false);
+    }
+
+    /// Appends a token that reaches to `end`, with a backslash in it or without one. An empty one is not stored.
+    pub fn word(&mut self, kind: TokenKind, end: u32, escapes: bool) {
         if end > self.offset() {
-            self.tree.tokens.push(Packed::new(Token { kind, end }));
+            self.tree.tokens.push(Packed::new(Token { kind, end, escapes }));
         }
     }
 
