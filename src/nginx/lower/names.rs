@@ -248,9 +248,7 @@ pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Re
         resolved,
         |_| Vec::new(),
         |line, remarks: &mut Vec<Remark>| {
-            // Most lines have no variables, and looking for that byte is cheap.
-            let head = line.span();
-            if memchr::memchr(b'$', &line.bytes[head.start as usize..head.end as usize]).is_none() {
+            if !line.has_dollar() {
                 return;
             }
             for (at, word) in looked_at(line).into_iter().enumerate() {

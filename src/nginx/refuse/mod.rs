@@ -371,8 +371,9 @@ impl<'a> Checker<'a> {
             return self.fragment(line);
         }
         self.version(line, row);
-        if !malformed && !line.words().any(|word| word.is_holed() || is_placeholder(word.text)) {
-            self.arguments(line, row);
+        let has_dollar = line.has_dollar();
+        if !malformed && !line.words().any(|word| word.is_holed() || has_dollar && is_placeholder(word.text)) {
+            self.arguments(line, row, has_dollar);
         }
         if line.shape() == Shape::Block {
             match context {
@@ -482,7 +483,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The number of arguments, then what the setter checks.
-    fn arguments(&mut self, line: Line<'a>, row: &'static Row) {
+    fn arguments(&mut self, line: Line<'a>, row: &'static Row, has_dollar: bool) {
         let Some(arity) = row.arity else { return };
         // The parser told already where a block is missing or too much.
         if row.block.is_some_and(|block| block != (line.shape() == Shape::Block)) {
@@ -511,7 +512,7 @@ impl<'a> Checker<'a> {
             let kind = RemarkKind::Misread { how: Misreading::DurationOdd, text };
             self.remarks.push(Remark { span: line.span(), labels: Vec::new(), kind });
         }
-        if let Err((fault, message)) = self.set(line, row) {
+        if let Err((fault, message)) = self.set(line, row, has_dollar) {
             self.refuse(line.span(), fault, message);
         }
     }
@@ -553,9 +554,7 @@ fn arguments(line: Line<'_>) -> String {
 
 /// Whether `envsubst` or the like is to fill the word in: `${UPSTREAM}`. nginx's own variables are written in small letters.
 fn is_placeholder(text: &[u8]) -> bool {
-    // Most words have no `$`, and looking for that byte is cheap.
-    let at = memchr::memchr(b'$', text).and_then(|from| Some(from + memchr::memmem::find(&text[from..], b"${")?));
-    at.is_some_and(|at| text.get(at + 2).is_some_and(u8::is_ascii_uppercase))
+    memchr::memmem::find(text, b"${").is_some_and(|at| text.get(at + 2).is_some_and(u8::is_ascii_uppercase))
 }
 
 fn show(text: &[u8]) -> std::borrow::Cow<'_, str> {
