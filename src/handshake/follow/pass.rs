@@ -422,7 +422,7 @@ fn sent(lines: &[HeaderLine<'_>], body: Option<usize>) -> Vec<(String, String)> 
     let shown = |line: &HeaderLine<'_>| {
         let value = match (&line.value, body) {
             (_, Some(length)) if line.name == "Content-Length" => length.to_string(),
-            (Ok(value), _) => value.clone(),
+            (Ok(value), _) => value.clone().into_owned(),
             (Err(why), _) => format!("<{}>", why.reason()),
         };
         (!value.is_empty()).then(|| (line.name.clone().into_owned(), value))
@@ -431,12 +431,12 @@ fn sent(lines: &[HeaderLine<'_>], body: Option<usize>) -> Vec<(String, String)> 
 }
 
 /// The values of one header, with the directive that sets it.
-struct Values {
-    values: Vec<String>,
+struct Values<'a> {
+    values: Vec<&'a str>,
     span: Option<Span>,
 }
 
-impl Values {
+impl Values<'_> {
     fn tokens(&self) -> impl Iterator<Item = &str> {
         self.values.iter().flat_map(|value| value.split(',')).map(str::trim)
     }
@@ -459,11 +459,12 @@ impl Values {
     }
 }
 
-fn values(lines: &[HeaderLine<'_>], name: &str) -> Known<Values> {
+fn values<'a>(lines: &'a [HeaderLine<'_>], name: &str) -> Known<Values<'a>> {
     let mut found = Values { values: Vec::new(), span: None };
     for line in lines.iter().filter(|line| line.name.eq_ignore_ascii_case(name)) {
         found.span = line.span.or(found.span);
-        found.values.extend(Some(line.value.clone()?).filter(|value| !value.is_empty()));
+        let value: &str = line.value.as_ref().map_err(|why| *why)?;
+        found.values.extend(Some(value).filter(|value| !value.is_empty()));
     }
     Ok(found)
 }
