@@ -92,7 +92,7 @@ fn is_strong(reader: &Reader<'_>, segments: &[String]) -> bool {
 
 /// The applications of the table that `segments` or `backend` may hint at, and those that the user adds to it.
 fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend<'_>>) -> impl Iterator<Item = &'a App> + use<'a> {
-    app::hinted(segments, backend).iter().chain(&reader.view.declared.apps)
+    app::hinted(segments, backend).into_iter().chain(&reader.view.declared.apps)
 }
 
 /// The applications that a route shows and whose endpoints are known, each with the path that it lies below.
