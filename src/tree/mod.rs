@@ -165,13 +165,25 @@ pub struct Tree {
     tokens: Vec<Packed>,
     directives: Vec<Directive>,
     errors: Vec<SyntaxError>,
+    /// Which kinds of tokens there are: the bit of each kind's number.
+    kinds: u16,
 }
 
 impl Tree {
+    fn has(&self, kind: TokenKind) -> bool {
+        self.kinds >> kind as u16 & 1 == 1
+    }
+
     /// Whether any of it is filled in later.
     #[must_use]
     pub fn is_template(&self) -> bool {
-        self.tokens().any(|token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole | TokenKind::Holed))
+        self.has(TokenKind::Holed) || self.has_standing_holes()
+    }
+
+    /// Whether it is a template of whose directives some may be others, or none: a hole or tag stands where directives stand.
+    #[must_use]
+    pub fn has_standing_holes(&self) -> bool {
+        self.has(TokenKind::Tag) || self.has(TokenKind::Hole)
     }
 
     /// All tokens, in order.

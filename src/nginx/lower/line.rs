@@ -42,6 +42,12 @@ impl<'a> Line<'a> {
         self.tree.token(self.tree.directive(self.id).name).kind == TokenKind::Holed
     }
 
+    /// Whether its file is a template of which we see all branches at once: what stands in two of them is no duplicate, and what closes in
+    /// one may open in another.
+    pub(in crate::nginx) fn is_in_template(self) -> bool {
+        self.tree.has_standing_holes()
+    }
+
     /// What follows the words.
     pub(in crate::nginx) fn shape(self) -> Shape {
         self.tree.directive(self.id).shape

@@ -83,7 +83,7 @@ impl<'a> Checker<'a> {
         check(line, false)?;
         let Some(socket) = line.word(0).and_then(|word| socket(&word.value())) else { return Ok(()) };
         let server = self.levels.last().map_or(0, |level| level.number);
-        let template = self.is_template(line);
+        let template = line.is_in_template();
         // QUIC goes over UDP: another socket on the same port.
         let mut is_udp = false;
         let mut bound =
