@@ -119,7 +119,8 @@ impl Index {
             for port in ports {
                 add(self.ports.get(port));
             }
-            for host in hosts {
+            // No application is called by a number, and most backends are.
+            for host in hosts.iter().filter(|host| host.name().bytes().any(|byte| byte.is_ascii_alphabetic())) {
                 for word in host.words() {
                     add(self.hosts.get(word));
                 }
@@ -333,6 +334,7 @@ mod tests {
             }
             for name in &app.hosts {
                 assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{}: {name}", app.name);
+                assert!(name.bytes().any(|byte| byte.is_ascii_lowercase()), "{}: {name} is a number", app.name);
             }
         }
     }

@@ -244,14 +244,14 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
 fn segments(reader: &Reader<'_>, route: &Route, path: &str) -> Vec<String> {
     let texts = &reader.view.gateway.texts;
     let text = match route.matcher {
-        Matcher::Pattern { pattern, .. } => texts.show(pattern).into_owned(),
-        _ => path.to_owned(),
+        Matcher::Pattern { pattern, .. } => texts.show(pattern),
+        _ => path.into(),
     };
     // A pattern without a slash is about endings: `\.(js|ws)$`.
     if !text.contains('/') {
         return Vec::new();
     }
-    let unescaped = text.replace('\\', "");
+    let unescaped = if text.contains('\\') { text.replace('\\', "").into() } else { text };
     unescaped
         .split(['/', '(', ')', '|', '^', '$', '?', '+', '[', ']'])
         .filter(|word| !word.is_empty())
