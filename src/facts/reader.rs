@@ -227,7 +227,7 @@ impl<'a> View<'a> {
         let listen = self.gateway.site(site).listens.first();
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let socket = Socket { address: here, port: listen.and_then(|listen| listen.port).unwrap_or(request.port) };
-        follow_in_site(self, site, &Client { request, socket, from: here }, files)
+        follow_in_site(self, site, Client { request, socket, from: here }, files)
     }
 
     /// What becomes of the request of `probe` to `path` of `site`.
@@ -276,7 +276,7 @@ pub struct Reader<'a> {
     pub item: Item,
     chrome: Probed<'a>,
     plain: Probed<'a>,
-    pub(super) intent: OnceCell<(Intent, Vec<super::Evidence>)>,
+    pub(super) intent: OnceCell<(Intent, super::Places)>,
     walk: OnceCell<Walk>,
 }
 

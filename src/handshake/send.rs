@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::evaluate::Environment;
 use super::expression::expression_holds;
 use super::request::Word;
@@ -15,9 +17,9 @@ use crate::source::Span;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// The values; none: the header is not sent.
-    pub values: Vec<String>,
+    pub values: SmallVec<[String; 1]>,
     /// The directives that set or withhold it.
-    pub spans: Vec<Span>,
+    pub spans: SmallVec<[Span; 2]>,
     /// Set where it is so only before this version, and the version judged for is not known.
     pub until: Option<Version>,
 }
@@ -212,7 +214,7 @@ fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, na
         "connection" => {
             let upgrade = forwarded_upgrade(environment, passing)?;
             let value = if upgrade.values.is_empty() { "close" } else { "Upgrade" };
-            Ok(Sent { values: vec![value.to_owned()], ..upgrade })
+            Ok(Sent { values: smallvec![value.to_owned()], ..upgrade })
         }
         "host" => {
             let preserves = environment.gateway.scopes.scalar(route.scope, Property::PreserveHost)?;
@@ -221,7 +223,7 @@ fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, na
             }
             // Every backend of a group is asked by its own name.
             let host = Part::Variable(Variable::UpstreamHost);
-            Ok(Sent { values: vec![environment.evaluate_part(host)?], ..Sent::default() })
+            Ok(Sent { values: smallvec![environment.evaluate_part(host)?], ..Sent::default() })
         }
         name if HOP_BY_HOP.contains(&name) => Ok(Sent::default()),
         _ => client_header(environment, &levels, name),
@@ -444,7 +446,7 @@ pub(super) fn forwarded_upgrade(environment: &Environment<'_>, passing: Passing<
         _ => None,
     };
     let asked = client_header(environment, passing.levels, "upgrade")?;
-    sent.spans.extend(&asked.spans);
+    sent.spans.extend_from_slice(&asked.spans);
     if let Some(asked) = asked.values.into_iter().next()
         && allowed.map_or(is_websocket && asked.eq_ignore_ascii_case("websocket"), |allowed| may_upgrade(&allowed, &asked))
     {

@@ -145,7 +145,7 @@ impl<'a> Bench<'a> {
     /// Those of the rules that may be for something in `view`: others are for another server, perhaps.
     fn sit<'v>(&'v self, view: &'v View<'v>) -> Sitting<'v> {
         let reader = Reader::new(view, Item::Gateway);
-        let unknown = || Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None };
+        let unknown = || Reading::unknown(Unknown::Runtime);
         let is_whole = |fact: &Fact| fact.definition.subject == Subject::Gateway;
         let readings: Vec<Reading> =
             self.facts.iter().map(|fact| if is_whole(fact) { fact.read(&reader) } else { unknown() }).collect();
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn an_intent_that_is_not_known_is_none() {
-        let unknown = Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None };
+        let unknown = Reading::unknown(Unknown::Runtime);
         assert_eq!(intent_of(&unknown), Intent::None);
         assert_eq!(intent_of(&Reading::new(Value::Text("inferred".to_owned()))), Intent::Inferred);
     }
