@@ -84,7 +84,9 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
 /// # Errors
 /// Where the settings cannot be used.
 pub fn check(request: &Request) -> Result<Checked, ConfigError> {
-    let project = read(request)?;
+    // The rules are made ready while directories are searched, which keeps one thread waiting.
+    let (project, _) = rayon::join(|| read(request), rules::builtin);
+    let project = project?;
     let options: Vec<Options> =
         project.settings.iter().map(|settings| request::options(settings, request.pedantic)).collect::<Result<_, _>>()?;
     let mut checked =

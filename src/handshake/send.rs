@@ -101,7 +101,7 @@ pub fn nginx_header_lines<'a>(gateway: &'a Gateway, environment: &Environment<'_
             _ => environment.evaluate(value).map(Cow::Owned),
         }
     };
-    let mut lines = Vec::with_capacity(16);
+    let mut lines = Vec::with_capacity(12);
     for entry in in_force.into_iter().flat_map(|level| gateway.scopes.own(level)) {
         match entry.assigned {
             Assigned::Header { name, value, .. } if entry.property == Property::RequestHeader => {
