@@ -186,7 +186,7 @@ impl Project {
     /// Sorts findings by path, place and rule; what several roots say of a file they share is said once.
     fn in_order(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
         let mut by_path: Vec<_> = self.store.sources.iter().map(|(id, source)| (source.path().as_os_str(), id)).collect();
-        by_path.sort_unstable();
+        by_path.par_sort_unstable();
         let mut rank = vec![0; by_path.len()];
         by_path.iter().enumerate().for_each(|(place, (_, id))| rank[id.index()] = place);
         let place = |finding: &Finding| (rank[finding.span.source.index()], finding.span.start, finding.span.end);

@@ -8,8 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::language;
+use super::language::{self, Parsed};
 use crate::gateway::Server;
+use crate::nginx::Outline;
 use crate::source::{FileKind, Source, SourceId, Sources};
 use crate::tree::Tree;
 
@@ -50,7 +51,7 @@ pub struct Base {
 pub struct Store {
     /// The sources.
     pub sources: Sources,
-    trees: Vec<Tree>,
+    parsed: Vec<Parsed>,
     servers: Vec<Server>,
     bases: Vec<Base>,
     /// The sources by their path without symbolic links.
@@ -107,10 +108,11 @@ fn directory_of(path: &Path) -> &Path {
 
 /// A file read and parsed, to be added to the store.
 struct Loaded {
-    name: Named,
-    bytes: Vec<u8>,
+    /// The path without symbolic links.
+    real: PathBuf,
+    source: Source,
     server: Server,
-    tree: Tree,
+    parsed: Parsed,
 }
 
 /// How many bytes of a file are looked at to say whose language it is written in.
@@ -159,7 +161,13 @@ impl Store {
     /// The tree of a source.
     #[must_use]
     pub fn tree(&self, id: SourceId) -> &Tree {
-        &self.trees[id.index()]
+        &self.parsed[id.index()].tree
+    }
+
+    /// What a source says to nginx by itself.
+    #[must_use]
+    pub(crate) fn outline(&self, id: SourceId) -> &Outline {
+        &self.parsed[id.index()].outline
     }
 
     /// In which server's language a source was parsed.
@@ -170,22 +178,22 @@ impl Store {
 
     /// Adds a source that is not read from disk: standard input, or a test's text.
     pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, server: Server) -> SourceId {
-        let tree = language::parse(server, &path, &bytes);
-        self.insert(Loaded { name: Named { real: path.clone(), shown: path }, bytes, server, tree })
+        let parsed = language::parse(server, &path, &bytes);
+        self.insert(Loaded { real: path.clone(), source: Source::new(path, bytes), server, parsed })
     }
 
     /// Puts other bytes in the place of a source's own, as if the file had held them when it was read; returns those it held.
     pub fn replace(&mut self, id: SourceId, bytes: Vec<u8>) -> Vec<u8> {
-        self.trees[id.index()] = language::parse(self.server(id), self.sources.get(id).path(), &bytes);
+        self.parsed[id.index()] = language::parse(self.server(id), self.sources.get(id).path(), &bytes);
         self.sources.replace(id, bytes)
     }
 
     fn insert(&mut self, loaded: Loaded) -> SourceId {
-        let Loaded { name, bytes, server, tree } = loaded;
-        let id = self.sources.add(Source::new(name.shown, bytes));
-        self.trees.push(tree);
+        let Loaded { real, source, server, parsed } = loaded;
+        let id = self.sources.add(source);
+        self.parsed.push(parsed);
         self.servers.push(server);
-        self.ids.insert(name.real.into_os_string(), id);
+        self.ids.insert(real.into_os_string(), id);
         id
     }
 
@@ -216,11 +224,13 @@ impl Store {
             _ => None,
         });
         let mut names: Vec<&Named> = new.collect();
-        names.sort_unstable_by_key(|name| name.real.as_os_str());
+        names.par_sort_unstable_by_key(|name| name.real.as_os_str());
         names.dedup_by_key(|name| name.real.as_os_str());
         let results: Vec<(&Named, Result<Loaded, LoadError>)> =
             names.into_par_iter().map(|name| (name, read(name, decide))).collect();
         let mut failed = FxHashMap::default();
+        self.ids.reserve(results.len());
+        self.known.reserve(places.len());
         for (name, result) in results {
             match result {
                 Ok(loaded) => drop(self.insert(loaded)),
@@ -302,7 +312,7 @@ impl Store {
         self.directories[index].shown.as_ref()?;
         if !self.listings.contains_key(directory) {
             let mut entries: Vec<PathBuf> = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
-            entries.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+            entries.par_sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
             self.listings.insert(directory.to_path_buf(), entries);
         }
         self.listings.get(directory).map(Vec::as_slice)
@@ -381,8 +391,8 @@ fn read(name: &Named, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result
         }
         bytes.shrink_to_fit();
     }
-    let tree = language::parse(server, real, &bytes);
-    Ok(Loaded { name: name.clone(), bytes, server, tree })
+    let parsed = language::parse(server, real, &bytes);
+    Ok(Loaded { real: real.clone(), source: Source::new(name.shown.clone(), bytes), server, parsed })
 }
 
 /// Fills `buffer` from the beginning of `file`, as far as there is anything; returns what was read.
