@@ -76,10 +76,10 @@ struct Directory {
 }
 
 /// A file to be read.
-#[derive(Clone, Debug)]
-pub struct Wanted {
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
     /// Its path.
-    pub path: PathBuf,
+    pub path: &'a Path,
     /// Whether it is known to be a file, and no symbolic link.
     pub is_file: bool,
 }
@@ -114,6 +114,9 @@ struct Loaded {
     server: Server,
     parsed: Parsed,
 }
+
+/// How many files a thread reads in one go: few enough that all threads are busy to the end.
+const BATCH: usize = 64;
 
 /// How many bytes of a file are looked at to say whose language it is written in.
 const HEAD: usize = 8 * 1024;
@@ -201,7 +204,7 @@ impl Store {
     ///
     /// A file that was read before in the other server's language keeps it.
     pub fn load(&mut self, paths: &[PathBuf], server: Server) -> Vec<Result<SourceId, LoadError>> {
-        let wanted: Vec<Wanted> = paths.iter().map(|path| Wanted { path: path.clone(), is_file: false }).collect();
+        let wanted: Vec<Wanted<'_>> = paths.iter().map(|path| Wanted { path, is_file: false }).collect();
         self.load_where(&wanted, &|_, _| Some(server))
     }
 
@@ -209,12 +212,12 @@ impl Store {
     /// bytes. A file for which it says none is [`LoadError::Foreign`], and no more of it is read.
     pub fn load_where(
         &mut self,
-        wanted: &[Wanted],
+        wanted: &[Wanted<'_>],
         decide: &(dyn Fn(&Path, &[u8]) -> Option<Server> + Sync),
     ) -> Vec<Result<SourceId, LoadError>> {
         let directories: Vec<Option<io::Result<usize>>> =
-            wanted.iter().map(|file| (!self.is_known(&file.path)).then(|| self.directory(directory_of(&file.path)))).collect();
-        let place = |(file, directory): (&Wanted, Option<io::Result<usize>>)| match directory {
+            wanted.iter().map(|file| (!self.is_known(file.path)).then(|| self.directory(directory_of(file.path)))).collect();
+        let place = |(file, directory): (&Wanted<'_>, Option<io::Result<usize>>)| match directory {
             Some(directory) => self.named(file, &self.directories[directory.map_err(io_error)?]).map(Place::At),
             None => self.known.get(file.path.as_os_str()).map(|&id| Place::Known(id)).ok_or(LoadError::Missing),
         };
@@ -227,7 +230,7 @@ impl Store {
         names.par_sort_unstable_by_key(|name| name.real.as_os_str());
         names.dedup_by_key(|name| name.real.as_os_str());
         let results: Vec<(&Named, Result<Loaded, LoadError>)> =
-            names.into_par_iter().map(|name| (name, read(name, decide))).collect();
+            names.into_par_iter().with_max_len(BATCH).map(|name| (name, read(name, decide))).collect();
         let mut failed = FxHashMap::default();
         self.ids.reserve(results.len());
         self.known.reserve(places.len());
@@ -237,11 +240,11 @@ impl Store {
                 Err(error) => drop(failed.insert(name.real.clone(), error)),
             }
         }
-        let mut found = |(place, file): (Result<Place, LoadError>, &Wanted)| match place? {
+        let mut found = |(place, file): (Result<Place, LoadError>, &Wanted<'_>)| match place? {
             Place::Known(id) => Ok(id),
             Place::At(name) => match self.ids.get(name.real.as_os_str()) {
                 Some(&id) => {
-                    self.known.insert(file.path.clone().into_os_string(), id);
+                    self.known.insert(file.path.as_os_str().to_owned(), id);
                     Ok(id)
                 }
                 // Asked for twice and failed once: the second asker gets the plain reason.
@@ -267,7 +270,7 @@ impl Store {
     }
 
     /// The names of a file of `directory`, where it leads to a file inside a base.
-    fn named(&self, file: &Wanted, directory: &Directory) -> Result<Named, LoadError> {
+    fn named(&self, file: &Wanted<'_>, directory: &Directory) -> Result<Named, LoadError> {
         let name = file.path.file_name().ok_or(LoadError::NotAFile)?;
         let real = directory.real.join(name);
         let is_file = file.is_file || {

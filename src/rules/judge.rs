@@ -23,6 +23,9 @@ const CHUNK: usize = 512;
 #[derive(Debug)]
 pub struct Benches<'a>(Vec<Bench<'a>>);
 
+/// Chunks that a thread takes in one go: few enough that all threads are busy to the end.
+const BATCH: usize = 4;
+
 /// What `rules` say of everything in `view`, by place and then by rule.
 #[must_use]
 pub fn judge<'a>(rules: impl IntoIterator<Item = &'a Rule>, view: &View<'_>, options: &Options) -> Vec<Finding> {
@@ -54,7 +57,7 @@ impl<'a> Benches<'a> {
                 continue;
             }
             let sitting = bench.sit(view);
-            findings.par_extend(items.par_chunks(CHUNK).flat_map_iter(|items| sitting.judge(items)));
+            findings.par_extend(items.par_chunks(CHUNK).with_max_len(BATCH).flat_map_iter(|items| sitting.judge(items)));
         }
         settle(&mut findings);
         findings
