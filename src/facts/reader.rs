@@ -401,10 +401,34 @@ impl<'a> Reader<'a> {
         match self.view.gateway.server {
             Server::Nginx => {
                 let lines = probed.lines.get_or_init(|| nginx_header_lines(self.view.gateway, &environment, route.scope));
-                lines.as_ref().map_err(|why| *why)?.sent(name)
+                let lines = lines.as_ref().map_err(|why| *why)?;
+                match lines.sent(name) {
+                    Err(Unknown::Runtime) => {
+                        let values = self.sent_on_the_way(probe, name).ok_or(Unknown::Runtime)?;
+                        Ok(Sent { values, spans: lines.spans(name).collect(), until: None })
+                    }
+                    sent => sent,
+                }
             }
             Server::Apache => sent_header(&environment, route, proxy, name),
         }
+    }
+
+    /// What a header holds whose value depends on what is assigned on the request's way, where that leads to the route that is read.
+    fn sent_on_the_way(&self, probe: Probe, name: &str) -> Option<Vec<String>> {
+        let (id, route) = self.route()?;
+        let followed;
+        let walk = match probe {
+            Probe::Chrome => self.walk()?,
+            _ => {
+                self.walk()?;
+                followed = self.view.followed(self.view.answers_for(route), probe, &self.handshake_path(id, route));
+                &followed
+            }
+        };
+        let sent = walk.upstream_request.as_ref().filter(|_| walk.route == Some(id))?;
+        let named = sent.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        Some(named.map(|(_, value)| value.clone()).collect())
     }
 
     /// What the values of variables depend on for a request to `route`.

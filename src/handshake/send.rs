@@ -66,6 +66,11 @@ impl<'a> HeaderLines<'a> {
         self.unseen.map_or(Ok(self.lines), Err)
     }
 
+    /// The directives that set the header `name` (in any case).
+    pub fn spans(&self, name: &str) -> impl Iterator<Item = Span> {
+        self.lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).filter_map(|line| line.span)
+    }
+
     /// The header `name` (in any case).
     ///
     /// # Errors
