@@ -2,7 +2,7 @@
 
 use super::app::{WithoutSlash, asked_without_slash};
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::{Act, Matcher, Part, RouteId, Target, Test, Variable};
+use crate::gateway::{Act, Assigned, Matcher, Part, Property, RouteId, Setting, Target, Test, Variable};
 use crate::handshake::{Probe, Verdict, Walk};
 
 /// The facts of followed handshakes.
@@ -56,6 +56,13 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Text,
         reason,
         "What the first line to blame does to that handshake; absent where it is upgraded.",
+    ),
+    fact(
+        "answer_buffer",
+        Subject::Route,
+        Type::Number,
+        answer_buffer,
+        "The bytes that the head of the upstream's answer must fit into; absent where nothing says.",
     ),
     fact(
         "target.answered_before",
@@ -167,6 +174,18 @@ fn reason(reader: &Reader<'_>, _: &str) -> Reading {
         (_, Some(because)) => decided(walk, Value::Text(because.message.clone())),
         (_, None) => Reading::absent(),
     })
+}
+
+fn answer_buffer(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::absent() };
+    match reader.view.gateway.scopes.scalar(route.scope, Property::BufferSize) {
+        Err(why) => Reading::unknown(why),
+        Ok(Some(Setting { value: Assigned::Number(size), origin })) => {
+            let reading = Reading::new(Value::Number(i64::try_from(size).unwrap_or(i64::MAX)));
+            origin.span().map_or(reading.clone(), |span| reading.at(span, "set here"))
+        }
+        Ok(_) => Reading::absent(),
+    }
 }
 
 fn answered_before(reader: &Reader<'_>, _: &str) -> Reading {
