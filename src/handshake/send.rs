@@ -307,6 +307,13 @@ fn edited(gateway: &Gateway, entry: &Entry) -> Option<TextId> {
     }
 }
 
+/// The last line of `levels` that changes the client's header `name` (lower case).
+pub(super) fn last_edit(gateway: &Gateway, levels: &[ScopeId], name: &str) -> Option<Span> {
+    let wanted = gateway.texts.find(name.as_bytes())?;
+    let entries = levels.iter().flat_map(|&level| gateway.scopes.own(level));
+    entries.filter(|entry| edited(gateway, entry) == Some(wanted)).map(|entry| entry.span).last()
+}
+
 /// Carries out one `RequestHeader` over `headers` (`do_headers_fixup`, `mod_headers.c`).
 fn edit(environment: &Environment<'_>, entry: &Entry, headers: &mut Vec<(Word, Word)>) -> Known<()> {
     let gateway = environment.gateway;
