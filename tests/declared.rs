@@ -1,4 +1,4 @@
-//! What is said of paths that the user's settings declare.
+//! What is said of paths that users declare, and of requests that some clients do not make.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -64,4 +64,36 @@ fn a_name_without_the_path_over_tls_is_an_error() {
     assert_eq!(errors(&of("b.test")), [""; 0]);
     let found = errors(&of("a.test"));
     assert!(found.len() == 1 && found[0].starts_with("upgrade-not-enabled: "), "{found:?}");
+}
+
+/// The rules that find something, at their levels, in a location of nginx that sends all that a WebSocket needs.
+fn found_in_nginx(body: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let text = format!(
+        "events {{}}\nhttp {{\nmap $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}\n\
+         map $arg_tenant $backend {{ a 10.0.0.1:80; b 10.0.0.2:80; }}\nserver {{\nlisten 8080;\nserver_name a.example;\n\
+         proxy_http_version 1.1;\nproxy_set_header Host $http_host;\nproxy_set_header Upgrade $http_upgrade;\n\
+         proxy_set_header Connection $connection_upgrade;\nproxy_read_timeout 1h;\nlocation /ws {{ {body} }}\n}} }}\n"
+    );
+    fs::write(directory.path().join("nginx.conf"), text).unwrap();
+    let request = Request { paths: vec![directory.path().to_owned()], isolated: true, ..Request::default() };
+    check(&request).unwrap().findings.iter().map(|finding| format!("{} {}", finding.level, finding.rule)).collect()
+}
+
+#[test]
+fn what_turns_some_clients_away_is_no_fault() {
+    let pass = "proxy_pass http://127.0.0.1:9000;";
+    for guard in [
+        "if ($arg_token = '') { return 400; }",
+        "if ($http_x_api_key = '') { return 444; }",
+        "if ($http_origin !~ b) { return 404; }",
+        "if ($cookie_session = '') { return 302 /login; }",
+        "if ($remote_addr != 10.0.0.1) { return 404; }",
+        "if ($host != b.example) { return 404; }",
+    ] {
+        assert_eq!(found_in_nginx(&format!("{guard} {pass}")), [""; 0], "{guard}");
+    }
+    assert_eq!(found_in_nginx("proxy_pass http://$backend;"), [""; 0]);
+    assert_eq!(found_in_nginx(&format!("return 404; {pass}")), ["error proxy-pass-overridden"]);
+    assert_eq!(found_in_nginx(&format!("if ($scheme = http) {{ return 302 /other; }} {pass}")), ["warning handshake-redirected"]);
 }
