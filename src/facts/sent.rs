@@ -103,11 +103,16 @@ fn lacks(reader: &Reader<'_>, _: &str) -> Reading {
             reading = std::mem::replace(&mut reading, Reading::absent()).at(span, note);
             lacks.push(what);
         };
-        for (name, wanted) in [("Sec-WebSocket-Key", None), ("Sec-WebSocket-Version", Some("13"))] {
+        // The answer is computed from the client's own key, and the client computes it too.
+        let of_client = |name: &str| {
+            let headers = &reader.chrome(route).headers;
+            headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+        };
+        for name in ["Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
             match reader.sent(Probe::Chrome, &name.to_ascii_lowercase()) {
                 Err(why) => return Reading::unknown(why),
                 Ok(Sent { values, spans, .. }) => {
-                    let fits = values.first().is_some_and(|value| wanted.is_none_or(|wanted| wanted == value));
+                    let fits = values.first().is_some_and(|value| of_client(name) == Some(value.as_str()));
                     if !fits {
                         let line = spans.first().copied().or_else(|| withheld(reader, route)).unwrap_or(proxy.span);
                         let what = values.first().map_or(format!("no {name}"), |value| format!("{name}: {value}"));

@@ -405,11 +405,8 @@ impl Environment<'_> {
         match self.gateway.variables.get(&name) {
             // No step has assigned it yet.
             Some(Definition::Assigned(_)) if self.followed.is_some() => Ok(self.of_family(&self.gateway.texts.show(name))),
-            // One assignment is always carried out or never seen by the value; with several the path of the request decides.
-            Some(Definition::Assigned(assignments)) => match assignments[..] {
-                [(value, _)] => self.value(value, depth),
-                _ => Err(Unknown::Runtime),
-            },
+            // Which assignment is carried out, if any, the request's way decides.
+            Some(Definition::Assigned(_)) => Err(Unknown::Runtime),
             Some(Definition::Map(map)) => {
                 let value = self.look_up(map, depth)?;
                 if let Some(followed) = self.followed.filter(|_| !map.volatile) {

@@ -68,6 +68,11 @@ impl<'a> HeaderLines<'a> {
         self.unseen.map_or(Ok(self.lines), Err)
     }
 
+    /// The directives that set the header `name` (in any case).
+    pub fn spans(&self, name: &str) -> impl Iterator<Item = Span> {
+        self.lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).filter_map(|line| line.span)
+    }
+
     /// The header `name` (in any case).
     ///
     /// # Errors
@@ -309,6 +314,13 @@ fn edited(gateway: &Gateway, entry: &Entry) -> Option<TextId> {
         Assigned::HeaderEdit(id) => Some(gateway.header_edit(id).lower),
         _ => None,
     }
+}
+
+/// The last line of `levels` that changes the client's header `name` (lower case).
+pub(super) fn last_edit(gateway: &Gateway, levels: &[ScopeId], name: &str) -> Option<Span> {
+    let wanted = gateway.texts.find(name.as_bytes())?;
+    let entries = levels.iter().flat_map(|&level| gateway.scopes.own(level));
+    entries.filter(|entry| edited(gateway, entry) == Some(wanted)).map(|entry| entry.span).last()
 }
 
 /// Carries out one `RequestHeader` over `headers` (`do_headers_fixup`, `mod_headers.c`).

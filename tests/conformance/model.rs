@@ -25,7 +25,7 @@ const DEPLOYMENTS: u32 = 10;
 const FIXES: usize = 4;
 
 /// A version of which everything can be mended.
-fn version(software: Software) -> &'static str {
+pub(crate) fn version(software: Software) -> &'static str {
     match software {
         Software::Nginx => "1.22.1",
         Software::Apache => "2.4.58",
@@ -138,7 +138,7 @@ fn walks(checked: &Checked, case: &Case) -> Vec<(Walk, Walk)> {
     case.steps.iter().map(|step| (walk(&view, step, Probe::Chrome), walk(&view, step, Probe::Plain))).collect()
 }
 
-fn walk(view: &View<'_>, step: &Step, probe: Probe) -> Walk {
+pub(crate) fn walk(view: &View<'_>, step: &Step, probe: Probe) -> Walk {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let port = 18080 + step.port;
     let (path, query) = step.path().split_once('?').map_or((step.path(), None), |(path, query)| (path, Some(query)));

@@ -4,6 +4,7 @@
 mod context;
 mod header;
 mod module;
+mod path;
 mod proxy;
 mod requirement;
 pub(super) mod rewrite;

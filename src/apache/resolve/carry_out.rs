@@ -109,6 +109,9 @@ impl Reader {
                 if outcome != condition::if_module(first, &self.resolved.modules, false) {
                     self.absence = Absence::Decisive;
                 }
+                if let (Outcome::True, Some(module)) = (outcome, first.strip_prefix(b"!")) {
+                    self.wanting.insert(module.to_vec());
+                }
                 outcome
             }
             ReadTime::IfDefine => condition::if_define(first, &self.defines),

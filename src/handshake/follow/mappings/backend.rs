@@ -12,7 +12,7 @@ use crate::gateway::{
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
 use crate::handshake::select::main_of;
-use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade, may_upgrade};
+use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade, last_edit, may_upgrade};
 use crate::handshake::walk::{UpstreamRequest, Verdict};
 use crate::source::Span;
 
@@ -500,8 +500,10 @@ fn sent(
     };
     // A path of the file system that is not known does not keep a handshake from being one.
     let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
-    let (verdict, because) = if let Some(reason) = why_plain(&request, upgrade.as_deref()) {
-        let span = backend.worker.filter(|_| upgrade.is_none()).map_or(asked.span, |worker| worker.span);
+    let (verdict, because) = if let Some((reason, header)) = why_plain(&request, upgrade.as_deref()) {
+        let edited = header.and_then(|header| last_edit(gateway, &levels, header));
+        let worker = backend.worker.filter(|_| upgrade.is_none()).map_or(asked.span, |worker| worker.span);
+        let span = edited.unwrap_or(worker);
         (Verdict::ForwardedPlain, Some((span, reason.to_owned())))
     } else {
         let proxy = Proxy {
@@ -591,16 +593,22 @@ fn forwarded(headers: &mut Vec<(String, String)>, gateway: &Gateway, site: SiteI
     }
 }
 
-/// Why what is sent is no valid handshake; `None`: it is one (RFC 6455, section 4.2.1).
-fn why_plain(request: &UpstreamRequest, upgrade: Option<&str>) -> Option<&'static str> {
+/// Why what is sent is no valid handshake, and the header of the client's that is spoilt; `None`: it is one (RFC 6455, section 4.2.1).
+fn why_plain(request: &UpstreamRequest, upgrade: Option<&str>) -> Option<(&'static str, Option<&'static str>)> {
     let find = |name: &str| request.headers.get(name);
     match upgrade {
-        None => Some("the backend gets no Upgrade"),
-        Some(upgrade) if !upgrade.eq_ignore_ascii_case("websocket") => Some("the backend gets an Upgrade that is not websocket"),
-        Some(_) if request.method != "GET" => Some("a handshake is a GET"),
-        Some(_) if request.http_version != "1.1" => Some("a handshake needs HTTP/1.1"),
-        Some(_) if !find("sec-websocket-key").is_some_and(is_key) => Some("the backend gets no valid Sec-WebSocket-Key"),
-        Some(_) if find("sec-websocket-version") != Some("13") => Some("the backend gets no Sec-WebSocket-Version: 13"),
+        None => Some(("the backend gets no Upgrade", None)),
+        Some(upgrade) if !upgrade.eq_ignore_ascii_case("websocket") => {
+            Some(("the backend gets an Upgrade that is not websocket", None))
+        }
+        Some(_) if request.method != "GET" => Some(("a handshake is a GET", None)),
+        Some(_) if request.http_version != "1.1" => Some(("a handshake needs HTTP/1.1", None)),
+        Some(_) if !find("sec-websocket-key").is_some_and(is_key) => {
+            Some(("the backend gets no valid Sec-WebSocket-Key", Some("sec-websocket-key")))
+        }
+        Some(_) if find("sec-websocket-version") != Some("13") => {
+            Some(("the backend gets no Sec-WebSocket-Version: 13", Some("sec-websocket-version")))
+        }
         Some(_) => None,
     }
 }
