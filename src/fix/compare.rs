@@ -124,11 +124,8 @@ const SERVES_ALL: [(&str, &[&str]); 7] = [
     ("target.affinity", &["target.affinity", "affinity"]),
 ];
 
-/// Facts that say who takes a request: where one of them is wanted of a route, that may take what another took.
+/// Facts that say who takes a request: where one of them is wanted of a route, that may take plain requests that another took.
 const TAKES: [&str; 4] = ["shadowed_by", "redirected_before", "section_pattern", "rewrite_target.fault"];
-
-/// The same for handshakes alone: a rule for these that is tried at last, or that stands before the mapping.
-const TAKES_HANDSHAKES: [&str; 3] = ["rewrite_engine", "refused_clients", "handshake.request_header.upgrade"];
 
 /// Facts that a line decides which was read otherwise than it was meant: they may change on any route where it is the evidence.
 const LINES_DECIDE: [&str; 4] = ["timeout.", "refused_clients", "rewrite_engine", "handshake."];
@@ -318,12 +315,8 @@ impl Changes<'_> {
                 let allowed = |key: &Key| targets.allow(before, *key, fact, self.proposals);
                 old.taker.as_ref().is_some_and(allowed)
             };
-            let may_take =
-                |new: &Outcome, upgrades: bool| new.taker.is_some_and(|taker| targets.may_take(taker, self.proposals, upgrades));
-            let moved = |old: &Outcome, new: &Outcome, upgrades: bool| {
-                if old.taker.as_ref().map(now) != new.taker && may_take(new, upgrades) {
-                    return None;
-                }
+            let may_take = |new: &Outcome| new.taker.is_some_and(|taker| targets.may_take(taker, self.proposals));
+            let moved = |old: &Outcome, new: &Outcome| {
                 old.sent.iter().find_map(|(name, value)| {
                     let same = new.sent.iter().any(|(other, now)| other == name && now == value);
                     (!same && !allow(old, name)).then(|| name.clone())
@@ -341,7 +334,8 @@ impl Changes<'_> {
                 if new.kind != Kind::Upgraded {
                     return Some((site, handshake, format!("a WebSocket at `{path}` would not get through any more")));
                 }
-                if let Some(name) = moved(handshake, &new, true) {
+                // Whether another backend would have it as well is not to be seen here.
+                if let Some(name) = moved(handshake, &new) {
                     return Some((site, handshake, format!("a WebSocket at `{path}` would find another `{name}`")));
                 }
             }
@@ -353,11 +347,14 @@ impl Changes<'_> {
             // That an upgrade is not asked for any more is what is wanted where it was forced.
             let is_kept = new.kind == plain.kind
                 || plain.kind == Kind::Upgraded && new.kind == Kind::Forwarded
-                || new.kind == Kind::Forwarded && may_take(&new, false);
+                || new.kind == Kind::Forwarded && may_take(&new);
             if !is_kept {
                 return Some((site, plain, format!("`{path}` would be answered otherwise")));
             }
-            let other = moved(plain, &new, false).or_else(|| added(plain, &new))?;
+            if plain.taker.as_ref().map(now) != new.taker && may_take(&new) {
+                return None;
+            }
+            let other = moved(plain, &new).or_else(|| added(plain, &new))?;
             Some((
                 site,
                 plain,
@@ -487,10 +484,9 @@ impl Targets {
         self.takers = self.items.iter().map(|(key, indices)| (now(key), indices.clone())).collect();
     }
 
-    /// Whether a route may take what another took, where that `upgrades` if only handshakes: it is what is wanted of it.
-    fn may_take(&self, now: Key, proposals: &[&Proposal], upgrades: bool) -> bool {
-        let is_one = |name: &str| TAKES.contains(&name) || upgrades && TAKES_HANDSHAKES.contains(&name);
-        let takes = |index: &usize| proposals[*index].wants.iter().any(|want| is_one(&want.name()));
+    /// Whether a route may take plain requests that another took: it is what is wanted of it.
+    fn may_take(&self, now: Key, proposals: &[&Proposal]) -> bool {
+        let takes = |index: &usize| proposals[*index].wants.iter().any(|want| TAKES.contains(&want.name().as_str()));
         self.takers.get(&now).is_some_and(|indices| indices.iter().any(takes))
     }
 
