@@ -14,6 +14,7 @@ mod head;
 mod mending;
 mod model;
 mod outcome;
+mod parts;
 mod prediction;
 mod random;
 mod run;

@@ -17,7 +17,8 @@ use proxylint::source::{Edit, Sources, apply, overlap};
 use proxylint::{Checked, Request, fix};
 
 use crate::case::{Case, Software, Step};
-use crate::mending::{Part, copy, may_change, request};
+use crate::mending::{copy, request};
+use crate::parts::{Part, may_change};
 use crate::random;
 
 /// Deployments tried by every run, and fixes of one that are tried by themselves.
@@ -138,7 +139,8 @@ fn walks(checked: &Checked, case: &Case) -> Vec<(Walk, Walk)> {
     case.steps.iter().map(|step| (walk(&view, step, Probe::Chrome), walk(&view, step, Probe::Plain))).collect()
 }
 
-fn walk(view: &View<'_>, step: &Step, probe: Probe) -> Walk {
+/// What becomes of the request of `probe` at the place of a step.
+pub(crate) fn walk(view: &View<'_>, step: &Step, probe: Probe) -> Walk {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let port = 18080 + step.port;
     let (path, query) = step.path().split_once('?').map_or((step.path(), None), |(path, query)| (path, Some(query)));
