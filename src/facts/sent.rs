@@ -103,7 +103,9 @@ fn lacks(reader: &Reader<'_>, _: &str) -> Reading {
             reading = std::mem::replace(&mut reading, Reading::absent()).at(span, note);
             lacks.push(what);
         };
-        for (name, wanted) in [("Sec-WebSocket-Key", None), ("Sec-WebSocket-Version", Some("13"))] {
+        // What the backend makes of the key must be what the client makes of its own.
+        let key = reader.chrome(route).header(b"sec-websocket-key");
+        for (name, wanted) in [("Sec-WebSocket-Key", key), ("Sec-WebSocket-Version", Some("13"))] {
             match reader.sent(Probe::Chrome, &name.to_ascii_lowercase()) {
                 Err(why) => return Reading::unknown(why),
                 Ok(Sent { values, spans, .. }) => {
@@ -128,9 +130,11 @@ fn lacks(reader: &Reader<'_>, _: &str) -> Reading {
                 }
             }
             Server::Apache => {
-                let asked = reader.walk().and_then(|walk| walk.upstream_request.as_ref());
-                if asked.is_some_and(|asked| asked.http_version == "1.0") {
-                    add("HTTP/1.0".to_owned(), proxy.span, "asks in HTTP/1.0");
+                let walk =
+                    reader.walk().filter(|walk| walk.upstream_request.as_ref().is_some_and(|asked| asked.http_version == "1.0"));
+                if let Some(walk) = walk {
+                    let line = walk.because.iter().filter(|because| because.culprit).find_map(|because| because.span);
+                    add("HTTP/1.0".to_owned(), line.unwrap_or(proxy.span), "asks in HTTP/1.0");
                 }
             }
         }

@@ -111,7 +111,9 @@ const WORKERS: &[&str] = &[
 ];
 
 /// What may change on any item where what is wanted serves them all, by how the facts' names begin.
-const SERVES_ALL: [(&str, &[&str]); 7] = [
+const SERVES_ALL: [(&str, &[&str]); 8] = [
+    // What one site says counts for all on its socket.
+    ("listen.http2_without_tls", &["listen.http2_without_tls"]),
     ("missing_modules", &["modules", "missing_modules", "required_for", "handshake."]),
     // A rule that leads handshakes to `ws://` needs modules that the mapping did without.
     ("handshake.request_header.upgrade", &["modules"]),
@@ -125,7 +127,8 @@ const SERVES_ALL: [(&str, &[&str]); 7] = [
 ];
 
 /// Facts that say who takes a request: where one of them is wanted of a route, that may take plain requests that another took.
-const TAKES: [&str; 4] = ["shadowed_by", "redirected_before", "section_pattern", "rewrite_target.fault"];
+const TAKES: [&str; 5] =
+    ["shadowed_by", "handshake.taken_before", "redirected_before", "section_pattern", "rewrite_target.fault"];
 
 /// Facts that a line decides which was read otherwise than it was meant: they may change on any route where it is the evidence.
 const LINES_DECIDE: [&str; 4] = ["timeout.", "refused_clients", "rewrite_engine", "handshake."];

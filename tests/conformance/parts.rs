@@ -182,6 +182,7 @@ fn gives_requests_away(rule: &str) -> bool {
     let options = Options::default();
     let wants = builtin().iter().filter(|one: &&Rule| one.name() == rule).flat_map(|rule| rule.wants(&options));
     { wants }.any(|want| {
-        ["shadowed_by", "redirected_before", "section_pattern", "rewrite_target.fault"].contains(&want.name().as_str())
+        ["shadowed_by", "handshake.taken_before", "redirected_before", "section_pattern", "rewrite_target.fault"]
+            .contains(&want.name().as_str())
     }) || MAKE_ROUTES.contains(&rule)
 }

@@ -6,13 +6,13 @@ use super::areas::{levels, setting};
 use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped, escaped_with_slashes};
 use super::with_query;
 use crate::gateway::{
-    Area, Assigned, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId,
-    Spelling, Unknown, UpstreamId, Version, Via, Worker, is_authority,
+    Area, Assigned, Assignment, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId,
+    SiteId, Spelling, Unknown, UpstreamId, Version, Via, Worker, is_authority,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
 use crate::handshake::select::main_of;
-use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade, may_upgrade};
+use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_header, client_headers, forwarded_upgrade, may_upgrade};
 use crate::handshake::walk::{UpstreamRequest, Verdict};
 use crate::source::Span;
 
@@ -496,7 +496,12 @@ fn sent(
     // A path of the file system that is not known does not keep a handshake from being one.
     let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
     let (verdict, because) = if let Some(reason) = why_plain(&request, upgrade.as_deref()) {
-        let span = backend.worker.filter(|_| upgrade.is_none()).map_or(asked.span, |worker| worker.span);
+        let worker = backend.worker.map_or(asked.span, |worker| worker.span);
+        let span = match &upgrade {
+            Some(_) => asked.span,
+            None if old_http => forcing(gateway, areas).unwrap_or(worker),
+            None => takes_away(environment, &levels)?.unwrap_or(worker),
+        };
         (Verdict::ForwardedPlain, Some((span, reason.to_owned())))
     } else {
         let proxy = Proxy {
@@ -526,6 +531,21 @@ fn sent(
         (Verdict::Upgraded { idle_limit }, because)
     };
     Ok(Answer { verdict, sent: Some(request).filter(|_| is_known), because })
+}
+
+/// The one line that may have backends asked in HTTP/1.0.
+fn forcing(gateway: &Gateway, areas: &[&Area]) -> Option<Span> {
+    let sets = |one: &&Assignment| gateway.texts.get(one.name) == b"force-proxy-request-1.0" && one.value.is_some();
+    let mut lines = areas.iter().flat_map(|area| &area.variables).filter(sets);
+    let first = lines.next()?;
+    lines.next().is_none().then_some(first.span)
+}
+
+/// The last of the lines that make another `Upgrade` of the client's.
+fn takes_away(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Option<Span>> {
+    let left = client_header(environment, levels, "upgrade")?;
+    let is_changed = left.values.first().map(String::as_str) != environment.request.header(b"upgrade");
+    Ok(left.spans.last().copied().filter(|_| is_changed))
 }
 
 fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
