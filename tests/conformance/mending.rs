@@ -31,10 +31,15 @@ const SHOWN: [&str; 8] =
 /// Recorded cases in which a handshake stays broken: a line with the reason, which begins with `#`, then the names it is true of.
 const UNMENDED: &str = include_str!("unmended.txt");
 
+/// The cases on that list.
+pub(crate) fn listed() -> impl Iterator<Item = &'static str> {
+    UNMENDED.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace)
+}
+
 /// Whether a case is on that list.
 fn is_listed(case: &Case) -> bool {
     let name = format!("{}::{}", case.software.name(), case.name);
-    UNMENDED.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).any(|listed| listed == name)
+    listed().any(|listed| listed == name)
 }
 
 /// What came of all cases, for the last line.

@@ -39,7 +39,7 @@ impl<'a> Editor<'a> {
     }
 }
 
-impl<'a> Editor<'a> {
+impl Editor<'_> {
     /// Takes out the second of two lines of a block that include one file and nothing else.
     pub(super) fn without_second_include(&self, file: SourceId) -> Result<Edit, String> {
         let yours = "it is included in several places: which is to stay is for you to say";

@@ -2,7 +2,7 @@
 
 use super::Editor;
 use crate::facts::{Item, Reader, Reading};
-use crate::gateway::{Protocol, SiteId, Speaks, Target};
+use crate::gateway::{Protocol, Site, SiteId, Speaks, Target};
 use crate::nginx::line::Word;
 use crate::rules::{Plan, Want};
 use crate::source::{Edit, Span};
@@ -62,7 +62,7 @@ impl Editor<'_> {
             let place = found.evidence.first().map(|evidence| evidence.span).ok_or("the line cannot be found")?;
             let is_grpc = |target: &Target| matches!(target, Target::Proxy(proxy) if proxy.protocol == Protocol::Grpc);
             let others = gateway.sites.iter().filter(|site| site.listens.iter().any(|listen| listen.span == place));
-            if { others }.flat_map(|site| site.route_ids()).any(|id| is_grpc(&gateway.route(id).target)) {
+            if { others }.flat_map(Site::route_ids).any(|id| is_grpc(&gateway.route(id).target)) {
                 return Err(
                     "the server whose `listen` it is passes gRPC on: which of the two moves to another port is for you to say"
                         .to_owned(),
