@@ -1,6 +1,7 @@
 //! Whether a trial did what was wanted and nothing else.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -14,6 +15,8 @@ use crate::facts::{Fact, Item, Reader, Value, View};
 use crate::gateway::{Gateway, Matcher, SiteId, Target};
 use crate::handshake::Probe;
 use crate::rules::{Level, Options, Want};
+use crate::source::{Edit, Span};
+use crate::tree::DirectiveId;
 
 /// Why a trial does not hold.
 #[derive(Debug, Default)]
@@ -214,7 +217,16 @@ pub(super) fn compare(
     }
     // What was not. Where the server did not start, nothing worked that could work less.
     let did_start = !before.refused || targets.directives.is_empty();
-    let changes = Changes { project, gateway: &gateway, view: &view, before, after: &after, proposals, items: &items };
+    let changes = Changes {
+        project,
+        gateway: &gateway,
+        view: &view,
+        before,
+        after: &after,
+        proposals,
+        items: &items,
+        lines: OnceCell::new(),
+    };
     if did_start {
         for (key, _) in &before.items {
             changes.of_item(*key, now(key), &targets, &mut fault);
@@ -254,6 +266,8 @@ struct Changes<'a> {
     proposals: &'a [&'a Proposal],
     /// The items as they are now.
     items: &'a FxHashMap<Key, Item>,
+    /// See [`Changes::mended_lines`]; worked out when first asked for.
+    lines: OnceCell<Vec<Span>>,
 }
 
 impl Changes<'_> {
@@ -305,9 +319,44 @@ impl Changes<'_> {
         }
         let (Some(&item), Ok(fact)) = (self.items.get(&now), Fact::named(name)) else { return false };
         let reading = fact.read(&Reader::new(self.view, item));
-        let sources = || self.proposals.iter().filter_map(|proposal| proposal.plans.last()).flat_map(|plan| &plan.edits);
-        reading.evidence.iter().any(|evidence| sources().any(|edit| edit.span.source == evidence.span.source))
-            || reading.evidence.is_empty()
+        let lines = self.lines.get_or_init(|| self.mended_lines(targets));
+        let is_there =
+            |span: Span| lines.iter().any(|line| line.source == span.source && line.start <= span.start && span.end <= line.end);
+        // A default has no line; it is in force again where the line was taken out.
+        !lines.is_empty() && reading.evidence.is_empty() || reading.evidence.iter().any(|evidence| is_there(evidence.span))
+    }
+
+    /// The lines that are mended because they were read otherwise than meant, where they are now. What a section brings that was left
+    /// out is no such line.
+    fn mended_lines(&self, targets: &Targets) -> Vec<Span> {
+        let plan = |index: usize| self.proposals[index].plans.last();
+        let mut edits: Vec<&Edit> = (0..self.proposals.len()).filter_map(plan).flat_map(|plan| &plan.edits).collect();
+        edits.sort_unstable();
+        edits.dedup();
+        let of_lines = targets.directives.iter().filter(|(key, _)| !self.before.sections.contains(key));
+        let wanted: FxHashSet<&Edit> =
+            of_lines.flat_map(|(_, indices)| indices).filter_map(|&index| plan(index)).flat_map(|plan| &plan.edits).collect();
+        let mut lines = Vec::new();
+        for edits in edits.chunk_by(|one, other| one.span.source == other.span.source) {
+            let source = edits[0].span.source;
+            let tree = self.project.store.tree(source);
+            // How far the edits so far have moved what is behind them.
+            let mut moved = 0i64;
+            for edit in edits {
+                let start = u32::try_from(i64::from(edit.span.start) + moved).unwrap_or(u32::MAX);
+                let length = i64::try_from(edit.text.len()).unwrap_or(i64::MAX);
+                moved += length - i64::from(edit.span.end - edit.span.start);
+                if !wanted.contains(edit) {
+                    continue;
+                }
+                let behind = tree.directives().partition_point(|directive| tree.range(directive.name).start <= start);
+                if let Some(id) = behind.checked_sub(1).and_then(|index| u32::try_from(index).ok()) {
+                    let extent = tree.extent(DirectiveId(id));
+                    lines.push(Span::new(source, extent.start, extent.end));
+                }
+            }
+        }
+        lines
     }
 
     /// What requests come to, by the paths that were followed before.
