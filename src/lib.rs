@@ -30,7 +30,7 @@ use facts::View;
 use gateway::Gateway;
 use project::{Problem, Reached, Store};
 pub use request::Request;
-use rules::{Finding, Intent, Options};
+use rules::{Benches, Finding, Intent, Options};
 use source::SourceId;
 use suppression::Suppressions;
 
@@ -135,11 +135,13 @@ impl Project {
 
     /// The number of routes, and what is found by all rules under `options`, one for each given path. Models that there are none of are made.
     fn judge(&self, options: &[Options], gateways: &mut [Option<Gateway>]) -> (usize, Vec<Finding>) {
+        let benches: Vec<Benches<'_>> =
+            self.settings.iter().zip(options).map(|(settings, options)| Benches::new(settings.rules(), options)).collect();
         let judged = self.roots.par_iter().zip(gateways).enumerate().map(|(root, (reached, gateway))| {
             let gateway = &*gateway.get_or_insert_with(|| self.lower(reached));
             let view = self.view(reached, gateway);
             let settings = &self.settings[reached.given];
-            let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
+            let mut findings = benches[reached.given].judge(&view);
             findings.retain(|finding| settings.applies(&finding.rule));
             findings.iter_mut().flat_map(|finding| &mut finding.subjects).for_each(|subject| subject.root = root);
             (gateway.routes.len(), findings)

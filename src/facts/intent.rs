@@ -92,7 +92,7 @@ fn is_strong(reader: &Reader<'_>, segments: &[String]) -> bool {
 
 /// The applications of the table that `segments` or `backend` may hint at, and those that the user adds to it.
 fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend<'_>>) -> impl Iterator<Item = &'a App> + use<'a> {
-    app::hinted(segments, backend).iter().chain(&reader.view.declared.apps)
+    app::hinted(segments, backend).into_iter().chain(&reader.view.declared.apps)
 }
 
 /// The applications that a route shows and whose endpoints are known, each with the path that it lies below.
@@ -244,14 +244,14 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
 fn segments(reader: &Reader<'_>, route: &Route, path: &str) -> Vec<String> {
     let texts = &reader.view.gateway.texts;
     let text = match route.matcher {
-        Matcher::Pattern { pattern, .. } => texts.show(pattern).into_owned(),
-        _ => path.to_owned(),
+        Matcher::Pattern { pattern, .. } => texts.show(pattern),
+        _ => path.into(),
     };
     // A pattern without a slash is about endings: `\.(js|ws)$`.
     if !text.contains('/') {
         return Vec::new();
     }
-    let unescaped = text.replace('\\', "");
+    let unescaped = if text.contains('\\') { text.replace('\\', "").into() } else { text };
     unescaped
         .split(['/', '(', ')', '|', '^', '$', '?', '+', '[', ']'])
         .filter(|word| !word.is_empty())

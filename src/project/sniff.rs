@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use crate::gateway::Server;
 
@@ -49,11 +49,10 @@ pub fn is_candidate(path: &Path) -> bool {
 /// Whose configuration a file is: by the directives in its first bytes, or by its name where these say nothing against it.
 #[must_use]
 pub fn server_of(path: &Path, head: &[u8]) -> Option<Server> {
-    let by_name = named(path);
-    if by_name == Some((Server::Apache, Certainty::Sure)) && path.file_name().is_some_and(|name| name == ".htaccess") {
+    if path.file_name().is_some_and(|name| name == ".htaccess") {
         return Some(Server::Apache);
     }
-    if head.contains(&0) && memchr_iter(0, head).count() > head.len() / 16 {
+    if memchr(0, head).is_some() && memchr_iter(0, head).count() > head.len() / 16 {
         return None;
     }
     if is_link_text(head) {
@@ -64,7 +63,7 @@ pub fn server_of(path: &Path, head: &[u8]) -> Option<Server> {
         Some(server) => Some(server),
         None if votes.foreign > 0 => None,
         // Nothing but comments, or directives that both servers or neither have.
-        None => match by_name {
+        None => match named(path) {
             Some((server, Certainty::Sure)) => Some(server),
             Some((Server::Nginx, Certainty::Hint)) if votes.nginx_shaped > 0 => Some(Server::Nginx),
             _ => None,

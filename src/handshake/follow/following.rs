@@ -1,5 +1,7 @@
 //! A request on its way through one site of nginx's: what it has come to, and the settings in force.
 
+use std::borrow::Cow;
+
 use super::{Client, Files};
 use crate::facts::View;
 use crate::gateway::{Assigned, Gateway, Known, Property, RouteId, SiteId, Target, Unknown};
@@ -86,12 +88,12 @@ pub(super) struct Outcome {
 }
 
 impl Following<'_> {
-    pub(super) fn note(&mut self, span: Option<Span>, message: String) {
-        self.because.push(Because { span, message, culprit: false });
+    pub(super) fn note(&mut self, span: Option<Span>, message: impl Into<Cow<'static, str>>) {
+        self.because.push(Because { span, message: message.into(), culprit: false });
     }
 
-    pub(super) fn blame(&mut self, span: Option<Span>, message: String) {
-        self.because.push(Because { span, message, culprit: true });
+    pub(super) fn blame(&mut self, span: Option<Span>, message: impl Into<Cow<'static, str>>) {
+        self.because.push(Because { span, message: message.into(), culprit: true });
     }
 
     /// What the values of variables depend on by now.

@@ -27,8 +27,8 @@ use self::names::Names;
 use super::Resolved;
 use super::refuse::{self, Checker};
 use crate::gateway::{
-    DefaultHeader, Entry, Gateway, Identity, Matcher, Part, Remark, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server, Signal,
-    Site, SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
+    Assigned, DefaultHeader, Entry, Gateway, Identity, Matcher, Part, Remark, RemarkKind, RouteId, ScopeBuilder, ScopeId, Server,
+    Signal, Site, SiteId, Target, TextId, Unknown, UpstreamId, Variable, Version,
 };
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
@@ -47,11 +47,11 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
     let names = Names::collect(store, resolved);
     let budget = budget(store, resolved);
     // What is refused is read off the trees, as the model is: both at the same time.
-    let (gateway, (refused, undefined)) = rayon::join(
+    let (gateway, refused) = rayon::join(
         || model(store, root, resolved, version, &names, budget),
-        || (refuse::read(store, root, resolved, version, budget), names::check(&names, store, resolved)),
+        || refuse::read(store, root, resolved, version, budget),
     );
-    finish(gateway, root, resolved, refused, undefined)
+    finish(gateway, root, resolved, refused, names.undefined())
 }
 
 /// Everything that is to be known of the gateway but its remarks and what is refused.
@@ -63,6 +63,7 @@ fn model(store: &Store, root: &Root, resolved: &Resolved, version: Option<Versio
         names,
         parts: Vec::new(),
         entries: Vec::new(),
+        headers: FxHashMap::default(),
         levels: Vec::new(),
         frames: Vec::new(),
         above: Vec::new(),
@@ -114,6 +115,8 @@ struct Lowerer<'a> {
     parts: Vec<Part>,
     /// Room for the settings of one directive.
     entries: Vec<Entry>,
+    /// The headers that were read before, by name and value as written: most are the same in every site.
+    headers: FxHashMap<(&'a [u8], &'a [u8]), Assigned>,
     levels: Vec<Level>,
     frames: Vec<Frame<'a>>,
     /// What the comments directly above the next directive hint at.

@@ -21,27 +21,62 @@ use crate::tree::{DirectiveId, Shape, TokenKind};
 pub(super) struct Names {
     /// Lower-case names, each with where it was first met, and whether it is the name of a capture.
     defined: FxHashMap<Box<[u8]>, (Span, bool)>,
+    /// The uses of names that nginx itself does not have, where nginx looks at them when it starts.
+    used: Vec<Use>,
     /// Whether any pattern of the file names what it captures; few do.
     captures: bool,
+}
+
+/// A use of a variable.
+#[derive(Debug)]
+struct Use {
+    /// In lower case.
+    name: Box<[u8]>,
+    span: Span,
+    /// Whether it is the number of a capture, where nothing but a name can stand.
+    is_number: bool,
 }
 
 impl Names {
     /// None yet, of a file.
     fn of(bytes: &[u8]) -> Self {
+        // All of them begin so, and files without any are searched once.
         let opens = |group: &[u8]| memmem::find(bytes, group).is_some();
-        Self { defined: FxHashMap::default(), captures: opens(b"(?<") || opens(b"(?P<") || opens(b"(?'") }
+        let captures = opens(b"(?") && (opens(b"(?<") || opens(b"(?P<") || opens(b"(?'"));
+        Self { captures, ..Self::default() }
     }
 
-    /// Collects the names that any file of the root defines.
+    /// Collects the names that any file of the root defines or uses.
     #[expect(clippy::iter_over_hash_type, reason = "one table is filled from another: the order leaves no trace")]
     pub(super) fn collect(store: &Store, resolved: &Resolved) -> Self {
         let mut all = Self::default();
-        for names in each_line(store, resolved, Self::of, |line, names: &mut Self| names.define(line)) {
+        for names in each_file(store, resolved) {
             for (name, span) in names.defined {
                 all.defined.entry(name).or_insert(span);
             }
+            all.used.extend(names.used);
         }
         all
+    }
+
+    /// The uses of names that nothing defines.
+    pub(super) fn undefined(&self) -> Vec<Remark> {
+        let undefined = self.used.iter().filter(|used| used.is_number || !self.contains(&used.name));
+        let remark = |used: &Use| {
+            let kind = RemarkKind::UndefinedVariable { name: String::from_utf8_lossy(&used.name).into_owned() };
+            Remark { span: used.span, labels: Vec::new(), kind }
+        };
+        undefined.map(remark).collect()
+    }
+
+    fn line(&mut self, line: Line<'_>) {
+        let has_dollar = line.has_dollar();
+        if has_dollar || self.captures {
+            self.define(line);
+        }
+        if has_dollar {
+            self.used_in(line);
+        }
     }
 
     pub(super) fn contains(&self, name: &[u8]) -> bool {
@@ -98,6 +133,34 @@ impl Names {
         if let Some(name) = word.value().strip_prefix(b"$") {
             let end = name.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_')).unwrap_or(name.len());
             self.add(&name[..end], word.span, false);
+        }
+    }
+
+    /// The variables of a line.
+    fn used_in(&mut self, line: Line<'_>) {
+        for (at, word) in looked_at(line).into_iter().enumerate() {
+            if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
+                continue;
+            }
+            let value = word.value();
+            for piece in pieces(&value) {
+                let used = match piece {
+                    Ok((Piece::Variable(name), range)) => {
+                        let name = lower(name);
+                        if directives::has_variable(&name) || is_foreign(&name) {
+                            continue;
+                        }
+                        Use { name: name.into(), span: word.part(&range), is_number: false }
+                    }
+                    // What was captured has no name that could be tested (`ngx_http_rewrite_variable`).
+                    Ok((Piece::Capture(number), range)) if at == 0 && line.name() == b"if" && word.text.starts_with(b"($") => {
+                        Use { name: number.to_string().into_bytes().into(), span: word.part(&range), is_number: true }
+                    }
+                    // What nginx cannot read as a variable it refuses at once.
+                    Ok(_) | Err(_) => continue,
+                };
+                self.used.push(used);
+            }
         }
     }
 
@@ -241,62 +304,11 @@ fn looked_at(line: Line<'_>) -> Vec<Word<'_>> {
     }
 }
 
-/// Notes the variables that nothing defines, where nginx looks at them when it starts.
-pub(super) fn check(names: &Names, store: &Store, resolved: &Resolved) -> Vec<Remark> {
-    let remarks = each_line(
-        store,
-        resolved,
-        |_| Vec::new(),
-        |line, remarks: &mut Vec<Remark>| {
-            // Most lines have no variables, and looking for that byte is cheap.
-            let head = line.span();
-            if memchr::memchr(b'$', &line.bytes[head.start as usize..head.end as usize]).is_none() {
-                return;
-            }
-            for (at, word) in looked_at(line).into_iter().enumerate() {
-                if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
-                    continue;
-                }
-                let value = word.value();
-                for piece in pieces(&value) {
-                    let (span, kind) = match piece {
-                        Ok((Piece::Variable(name), range)) => {
-                            let name = lower(name);
-                            if names.contains(&name) || is_foreign(&name) || directives::has_variable(&name) {
-                                continue;
-                            }
-                            (
-                                word.part(&range),
-                                RemarkKind::UndefinedVariable { name: String::from_utf8_lossy(&name).into_owned() },
-                            )
-                        }
-                        // What was captured has no name that could be tested (`ngx_http_rewrite_variable`).
-                        Ok((Piece::Capture(number), range))
-                            if at == 0 && line.name() == b"if" && word.text.starts_with(b"($") =>
-                        {
-                            (word.part(&range), RemarkKind::UndefinedVariable { name: number.to_string() })
-                        }
-                        // What nginx cannot read as a variable it refuses at once.
-                        Ok(_) | Err(_) => continue,
-                    };
-                    remarks.push(Remark { span, labels: Vec::new(), kind });
-                }
-            }
-        },
-    );
-    remarks.into_iter().flatten().collect()
-}
-
-/// Shows every directive of every file, outside of `stream` and `mail`, in order; gives what came of each file, which `begin` begins, in the files' order.
-fn each_line<T: Send>(
-    store: &Store,
-    resolved: &Resolved,
-    begin: impl Fn(&[u8]) -> T + Sync,
-    visit: impl Fn(Line<'_>, &mut T) + Sync,
-) -> Vec<T> {
+/// The names of every file, in order; what stands in `stream` and `mail` is left out.
+fn each_file(store: &Store, resolved: &Resolved) -> Vec<Names> {
     let of_file = |&source: &SourceId| {
         let (tree, bytes) = (store.tree(source), store.sources.get(source).bytes());
-        let mut out = begin(bytes);
+        let mut names = Names::of(bytes);
         let mut at = 0;
         while let Some(directive) = tree.directives().get(at) {
             let line = Line::new(source, tree, bytes, DirectiveId(u32::try_from(at).unwrap_or(u32::MAX)));
@@ -306,10 +318,10 @@ fn each_line<T: Send>(
                 at = directive.after.0 as usize;
                 continue;
             }
-            visit(line, &mut out);
+            names.line(line);
             at += 1;
         }
-        out
+        names
     };
     resolved.sources.par_iter().filter(|&&source| resolved.is_http(source)).map(of_file).collect()
 }
