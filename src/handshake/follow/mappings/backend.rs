@@ -502,11 +502,7 @@ fn sent(
     let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
     let (verdict, because) = if let Some(reason) = why_plain(&request, upgrade.as_deref()) {
         let worker = backend.worker.map_or(asked.span, |worker| worker.span);
-        let span = match &upgrade {
-            Some(_) => asked.span,
-            None if old_http => forcing(gateway, areas).unwrap_or(worker),
-            None => takes_away(environment, &levels)?.unwrap_or(worker),
-        };
+        let span = if upgrade.is_some() { asked.span } else { withholder(environment, areas, old_http)?.unwrap_or(worker) };
         (Verdict::ForwardedPlain, Some((span, reason.to_owned())))
     } else {
         let proxy = Proxy {
@@ -538,17 +534,17 @@ fn sent(
     Ok(Answer { verdict, sent: Some(request).filter(|_| is_known), because })
 }
 
-/// The one line that may have backends asked in HTTP/1.0.
-fn forcing(gateway: &Gateway, areas: &[&Area]) -> Option<Span> {
-    let sets = |one: &&Assignment| gateway.texts.get(one.name) == b"force-proxy-request-1.0" && one.value.is_some();
-    let mut lines = areas.iter().flat_map(|area| &area.variables).filter(sets);
-    let first = lines.next()?;
-    lines.next().is_none().then_some(first.span)
-}
-
-/// The last of the lines that make another `Upgrade` of the client's.
-fn takes_away(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Option<Span>> {
-    let left = client_header(environment, levels, "upgrade")?;
+/// The line that keeps the client's `Upgrade` from the backend: the one that may have it asked in HTTP/1.0, or else the last of those that
+/// make another of it.
+fn withholder(environment: &Environment<'_>, areas: &[&Area], old_http: bool) -> Known<Option<Span>> {
+    if old_http {
+        let texts = &environment.gateway.texts;
+        let sets = |one: &&Assignment| texts.get(one.name) == b"force-proxy-request-1.0" && one.value.is_some();
+        let mut lines = areas.iter().flat_map(|area| &area.variables).filter(sets);
+        let first = lines.next();
+        return Ok(first.filter(|_| lines.next().is_none()).map(|one| one.span));
+    }
+    let left = client_header(environment, &levels(areas), "upgrade")?;
     let is_changed = left.values.first().map(String::as_str) != environment.request.header(b"upgrade");
     Ok(left.spans.last().copied().filter(|_| is_changed))
 }
