@@ -242,6 +242,12 @@ fn asked(case: &Case, folder: &Path) -> Case {
     Case { folder: folder.to_path_buf(), steps, show, recorded: std::collections::BTreeMap::new(), ..case.clone() }
 }
 
+/// Whether the `Upgrade` of a step, if it has one of its own, is a handshake's (RFC 6455, section 4.2.1).
+fn asks_for_websocket(step: &Step) -> bool {
+    let mut own = step.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
+    own.all(|(_, value)| value.as_ref().is_some_and(|value| value.eq_ignore_ascii_case("websocket")))
+}
+
 fn refused(happened: &Happened) -> bool {
     matches!(happened.steps[..], [ref only] if only.outcome == Outcome::Refused)
 }
@@ -268,7 +274,8 @@ fn compare(case: &Case, then: &Happened, now: &Happened, parts: &[BTreeSet<Part>
         let (Some(before), Some(after)) = (then.steps.get(number), now.steps.get(number)) else { continue };
         let is_alone = [before, after].into_iter().all(|seen| seen.upstream.as_ref().is_none_or(|sent| sent.len() < 2));
         let parts = parts.get(number).filter(|_| is_alone).unwrap_or(&all);
-        if is_upgraded(&before.outcome) && !is_upgraded(&after.outcome) {
+        // Who asks for another protocol was given a WebSocket because it was forced on everybody.
+        if is_upgraded(&before.outcome) && !is_upgraded(&after.outcome) && asks_for_websocket(step) {
             wrong.push(format!("{}: was {}, is {}", step.path(), before.outcome, after.outcome));
         }
         if !step.is_plain() {
