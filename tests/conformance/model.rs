@@ -144,8 +144,8 @@ pub(crate) fn walk(view: &View<'_>, step: &Step, probe: Probe) -> Walk {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let port = 18080 + step.port;
     let (path, query) = step.path().split_once('?').map_or((step.path(), None), |(path, query)| (path, Some(query)));
-    let host = step.host().split(':').next().unwrap_or_default().to_ascii_lowercase();
-    let mut request = probe.request(&host, path, step.tls);
+    let mut request = probe.request(step.host(), path, step.tls);
+    request.host = step.host().split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
     request.query = query.map(str::to_owned);
     request.port = port;
     follow(view, &Client { request, socket: Socket { address: here, port }, from: here }, &|_| None)
