@@ -1,5 +1,7 @@
 //! The facts of httpd's mappings: which worker's parameters are in force, what is allowed to upgrade, what its paths and TLS come to.
 
+use std::borrow::Cow;
+
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{
     Area, Assigned, Covers, Entry, Gateway, Handler, HeaderChange, Listen, Matcher, Part, Property, Protocol, Proxy,
@@ -368,17 +370,21 @@ fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
 /// `mod_proxy` takes the text of a section for a pattern only where it holds one of `* ? [`, while `core` takes it for one where the
 /// section says so (`add_pass`, `mod_proxy.c`; `urlsection`, `core.c`).
 pub(super) fn section_pattern(reader: &Reader<'_>, _: &str) -> Reading {
-    mapped(reader, |id, route, _| {
-        let gateway = reader.view.gateway;
-        let area = gateway.site(route.site).areas.iter().find(|area| area.proxy == Some(id));
-        let Some(area) = area else { return Reading::absent() };
-        let (Matcher::Segments(text), Covers::Path(Matcher::Pattern { .. })) = (route.matcher, &area.covers) else {
-            return Reading::absent();
-        };
-        let pattern = gateway.texts.show(text);
-        let is_path = pattern.starts_with('/') && !pattern.contains(['(', ')', '|', '^', '$', '+', '{', '}', '\\']);
-        if is_path { Reading::absent() } else { Reading::new(Value::Text(pattern.into_owned())).at(area.span, "never reached") }
+    mapped(reader, |id, route, _| match section_of_pattern(reader.view.gateway, id, route) {
+        Some((area, pattern)) => Reading::new(Value::Text(pattern.into_owned())).at(area.span, "never reached"),
+        None => Reading::absent(),
     })
+}
+
+/// The section with a pattern whose mapping `route` is, where the text of the pattern, which `mod_proxy` takes for a path, is none.
+pub(super) fn section_of_pattern<'g>(gateway: &'g Gateway, id: RouteId, route: &Route) -> Option<(&'g Area, Cow<'g, str>)> {
+    let Matcher::Segments(text) = route.matcher else { return None };
+    let pattern = gateway.texts.show(text);
+    if pattern.starts_with('/') && !pattern.contains(['(', ')', '|', '^', '$', '+', '{', '}', '\\']) {
+        return None;
+    }
+    let area = gateway.site(route.site).areas.iter().find(|area| area.proxy == Some(id))?;
+    matches!(area.covers, Covers::Path(Matcher::Pattern { .. })).then_some((area, pattern))
 }
 
 fn backend_tls(reader: &Reader<'_>, _: &str) -> Reading {

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::endpoint::{Unserved, all_unserved};
 use super::intent::is_for_websockets;
+use super::mapping::section_of_pattern;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
@@ -363,6 +364,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn route_path(&self, route: &Route) -> Cow<'a, str> {
         let gateway = self.view.gateway;
         match route.matcher {
+            Matcher::Segments(text) if self.is_meant_as_pattern(route) => sample_path(gateway.texts.get(text)).into(),
             Matcher::Exact(text) | Matcher::Prefix { text, .. } | Matcher::Segments(text) => gateway.texts.show(text),
             Matcher::Pattern { pattern, .. } => sample_path(gateway.texts.get(pattern)).into(),
             Matcher::Rewrite(index) => match gateway.site(route.site).rewrites.get(index as usize) {
@@ -378,6 +380,13 @@ impl<'a> Reader<'a> {
             },
             Matcher::Named(_) | Matcher::Unknown(_) => "/".into(),
         }
+    }
+
+    /// Whether the path of a route is the text of a pattern, which only `mod_proxy` takes for a path: what is meant are the paths of the
+    /// pattern.
+    fn is_meant_as_pattern(&self, route: &Route) -> bool {
+        let Item::Route(id) = self.item else { return false };
+        section_of_pattern(self.view.gateway, id, route).is_some()
     }
 
     /// The request of a probe to the route that is read.

@@ -285,6 +285,8 @@ pub struct DirectoryFile {
     pub needs: Vec<Needed>,
     /// What makes the server refuse it whatever is allowed, and why; each request is then answered with 500.
     pub refused: Option<(Span, &'static str)>,
+    /// The lines whose words are refused where the lines are allowed, even where others are passed over.
+    pub faulty: Vec<Needed>,
 }
 
 /// A directive in the file of a directory.

@@ -17,7 +17,7 @@ use crate::gateway::{
 use crate::source::{FileKind, Span};
 
 /// How deep maps may look up maps; nginx has no limit of its own but no configuration comes near.
-const DEPTH: u8 = 16;
+pub(super) const DEPTH: u8 = 16;
 
 /// What the value of a variable depends on.
 #[derive(Clone, Copy, Debug)]
@@ -214,11 +214,15 @@ impl Environment<'_> {
     /// # Errors
     /// Where one cannot be known.
     pub(super) fn parts(&self, value: SymbolicId) -> Known<Vec<(Part, String)>> {
+        self.parts_at(value, DEPTH)
+    }
+
+    pub(super) fn parts_at(&self, value: SymbolicId, depth: u8) -> Known<Vec<(Part, String)>> {
         // What they capture is in force for all of them.
         if self.recaptures(value) {
-            self.evaluate(value)?;
+            self.value(value, depth)?;
         }
-        self.gateway.symbolics.get(value).iter().map(|&part| Ok((part, self.part(part, DEPTH)?))).collect()
+        self.gateway.symbolics.get(value).iter().map(|&part| Ok((part, self.part(part, depth)?))).collect()
     }
 
     fn variable_at(&self, variable: Variable, depth: u8) -> Known<String> {
@@ -278,7 +282,7 @@ impl Environment<'_> {
                     _ => client.to_string(),
                 }
             }
-            Variable::Runtime(name) => return self.runtime(&texts.show(name)),
+            Variable::Runtime(name) => return self.runtime(&texts.show(name), depth),
             Variable::UpstreamHost => self.authority()?.0,
             Variable::UpstreamPort => self.authority()?.1,
             Variable::Capture(group) => match self.followed {

@@ -124,8 +124,14 @@ pub(super) fn compares(left: &str, right: &str, comparison: Comparison) -> bool 
         Comparison::Folded(order) => order.holds(left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase())),
         Comparison::Measured(order) => order.holds((left.len(), left).cmp(&(right.len(), right))),
         Comparison::Number(order) => order.holds(number(left).cmp(&number(right))),
-        Comparison::Wildcard { ignore_case: false } => wildcard_match(right.as_bytes(), left.as_bytes()),
-        Comparison::Wildcard { ignore_case: true } => {
+        // `APR_FNM_PATHNAME` (`op_fnmatch`, `util_expr_eval.c`).
+        Comparison::Wildcard { by_segment: true, .. } => {
+            let (pattern, text) = (right.split('/'), left.split('/'));
+            pattern.clone().count() == text.clone().count()
+                && pattern.zip(text).all(|(pattern, text)| wildcard_match(pattern.as_bytes(), text.as_bytes()))
+        }
+        Comparison::Wildcard { ignore_case: false, .. } => wildcard_match(right.as_bytes(), left.as_bytes()),
+        Comparison::Wildcard { ignore_case: true, .. } => {
             wildcard_match(right.to_ascii_lowercase().as_bytes(), left.to_ascii_lowercase().as_bytes())
         }
     }

@@ -251,8 +251,11 @@ pub(super) struct Passing<'a> {
     pub(super) worker: Option<ScopeId>,
 }
 
-/// The client's header `name` (lower case) after `RequestHeader`.
-fn client_header(environment: &Environment<'_>, levels: &[ScopeId], name: &str) -> Known<Sent> {
+/// The client's header `name` (lower case) after `RequestHeader`, with the lines that changed it.
+///
+/// # Errors
+/// Where a value or a condition cannot be known.
+pub(super) fn client_header(environment: &Environment<'_>, levels: &[ScopeId], name: &str) -> Known<Sent> {
     let gateway = environment.gateway;
     let own = environment.request.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
     let mut sent = Sent::default();

@@ -160,8 +160,9 @@ fn binary(gateway: &mut Gateway, name: &[u8], right: Option<ExpressionStep>) -> 
         b"<=" => Comparison::Text(Order::LessOrEqual),
         b">" => Comparison::Text(Order::Greater),
         b">=" => Comparison::Text(Order::GreaterOrEqual),
-        b"strcmatch" => Comparison::Wildcard { ignore_case: true },
-        b"strmatch" | b"fnmatch" => Comparison::Wildcard { ignore_case: false },
+        b"strcmatch" => Comparison::Wildcard { ignore_case: true, by_segment: false },
+        b"strmatch" => Comparison::Wildcard { ignore_case: false, by_segment: false },
+        b"fnmatch" => Comparison::Wildcard { ignore_case: false, by_segment: true },
         b"ipmatch" => return network_of(gateway, right),
         number => Comparison::Number(numeric_order(number).unwrap_or(Order::Equal)),
     })

@@ -133,6 +133,10 @@ pub(super) fn allowed<'g>(gateway: &Gateway, areas: Vec<&'g Area>) -> Result<Vec
             {
                 return Err(refused);
             }
+            // A line that is allowed is read, and its fault is one.
+            if let Some(faulty) = file.faulty.iter().find(|faulty| overrides.allow(faulty)) {
+                return Err((faulty.span, "is refused"));
+            }
             let forbidden: Vec<_> = file.needs.iter().filter(|needed| !overrides.allow(needed)).collect();
             if let Some(needed) = forbidden.first() {
                 if !overrides.lenient {

@@ -6,13 +6,15 @@ use super::areas::{levels, setting};
 use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped, escaped_with_slashes};
 use super::with_query;
 use crate::gateway::{
-    Area, Assigned, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId,
-    Spelling, Unknown, UpstreamId, Version, Via, Worker, is_authority,
+    Area, Assigned, Assignment, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId,
+    SiteId, Spelling, Unknown, UpstreamId, Version, Via, Worker, is_authority,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
 use crate::handshake::select::main_of;
-use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade, last_edit, may_upgrade};
+use crate::handshake::send::{
+    HOP_BY_HOP, HTTP_UPGRADES, Passing, client_header, client_headers, forwarded_upgrade, last_edit, may_upgrade,
+};
 use crate::handshake::walk::{UpstreamRequest, Verdict};
 use crate::source::Span;
 
@@ -501,9 +503,12 @@ fn sent(
     // A path of the file system that is not known does not keep a handshake from being one.
     let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
     let (verdict, because) = if let Some((reason, header)) = why_plain(&request, upgrade.as_deref()) {
-        let edited = header.and_then(|header| last_edit(gateway, &levels, header));
-        let worker = backend.worker.filter(|_| upgrade.is_none()).map_or(asked.span, |worker| worker.span);
-        let span = edited.unwrap_or(worker);
+        let worker = backend.worker.map_or(asked.span, |worker| worker.span);
+        let span = match header.and_then(|header| last_edit(gateway, &levels, header)) {
+            Some(edited) => edited,
+            None if upgrade.is_some() => asked.span,
+            None => withholder(environment, areas, old_http)?.unwrap_or(worker),
+        };
         (Verdict::ForwardedPlain, Some((span, reason.to_owned())))
     } else {
         let proxy = Proxy {
@@ -533,6 +538,21 @@ fn sent(
         (Verdict::Upgraded { idle_limit }, because)
     };
     Ok(Answer { verdict, sent: Some(request).filter(|_| is_known), because })
+}
+
+/// The line that keeps the client's `Upgrade` from the backend: the one that may have it asked in HTTP/1.0, or else the last of those that
+/// make another of it.
+fn withholder(environment: &Environment<'_>, areas: &[&Area], old_http: bool) -> Known<Option<Span>> {
+    if old_http {
+        let texts = &environment.gateway.texts;
+        let sets = |one: &&Assignment| texts.get(one.name) == b"force-proxy-request-1.0" && one.value.is_some();
+        let mut lines = areas.iter().flat_map(|area| &area.variables).filter(sets);
+        let first = lines.next();
+        return Ok(first.filter(|_| lines.next().is_none()).map(|one| one.span));
+    }
+    let left = client_header(environment, &levels(areas), "upgrade")?;
+    let is_changed = left.values.first().map(String::as_str) != environment.request.header(b"upgrade");
+    Ok(left.spans.last().copied().filter(|_| is_changed))
 }
 
 fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
