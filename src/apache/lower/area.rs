@@ -6,8 +6,8 @@ use super::symbols::{captured, literal};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::switch;
 use crate::gateway::{
-    Alias, Assignment, EncodedSlashes, ErrorPage, Matcher, Merging, OverrideClass, Part, Redirect, Settings, SymbolicId, TextId,
-    Variable, Via, When,
+    Alias, Assignment, EncodedSlashes, ErrorPage, Matcher, Merging, OverrideClass, OwnName, Part, Redirect, Settings, SymbolicId,
+    TextId, Variable, Via, When,
 };
 use crate::source::Span;
 
@@ -87,7 +87,15 @@ impl Lowerer<'_> {
             b"errordocument" => self.error_document(statement),
             b"usecanonicalname" => {
                 let words = self.resolved.words(self.store, statement);
-                self.here().settings.canonical_name = Some(first(&words) == b"on");
+                self.here().settings.canonical_name = Some(match first(&words).as_slice() {
+                    b"on" => OwnName::Written,
+                    b"dns" => OwnName::LookedUp,
+                    _ => OwnName::Asked,
+                });
+            }
+            b"acceptpathinfo" => {
+                let words = self.resolved.words(self.store, statement);
+                self.here().settings.path_info = Some(first(&words) == b"on");
             }
             b"authmerging" => {
                 let words = self.resolved.words(self.store, statement);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::areas::{levels, setting};
+use super::areas::{encoded_slashes, levels, setting};
 use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped, escaped_with_slashes};
 use super::with_query;
 use crate::gateway::{
@@ -98,14 +98,9 @@ fn protocol(scheme: &str) -> Protocol {
 /// Where something that decides cannot be known.
 pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Asked) -> Known<Answer> {
     let gateway = environment.gateway;
-    // What stands before a socket's `|` is where it is, not what is asked.
-    let is_socket = asked.url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("unix:"));
-    let url = match asked.url.get(..5) {
-        Some(_) if is_socket => asked.url.split_once('|').map_or("", |(_, url)| url),
-        _ => &asked.url,
-    };
+    let (is_socket, url) = socket_url(&asked.url);
     let Some(url) = parts(url) else { return Ok(Answer::refused(500, asked.span, "is no URL that a request can be passed to")) };
-    let keeps_slashes = setting(areas, |settings| settings.encoded_slashes) == Some(EncodedSlashes::Kept);
+    let keeps_slashes = encoded_slashes(areas) == EncodedSlashes::Kept;
     let spelling = match (asked.verbatim, keeps_slashes) {
         (true, _) => Sent::AsItIs,
         (false, true) => Sent::WithSlashes,
@@ -134,11 +129,9 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             let sent = format!("{}://{}{path}", url.scheme, url.authority);
             let worker = worker(gateway, site, &with_query(&sent, asked.query.as_deref()));
             let is_mapped = !asked.as_handler && !matches!(gateway.route(asked.route).matcher, Matcher::Rewrite(_));
-            if is_socket && is_mapped && worker.is_none() {
-                // Only the worker knows the socket: its host is asked, and hardly listens.
-                return Ok(Answer::refused(503, asked.span, "no backend is known by this URL, and without it no socket"));
-            }
-            vec![Backend { protocol, authority: url.authority.to_owned(), path, worker, route: None }]
+            // Only the worker knows the socket of a mapping.
+            let lost_socket = is_socket && is_mapped && worker.is_none();
+            vec![Backend { protocol, authority: url.authority.to_owned(), path, worker, route: None, lost_socket }]
         }
     };
     let backends = kept_with(environment, backends);
@@ -153,6 +146,32 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
         return Err(Unknown::Runtime);
     }
     Ok(first)
+}
+
+/// Why a URL is refused before anything is asked: what is passed on as it is must be fit for a request line (`proxy_http_canon` and its kin,
+/// AH10411).
+pub(super) fn unfit(gateway: &Gateway, asked: &Asked) -> Option<&'static str> {
+    if !asked.verbatim {
+        return None;
+    }
+    let url = parts(socket_url(&asked.url).1)?;
+    let lacks = |module: &str| gateway.modules.has(module) == Some(false);
+    // Without a module for the scheme nobody looks.
+    let is_read = match protocol(url.scheme) {
+        Protocol::Http | Protocol::Https => !lacks("proxy_http"),
+        Protocol::Ws | Protocol::Wss => !lacks("proxy_http") || !lacks("proxy_wstunnel"),
+        Protocol::Balancer => !lacks("proxy_balancer"),
+        _ => false,
+    };
+    let has_blank = url.path.bytes().any(|byte| byte == b' ' || byte.is_ascii_control());
+    (is_read && has_blank).then_some("a path with a blank is not passed on as it is")
+}
+
+/// What stands before a socket's `|` is where it is, not what is asked; whether there is one, and the URL.
+fn socket_url(url: &str) -> (bool, &str) {
+    let is_socket = url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("unix:"));
+    let asked = if is_socket { url.split_once('|').map_or("", |(_, asked)| asked) } else { url };
+    (is_socket, asked)
 }
 
 /// How a path is written when it is sent.
@@ -184,6 +203,8 @@ struct Backend {
     path: String,
     worker: Option<Worker>,
     route: Option<String>,
+    /// Whether it would be asked through a socket that is not known, and its host is asked instead.
+    lost_socket: bool,
 }
 
 /// The backends of a balancer (`proxy_balancer_pre_request`): spares only where there are no others.
@@ -218,6 +239,7 @@ fn members(environment: &Environment<'_>, url: &Url<'_>, spelling: Sent) -> Resu
             path,
             worker: Some(Worker { url: member.url, is_pattern: false, scope: member.scope, span: member.span }),
             route: member.route.map(|route| gateway.texts.show(route).into_owned()),
+            lost_socket: false,
         })
     });
     Ok(backends.collect())
@@ -331,11 +353,6 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
         }
         _ => return Ok(Answer::unspoken(asked, "no module speaks this scheme")),
     };
-    // What is passed on as it is must be fit for a request line (`proxy_http_canon`, AH10411, before anything is asked).
-    if asked.verbatim && backend.path.bytes().any(|byte| byte == b' ' || byte.is_ascii_control()) {
-        let because = Some((asked.span, "a path with a blank is not passed on as it is".to_owned()));
-        return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
-    }
     // Another proxy is asked, in another form.
     if let Some(span) = setting(areas, |settings| settings.remote) {
         return Err(Unknown::Unmodelled(span));
@@ -372,6 +389,13 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     if !is_authority(&backend.authority) {
         let status = if gateway.version.is_none_or(|version| version >= UNRESOLVED_IS_500) { 500 } else { 502 };
         return Ok(Answer::refused(status, asked.span, format!("there is no host `{}`", backend.authority)));
+    }
+    if backend.lost_socket {
+        // Hardly anyone listens on this machine; any other name stands there for show.
+        let host = backend.authority.rsplit_once(':').map_or(backend.authority.as_str(), |(host, _)| host);
+        let is_host = host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok();
+        let status = if is_host { 503 } else { 500 };
+        return Ok(Answer::refused(status, asked.span, "no backend is known by this URL, and without it no socket"));
     }
     if let Some(worker) = backend.worker
         && flag(gateway, worker.scope, Property::Disabled)? == Some(true)
