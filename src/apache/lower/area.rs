@@ -77,8 +77,12 @@ impl Lowerer<'_> {
                 };
             }
             b"directoryindex" => {
+                // Several lines of a level add up, and `disabled` alone takes all back (`add_index`, `mod_dir.c`).
                 let files = self.texts_of(statement);
-                self.here().settings.indexes = Some(files);
+                let before = self.here().settings.indexes.take().unwrap_or_default();
+                let is_off = files.len() == 1 && self.gateway.texts.get(files[0]).eq_ignore_ascii_case(b"disabled");
+                let all = if is_off { Vec::new() } else { before.into_iter().chain(files).collect() };
+                self.here().settings.indexes = Some(all.into());
             }
             b"fallbackresource" => {
                 let files = self.texts_of(statement);
@@ -288,7 +292,8 @@ impl Lowerer<'_> {
         let is_match = name == b"redirectmatch";
         let (path, target) = match words {
             [path, target] => (Some(path), Some(target)),
-            [one] if in_area => (None, Some(one)),
+            // Behind a status that is no redirect stands a path (`add_redirect_internal`).
+            [one] if in_area && (300..400).contains(&status) => (None, Some(one)),
             [one] => (Some(one), None),
             _ => (None, None),
         };

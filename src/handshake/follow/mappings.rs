@@ -343,13 +343,12 @@ impl<'a> Course<'a> {
 
     /// What takes the request before it is decoded, else the rules where they are carried out, else the mappings.
     fn mapped_to(&mut self, early: &[&'a Area], own: bool) -> Known<Result<Mapped, Verdict>> {
-        if let Some(asked) = self.mapped_undecoded(early)? {
-            self.step(Some(asked.span), format!("passes the path on to {}", asked.url), false);
-            self.walk.route = Some(asked.route);
-            return Ok(Ok(Mapped::Backend(asked)));
-        }
+        let taken = self.mapped_undecoded(early)?;
         if self.rewrites {
-            return self.translate(early, !own);
+            return self.translate(early, taken, !own);
+        }
+        if let Some(asked) = taken {
+            return Ok(Ok(self.takes_undecoded(asked)));
         }
         let asked = self.request.path.clone();
         self.map(early, &asked)

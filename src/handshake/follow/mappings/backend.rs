@@ -7,7 +7,7 @@ use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped, escaped_with_slashes};
 use super::with_query;
 use crate::gateway::{
     Area, Assigned, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId,
-    Spelling, Unknown, UpstreamId, Version, Via, Worker, is_authority,
+    Spelling, TextId, Unknown, UpstreamId, Version, Via, Worker, is_authority,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
@@ -117,7 +117,7 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             // `proxy_balancer_canon`.
             let url = Url { path: if url.path.is_empty() { "/" } else { url.path }, ..url };
             match members(environment, &url, spelling) {
-                Ok(members) => members,
+                Ok((members, session)) => kept_with(environment, members, session, asked),
                 Err(refused) => return Ok(Answer::refused(refused.0, asked.span, refused.1)),
             }
         }
@@ -131,10 +131,17 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             let is_mapped = !asked.as_handler && !matches!(gateway.route(asked.route).matcher, Matcher::Rewrite(_));
             // Only the worker knows the socket of a mapping.
             let lost_socket = is_socket && is_mapped && worker.is_none();
-            vec![Backend { protocol, authority: url.authority.to_owned(), path, worker, route: None, lost_socket }]
+            vec![Backend {
+                protocol,
+                authority: url.authority.to_owned(),
+                path,
+                worker,
+                route: None,
+                is_member: false,
+                lost_socket,
+            }]
         }
     };
-    let backends = kept_with(environment, backends);
     let mut answers = Vec::new();
     for backend in &backends {
         answers.push(ask(environment, site, areas, asked, backend)?);
@@ -203,12 +210,18 @@ struct Backend {
     path: String,
     worker: Option<Worker>,
     route: Option<String>,
+    /// Whether it is one of a balancer.
+    is_member: bool,
     /// Whether it would be asked through a socket that is not known, and its host is asked instead.
     lost_socket: bool,
 }
 
-/// The backends of a balancer (`proxy_balancer_pre_request`): spares only where there are no others.
-fn members(environment: &Environment<'_>, url: &Url<'_>, spelling: Sent) -> Result<Vec<Backend>, (u16, &'static str)> {
+/// The backends of a balancer (`proxy_balancer_pre_request`): spares only where there are no others; and what names a client's session.
+fn members(
+    environment: &Environment<'_>,
+    url: &Url<'_>,
+    spelling: Sent,
+) -> Result<(Vec<Backend>, Option<TextId>), (u16, &'static str)> {
     let gateway = environment.gateway;
     let name = url.authority.to_ascii_lowercase();
     let named = |id: &UpstreamId| gateway.texts.get(gateway.upstream(*id).name) == name.as_bytes();
@@ -239,21 +252,26 @@ fn members(environment: &Environment<'_>, url: &Url<'_>, spelling: Sent) -> Resu
             path,
             worker: Some(Worker { url: member.url, is_pattern: false, scope: member.scope, span: member.span }),
             route: member.route.map(|route| gateway.texts.show(route).into_owned()),
+            is_member: true,
             lost_socket: false,
         })
     });
-    Ok(backends.collect())
+    Ok((backends.collect(), id.and_then(|id| gateway.upstream(id).session)))
 }
 
-/// Those that a session is kept with, where the client names a route and one of them has it; else all.
-fn kept_with(environment: &Environment<'_>, backends: Vec<Backend>) -> Vec<Backend> {
-    let request = environment.request;
-    let cookie = request.header(b"cookie").unwrap_or_default();
-    let query = request.query.as_deref().unwrap_or_default();
-    let values = cookie.split(';').chain(query.split('&')).filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.trim());
-    let routes: Vec<&str> = values.filter_map(|value| value.rsplit_once('.')).map(|(_, route)| route).collect();
-    let kept = backends.iter().position(|backend| backend.route.as_deref().is_some_and(|route| routes.contains(&route)));
-    match kept {
+/// The one that a session is kept with, where the client names a route that one of them has; else all (`find_session_route`).
+fn kept_with(environment: &Environment<'_>, backends: Vec<Backend>, session: Option<TextId>, asked: &Asked) -> Vec<Backend> {
+    let Some(session) = session else { return backends };
+    let session = environment.gateway.texts.show(session);
+    let (in_cookie, in_url) = session.split_once('|').unwrap_or((&session, &session));
+    let url = with_query(&asked.url, asked.query.as_deref());
+    let behind = |name: &str| Some(url.split_once(&format!("{name}="))?.1.to_owned());
+    let cookies = environment.request.header(b"cookie").unwrap_or_default();
+    let cookie = cookies.split([';', ',']).filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == in_cookie);
+    let value = behind(in_url).or(cookie.map(|(_, value)| value.to_owned())).unwrap_or_default();
+    let value = value.split(['?', '&', ';']).next().unwrap_or_default();
+    let route = value.split_once('.').map(|(_, route)| route);
+    match backends.iter().position(|backend| route.is_some() && backend.route.as_deref() == route) {
         Some(at) => backends.into_iter().skip(at).take(1).collect(),
         None => backends,
     }
@@ -320,18 +338,23 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     let at = backend.worker.map_or(asked.span, |worker| worker.span);
     let modern = gateway.version.is_none_or(|version| version >= HTTP_UPGRADES);
     let lacks = |module: &str| gateway.modules.has(module) == Some(false);
+    // A balancer finds none of its members fit then (AH00934).
+    let unspoken = |asked: &Asked, message: &str| match backend.is_member {
+        true => Answer::refused(503, asked.span, message),
+        false => Answer::unspoken(asked, message),
+    };
     let is_websocket = matches!(backend.protocol, Protocol::Ws | Protocol::Wss);
     let falls_back = setting(areas, |settings| settings.http_tunnels);
     let speaker = match backend.protocol {
         Protocol::Http | Protocol::Https if lacks("proxy_http") => {
-            return Ok(Answer::unspoken(asked, "no module speaks http: mod_proxy_http is not loaded"));
+            return Ok(unspoken(asked, "no module speaks http: mod_proxy_http is not loaded"));
         }
         Protocol::Http | Protocol::Https => Speaker::Http,
         Protocol::Ws | Protocol::Wss if !modern && lacks("proxy_wstunnel") => {
-            return Ok(Answer::unspoken(asked, "no module speaks ws: mod_proxy_wstunnel is not loaded"));
+            return Ok(unspoken(asked, "no module speaks ws: mod_proxy_wstunnel is not loaded"));
         }
         Protocol::Ws | Protocol::Wss if lacks("proxy_wstunnel") && lacks("proxy_http") => {
-            return Ok(Answer::unspoken(asked, "no module speaks ws: mod_proxy_http is not loaded"));
+            return Ok(unspoken(asked, "no module speaks ws: mod_proxy_http is not loaded"));
         }
         Protocol::Ws | Protocol::Wss => {
             let by_itself = !modern || lacks("proxy_http") || falls_back.is_some_and(|(on, _)| !on);
@@ -346,12 +369,12 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
                 _ => "proxy_fcgi",
             };
             if lacks(module) {
-                return Ok(Answer::unspoken(asked, format!("needs mod_{module}, which is not loaded")));
+                return Ok(unspoken(asked, &format!("needs mod_{module}, which is not loaded")));
             }
             let because = Some((asked.span, format!("{} carries no upgrade", backend.protocol.scheme())));
             return Ok(Answer { verdict: Verdict::ForwardedPlain, sent: None, because });
         }
-        _ => return Ok(Answer::unspoken(asked, "no module speaks this scheme")),
+        _ => return Ok(unspoken(asked, "no module speaks this scheme")),
     };
     // Another proxy is asked, in another form.
     if let Some(span) = setting(areas, |settings| settings.remote) {

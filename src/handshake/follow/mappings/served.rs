@@ -57,21 +57,25 @@ impl<'a> Course<'a> {
             self.request.target = None;
             let mut found = self.look_up(false)?;
             // On behalf of the directory, too, something stands for what is not there (`fixup_dflt`).
-            if let Ok((areas, Mapped::File(file))) = &found
-                && files(in_tree(file)).is_none()
-                && let Some(Round::Again(path, ..)) = self.fallback(areas)
-            {
-                self.request.path = path;
-                found = self.look_up(false)?;
-                if let Ok((areas, Mapped::File(file))) = &found
-                    && files(in_tree(file)).is_none()
-                    && let Some(round @ Round::Done(_)) = self.fallback(areas)
-                {
-                    found = Err(round);
+            for _ in 0..2 {
+                let Ok((areas, Mapped::File(file))) = &found else { break };
+                if files(in_tree(file)).is_some() {
+                    break;
                 }
+                found = match self.fallback(areas) {
+                    Some(Round::Again(path, ..)) => {
+                        self.request.path = path;
+                        self.look_up(false)?
+                    }
+                    Some(done) => Err(done),
+                    None => break,
+                };
             }
             match found {
-                Ok((areas, Mapped::Backend(asked))) => return Ok(Some(Round::Done(self.pass(&areas, &asked)?))),
+                // What a handler passes on must be there.
+                Ok((areas, Mapped::Backend(asked))) if !asked.as_handler || self.is_file() => {
+                    return Ok(Some(Round::Done(self.pass(&areas, &asked)?)));
+                }
                 Ok((areas, Mapped::File(file))) if files(in_tree(&file)) == Some(FileKind::File) => {
                     return self.serve(&areas, &file).map(Some);
                 }
@@ -98,6 +102,12 @@ impl<'a> Course<'a> {
         Ok(error.map(|status| Round::Done(self.answered(status, span, "what stands for the directory is refused"))))
     }
 
+    /// Whether the file that the request is mapped to is there.
+    fn is_file(&self) -> bool {
+        let file = self.notes.file.as_deref().zip(self.notes.files);
+        file.is_some_and(|(file, files)| files(in_tree(file)) == Some(FileKind::File))
+    }
+
     /// Sends the client to a directory's own path, which ends with a slash.
     fn with_slash(&mut self, areas: &[&'a Area], directory: &str) -> Known<Option<Verdict>> {
         if setting(areas, |settings| settings.slash) == Some(false) {
@@ -113,8 +123,7 @@ impl<'a> Course<'a> {
     fn index_names(&self, areas: &[&'a Area]) -> Vec<String> {
         let names = setting(areas, |settings| settings.indexes.as_deref());
         let shown = |names: &[TextId]| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect();
-        let names: Vec<String> = names.map_or_else(|| vec!["index.html".to_owned()], shown);
-        if names == ["disabled"] { Vec::new() } else { names }
+        names.map_or_else(|| vec!["index.html".to_owned()], shown)
     }
 }
 
