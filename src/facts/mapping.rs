@@ -248,9 +248,10 @@ fn allows_websocket(reader: &Reader<'_>, _: &str) -> Reading {
 fn upgrade_lost_at(reader: &Reader<'_>, _: &str) -> Reading {
     mapped(reader, |id, _, _| {
         let Some(walk) = reader.walk() else { return Reading::absent() };
-        let sent_nothing = walk.upstream_request.as_ref().is_some_and(|request| {
-            request.http_version != "1.0" && !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade"))
-        });
+        let sent_nothing = walk
+            .upstream_request
+            .as_ref()
+            .is_some_and(|request| request.http_version != "1.0" && request.headers.get("upgrade").is_none());
         if walk.route != Some(id) || walk.verdict != Verdict::ForwardedPlain || !sent_nothing {
             return Reading::absent();
         }
@@ -259,9 +260,7 @@ fn upgrade_lost_at(reader: &Reader<'_>, _: &str) -> Reading {
             Ok(sent) if sent.values.is_empty() || culprits.iter().any(|span| is_header_edit(reader, *span)) => Reading::absent(),
             Ok(_) => {
                 let path = reader.route().map(|(id, route)| reader.handshake_path(id, route)).unwrap_or_default();
-                culprits
-                    .iter()
-                    .fold(Reading::new(Value::Text(path)), |reading, &span| reading.at(span, "the upgrade is lost here"))
+                culprits.iter().fold(Reading::text(path), |reading, &span| reading.at(span, "the upgrade is lost here"))
             }
             Err(why) => Reading::unknown(why),
         }

@@ -1,5 +1,6 @@
 //! Reads the facts of one item; what several facts need is worked out once.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -226,7 +227,7 @@ impl<'a> View<'a> {
         let listen = self.gateway.site(site).listens.first();
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let socket = Socket { address: here, port: listen.and_then(|listen| listen.port).unwrap_or(request.port) };
-        follow_in_site(self, site, &Client { request, socket, from: here }, files)
+        follow_in_site(self, site, Client { request, socket, from: here }, files)
     }
 
     /// What becomes of the request of `probe` to `path` of `site`.
@@ -275,7 +276,7 @@ pub struct Reader<'a> {
     pub item: Item,
     chrome: Probed<'a>,
     plain: Probed<'a>,
-    pub(super) intent: OnceCell<(Intent, Vec<super::Evidence>)>,
+    pub(super) intent: OnceCell<(Intent, super::Places)>,
     walk: OnceCell<Walk>,
 }
 
@@ -348,30 +349,28 @@ impl<'a> Reader<'a> {
     }
 
     /// The path at which a handshake to `route` is followed.
-    pub(super) fn handshake_path(&self, id: RouteId, route: &Route) -> String {
-        self.view.endpoints().get(&id).cloned().unwrap_or_else(|| self.route_path(route))
+    pub(super) fn handshake_path(&self, id: RouteId, route: &Route) -> Cow<'a, str> {
+        self.view.endpoints().get(&id).map_or_else(|| self.route_path(route), |path| path.as_str().into())
     }
 
     /// A path that a request to `route` may have.
-    pub(crate) fn route_path(&self, route: &Route) -> String {
+    pub(crate) fn route_path(&self, route: &Route) -> Cow<'a, str> {
         let gateway = self.view.gateway;
         match route.matcher {
-            Matcher::Exact(text) | Matcher::Prefix { text, .. } | Matcher::Segments(text) => {
-                gateway.texts.show(text).into_owned()
-            }
-            Matcher::Pattern { pattern, .. } => sample_path(gateway.texts.get(pattern)),
+            Matcher::Exact(text) | Matcher::Prefix { text, .. } | Matcher::Segments(text) => gateway.texts.show(text),
+            Matcher::Pattern { pattern, .. } => sample_path(gateway.texts.get(pattern)).into(),
             Matcher::Rewrite(index) => match gateway.site(route.site).rewrites.get(index as usize) {
-                Some(rewrite) => sample_path(gateway.texts.get(rewrite.pattern)),
-                None => "/".to_owned(),
+                Some(rewrite) => sample_path(gateway.texts.get(rewrite.pattern)).into(),
+                None => "/".into(),
             },
             Matcher::Conditional => match route.parent {
                 // A condition cannot stand in a condition, so its parent is a location.
                 Some(parent) if !matches!(gateway.route(parent).matcher, Matcher::Conditional) => {
                     self.route_path(gateway.route(parent))
                 }
-                _ => "/".to_owned(),
+                _ => "/".into(),
             },
-            Matcher::Named(_) | Matcher::Unknown(_) => "/".to_owned(),
+            Matcher::Named(_) | Matcher::Unknown(_) => "/".into(),
         }
     }
 

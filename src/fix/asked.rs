@@ -95,7 +95,7 @@ fn paths(view: &View<'_>, site: SiteId) -> BTreeSet<String> {
         if matches!(route.matcher, Matcher::Prefix { .. } | Matcher::Segments(_)) {
             paths.insert(if path.ends_with('/') { format!("{path}x/y") } else { format!("{path}/x") });
         }
-        paths.insert(path);
+        paths.insert(path.into_owned());
         if paths.len() >= PATHS {
             break;
         }
@@ -130,12 +130,12 @@ fn sent(view: &View<'_>, walk: &Walk) -> Vec<(Cow<'static, str>, u64)> {
     let mut sent = target(view, walk);
     sent.push((Cow::Borrowed("http_version"), digest(&*request.http_version)));
     sent.push((Cow::Borrowed("method"), digest(&*request.method)));
-    for (name, value) in &request.headers {
+    for (name, value) in request.headers.iter() {
         let name = header_fact(PLAIN, name);
         match sent.iter_mut().find(|(known, _)| *known == name) {
             // Several of one name count as one, in their order.
             Some((_, known)) => *known = digest(&(*known, value)),
-            None => sent.push((name, digest(value.as_str()))),
+            None => sent.push((name, digest(value))),
         }
     }
     sent

@@ -11,7 +11,7 @@ pub(super) mod rewrite;
 mod server;
 pub(super) mod value;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use self::context::Around;
 use super::directives::{self, Arguments, Row};
@@ -20,7 +20,7 @@ use super::statement::{Kind, Statement, Word};
 use super::values::switch;
 use crate::gateway::{Fault, Gateway, Refusal, RemarkKind, Target, Unknown, Version};
 use crate::project::{Root, Store};
-use crate::source::{SourceId, Span};
+use crate::source::Span;
 
 /// Why httpd refuses a line.
 type Refused = (Fault, String);
@@ -48,7 +48,6 @@ pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved
         taken: FxHashMap::default(),
         balancers: balancer::Balancers::default(),
         listens: false,
-        templates: FxHashMap::default(),
         aliases: resolved.statements.iter().any(|statement| {
             statement.kind == Kind::Begin && resolved.name(store, statement).eq_ignore_ascii_case(b"authzprovideralias")
         }),
@@ -123,8 +122,6 @@ struct Checker<'a> {
     taken: FxHashMap<Vec<u8>, server::Taken>,
     balancers: balancer::Balancers,
     listens: bool,
-    /// Which files are templates.
-    templates: FxHashMap<SourceId, bool>,
     /// Whether the configuration defines requirements of its own: `<AuthzProviderAlias>`.
     aliases: bool,
     /// The mappings whose parameters are not looked at, for another's worker is theirs.

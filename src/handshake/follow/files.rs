@@ -95,7 +95,7 @@ impl Following<'_> {
     fn is_lost(&mut self, place: &Place) -> bool {
         let lost = !self.in_location && !matches!(place.replaced, Replaced::Nothing);
         if lost {
-            self.note(place.span, "an alias cannot be used for a path that was rewritten".to_owned());
+            self.note(place.span, "an alias cannot be used for a path that was rewritten");
         }
         lost
     }

@@ -124,7 +124,7 @@ impl<'a> Course<'a> {
         let said: Vec<Because> = (self.gateway.assumed.iter().filter(on_the_way))
             .map(|assumed| Because {
                 span: Some(assumed.head),
-                message: "is taken to hold: nothing here says whether it does".to_owned(),
+                message: "is taken to hold: nothing here says whether it does".into(),
                 culprit: false,
             })
             .collect();
@@ -132,7 +132,7 @@ impl<'a> Course<'a> {
     }
 
     fn step(&mut self, span: Option<Span>, message: impl Into<String>, culprit: bool) {
-        let message = message.into().replace(UNKNOWN_ROOT, "(unknown directory)");
+        let message = message.into().replace(UNKNOWN_ROOT, "(unknown directory)").into();
         self.walk.because.push(Because { span, message, culprit });
     }
 

@@ -539,7 +539,12 @@ fn sent(
         None => headers.push(("Connection".to_owned(), if reused { "Keep-Alive" } else { "close" }.to_owned())),
     }
     let http_version = if old_http { "1.0" } else { "1.1" }.to_owned();
-    let request = UpstreamRequest { method: environment.request.method.clone().into_owned(), target, http_version, headers };
+    let request = UpstreamRequest {
+        method: environment.request.method.clone().into_owned(),
+        target,
+        http_version,
+        headers: headers.into_iter().collect(),
+    };
     // A path of the file system that is not known does not keep a handshake from being one.
     let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
     let (verdict, because) = if let Some(reason) = why_plain(&request, upgrade.as_deref()) {
@@ -635,8 +640,7 @@ fn forwarded(headers: &mut Vec<(String, String)>, gateway: &Gateway, site: SiteI
 
 /// Why what is sent is no valid handshake; `None`: it is one (RFC 6455, section 4.2.1).
 fn why_plain(request: &UpstreamRequest, upgrade: Option<&str>) -> Option<&'static str> {
-    let find =
-        |name: &str| request.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+    let find = |name: &str| request.headers.get(name);
     match upgrade {
         None => Some("the backend gets no Upgrade"),
         Some(upgrade) if !upgrade.eq_ignore_ascii_case("websocket") => Some("the backend gets an Upgrade that is not websocket"),
