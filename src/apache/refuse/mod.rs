@@ -11,7 +11,7 @@ pub(super) mod rewrite;
 mod server;
 pub(super) mod value;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::context::Around;
 use super::directives::{self, Arguments, Row};
