@@ -160,9 +160,8 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     let modern = gateway.version.is_none_or(|version| version >= HTTP_UPGRADES);
     let lacks = |module: &str| gateway.modules.has(module) == Some(false);
     // A balancer finds none of its members fit then (AH00934).
-    let unspoken = |asked: &Asked, message: &str| match backend.is_member {
-        true => Answer::refused(503, asked.span, message),
-        false => Answer::unspoken(asked, message),
+    let unspoken = |asked: &Asked, message: &str| {
+        if backend.is_member { Answer::refused(503, asked.span, message) } else { Answer::unspoken(asked, message) }
     };
     let is_websocket = matches!(backend.protocol, Protocol::Ws | Protocol::Wss);
     let falls_back = setting(areas, |settings| settings.http_tunnels);

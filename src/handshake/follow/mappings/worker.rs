@@ -80,12 +80,15 @@ pub(super) struct Backend {
     pub(super) lost_socket: bool,
 }
 
+/// Why a balancer has no members: the status, and what to say.
+type Memberless = (u16, &'static str);
+
 /// The backends of a balancer (`proxy_balancer_pre_request`): spares only where there are no others; and what names a client's session.
 pub(super) fn members(
     environment: &Environment<'_>,
     url: &Url<'_>,
     spelling: Sent,
-) -> Result<(Vec<Backend>, Option<TextId>), (u16, &'static str)> {
+) -> Result<(Vec<Backend>, Option<TextId>), Memberless> {
     let gateway = environment.gateway;
     let name = url.authority.to_ascii_lowercase();
     let named = |id: &UpstreamId| gateway.texts.get(gateway.upstream(*id).name) == name.as_bytes();
