@@ -110,12 +110,11 @@ fn listening(gateway: &Gateway, socket: Socket, holes: Holes) -> Known<Vec<Candi
             let rank = match (listen.port, holes) {
                 // A port that a hole or variable decides may be this one.
                 (None, Holes::Decide) => return Err(Unknown::TemplateHole(listen.span)),
-                (None, Holes::Miss) => continue,
                 (None, Holes::Hit) => first,
                 (Some(port), _) if port == socket.port => first,
                 // `<VirtualHost *>` is on every port.
                 (Some(0), _) if gateway.server == Server::Apache => first + 1,
-                (Some(_), _) => continue,
+                (None, Holes::Miss) | (Some(_), _) => continue,
             };
             found[rank].get_or_insert(listen);
         }

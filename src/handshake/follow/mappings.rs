@@ -12,6 +12,7 @@ mod served;
 mod tests;
 mod translate;
 mod variables;
+mod worker;
 
 use super::{Client, Files};
 use crate::facts::View;
