@@ -84,7 +84,9 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
 /// # Errors
 /// Where the settings cannot be used.
 pub fn check(request: &Request) -> Result<Checked, ConfigError> {
-    let project = read(request)?;
+    // The rules are made ready while directories are searched, which keeps one thread waiting.
+    let (project, _) = rayon::join(|| read(request), rules::builtin);
+    let project = project?;
     let options: Vec<Options> =
         project.settings.iter().map(|settings| request::options(settings, request.pedantic)).collect::<Result<_, _>>()?;
     let mut checked =
@@ -184,7 +186,7 @@ impl Project {
     /// Sorts findings by path, place and rule; what several roots say of a file they share is said once.
     fn in_order(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
         let mut by_path: Vec<_> = self.store.sources.iter().map(|(id, source)| (source.path().as_os_str(), id)).collect();
-        by_path.sort_unstable();
+        by_path.par_sort_unstable();
         let mut rank = vec![0; by_path.len()];
         by_path.iter().enumerate().for_each(|(place, (_, id))| rank[id.index()] = place);
         let place = |finding: &Finding| (rank[finding.span.source.index()], finding.span.start, finding.span.end);

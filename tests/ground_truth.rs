@@ -27,8 +27,6 @@ const NGINX: Truth = Truth {
     is_deliberate,
     concerns: |_, _, _| true,
     is_right_all_the_same: |_, _, _| false,
-    speaks_of_all: true,
-    has_no_culprit: |_, _| false,
 };
 
 /// Whether the configuration plainly says that this is answered so: by a `return` of a place that passes nothing on, by a redirect

@@ -30,8 +30,6 @@ const HTTPD: Truth = Truth {
     is_deliberate,
     concerns,
     is_right_all_the_same,
-    speaks_of_all: false,
-    has_no_culprit,
 };
 
 /// Rules at error level that are about what comes after the handshake, or about all requests.
@@ -68,12 +66,6 @@ fn is_right_all_the_same(finding: &Finding, step: &Step, seen: &Seen) -> bool {
         Sent::Other(_) => None,
     });
     OF_PATHS.contains(&finding.rule.as_str()) && asked.is_some_and(|asked| asked != step.path())
-}
-
-/// Where nothing maps the path the site's head is to blame for want of a line; the finding is on the one that was to map it.
-fn has_no_culprit(read: &Read, walk: &Walk) -> bool {
-    let mut culprits = walk.because.iter().filter(|because| because.culprit);
-    culprits.all(|because| because.span.is_none_or(|span| read.gateway.sites.iter().any(|site| site.span == span)))
 }
 
 #[test]

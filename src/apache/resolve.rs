@@ -154,6 +154,8 @@ struct Reader {
     reached: FxHashSet<SourceId>,
     /// The first use of each name that was not defined there: the name in lower case, and the line.
     missed: Vec<(Vec<u8>, Span)>,
+    /// The modules for whose want a section counts: `<IfModule !NAME>`.
+    wanting: FxHashSet<Vec<u8>>,
 }
 
 impl Reader {
@@ -175,6 +177,7 @@ impl Reader {
             stopped: false,
             reached: FxHashSet::default(),
             missed: Vec::new(),
+            wanting: FxHashSet::default(),
         }
     }
 
@@ -187,7 +190,19 @@ impl Reader {
         let processes = modules.loaded.keys().any(|name| name.starts_with("mpm_"));
         modules.complete = self.is_main && modules.last.is_some() && self.resolved.partial.is_none() && processes;
         self.note_misplaced_definitions();
+        self.tell_alternatives();
         self.read_directories(store);
+    }
+
+    /// Of two sections, for a module and for the want of it, the other one counts: no mapping is lost.
+    fn tell_alternatives(&mut self) {
+        for remark in &mut self.resolved.remarks {
+            if let RemarkKind::Misread { how: how @ Misreading::SectionHidesWebSocket, text } = &mut remark.kind
+                && self.wanting.contains(text.as_bytes())
+            {
+                *how = Misreading::SectionNeverTrue;
+            }
+        }
     }
 
     /// Notes names that are used where no definition is in force, and that a line elsewhere defines. What no line defines may come from the

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
+use smallvec::SmallVec;
 
 use crate::handshake::wildcard_match;
 
@@ -170,9 +171,9 @@ pub(super) fn for_events(segments: &[String]) -> (bool, bool) {
 #[derive(Debug, Default)]
 pub(super) struct Backend<'a> {
     /// The names of a group and of its backends.
-    pub(super) hosts: Vec<Host<'a>>,
+    pub(super) hosts: SmallVec<[Host<'a>; 4]>,
     /// Their ports.
-    pub(super) ports: Vec<u16>,
+    pub(super) ports: SmallVec<[u16; 4]>,
 }
 
 /// The name of a host, in lower case.

@@ -48,6 +48,13 @@ pub(super) const FACTS: &[Definition] = &[
         "How long a worker process that is to end, as after a reload, waits for its connections; absent where it waits for ever.",
     ),
     fact(
+        "reload.effect",
+        Subject::Gateway,
+        Type::Text,
+        reload,
+        "What a reload of the configuration does to open WebSockets, as the end of a sentence.",
+    ),
+    fact(
         "limits.connections",
         Subject::Route,
         Type::Number,
@@ -103,6 +110,16 @@ fn shutdown(reader: &Reader<'_>, _: &str) -> Reading {
     match reader.view.gateway.capacity.shutdown {
         Some(limit) => Reading::new(Value::Duration(limit.value)).at(limit.span, "set here"),
         None => Reading::absent(),
+    }
+}
+
+fn reload(reader: &Reader<'_>, _: &str) -> Reading {
+    match reader.view.gateway.capacity.shutdown {
+        Some(limit) => {
+            let time = Value::Duration(limit.value);
+            Reading::text(format!("cuts each WebSocket after {time}")).at(limit.span, "set here")
+        }
+        None => Reading::text("leaves a set of old workers behind until the last of their WebSockets ends"),
     }
 }
 

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, View, fact, intent};
 use crate::gateway::{RouteId, SiteId, Target};
-use crate::handshake::Verdict;
+use crate::handshake::{Verdict, Walk};
 use crate::source::Span;
 
 /// The facts of endpoints.
@@ -14,7 +14,14 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Route,
         Type::Text,
         unserved,
-        "A path with a WebSocket that comes to this route, which passes no upgrade on, while another route of the site does; absent where there is none.",
+        "A path with a WebSocket that comes to this route, which passes no upgrade on, while another route of the site does; or one that the user declares and that does not come to this route, which is meant for it. Absent where there is none.",
+    ),
+    fact(
+        "endpoint.fault",
+        Subject::Route,
+        Type::Text,
+        fault,
+        "What becomes of a handshake to that path, as the end of a sentence.",
     ),
     fact(
         "endpoint.of",
@@ -25,16 +32,21 @@ pub(super) const FACTS: &[Definition] = &[
     ),
 ];
 
-/// A path with a WebSocket that comes to a route that passes none on.
+/// A path with a WebSocket that comes to a route that passes none on, or past the one that does.
 #[derive(Clone, Debug)]
 pub(super) struct Unserved {
     path: String,
     of: String,
-    /// The line by which another route passes the upgrade on.
+    /// The status that the server itself answers where the path comes past the route.
+    missed: Option<u16>,
+    /// The line by which the upgrade is passed on.
     beside: Span,
     /// The line that decides what is answered, where it is another than the route's own.
     decides: Option<Span>,
 }
+
+/// Whose a path is that the user's settings name.
+const DECLARED: &str = "proxylint.toml";
 
 fn unserved(reader: &Reader<'_>, _: &str) -> Reading {
     found(reader, |found| found.path.clone())
@@ -44,14 +56,24 @@ fn of(reader: &Reader<'_>, _: &str) -> Reading {
     found(reader, |found| found.of.clone())
 }
 
+fn fault(reader: &Reader<'_>, _: &str) -> Reading {
+    found(reader, |found| match found.missed {
+        Some(status) => format!("does not come to this route, which passes upgrades on: it is answered {status}"),
+        None => "comes here, where no upgrade is passed on, and not to the route that does".to_owned(),
+    })
+}
+
 fn found(reader: &Reader<'_>, read: impl FnOnce(&Unserved) -> String) -> Reading {
     let Some((id, route)) = reader.route() else { return Reading::absent() };
     match reader.view.unserved(route.site).get(&id) {
         Some(found) => {
-            let reading = Reading::new(Value::Text(read(found))).at(route.span, "takes it, and passes no upgrade on");
-            let reading = reading.at(found.beside, "the upgrade is passed on here only");
+            let (own, beside, decides) = match found.missed {
+                Some(_) => ("does not take it", "the upgrade is passed on here", "decides that"),
+                None => ("takes it, and passes no upgrade on", "the upgrade is passed on here only", "files are served instead"),
+            };
+            let reading = Reading::new(Value::Text(read(found))).at(route.span, own).at(found.beside, beside);
             match found.decides {
-                Some(span) => reading.at(span, "files are served instead"),
+                Some(span) => reading.at(span, decides),
                 None => reading,
             }
         }
@@ -64,13 +86,20 @@ pub(super) fn all_unserved(view: &View<'_>, site: SiteId) -> FxHashMap<RouteId, 
     let mut all = FxHashMap::default();
     // Most sites have none, and to look for them is cheap.
     let endpoints = endpoints(view, site);
-    if endpoints.is_empty() {
+    let declared: Vec<&String> = view.declared_paths().filter(|path| view.sites_with(path).contains(&site)).collect();
+    if endpoints.is_empty() && declared.is_empty() {
         return all;
     }
     let passes = |id| passes_upgrade(view, id).map(|line| (id, line));
     let upgrading: Vec<(RouteId, Span)> = view.gateway.site(site).route_ids().filter_map(passes).collect();
     if upgrading.is_empty() {
         return all;
+    }
+    for path in declared {
+        let walk = view.handshake_in(site, path);
+        if let Some((id, missed)) = missed(view, path, &walk, &upgrading) {
+            all.entry(id).or_insert(missed);
+        }
     }
     for (path, of) in endpoints {
         let walk = view.handshake_in(site, &path);
@@ -94,10 +123,46 @@ pub(super) fn all_unserved(view: &View<'_>, site: SiteId) -> FxHashMap<RouteId, 
             let own = view.gateway.route(taker).span;
             let is_answered = matches!(walk.verdict, Verdict::Answered { .. });
             let decides = decides.filter(|&span| is_answered && span != own);
-            all.entry(taker).or_insert(Unserved { path, of, beside: *line, decides });
+            all.entry(taker).or_insert(Unserved { path, of, missed: None, beside: *line, decides });
         }
     }
     all
+}
+
+/// A declared path that the server answers itself, while there is a route that is meant for it: the paths differ in a slash at the end or in
+/// case alone, or the path lies below the route's, whose pattern does not take it, or a line keeps it out that is no mapping and no rule.
+fn missed(view: &View<'_>, path: &str, walk: &Walk, upgrading: &[(RouteId, Span)]) -> Option<(RouteId, Unserved)> {
+    let Verdict::Answered { status: status @ (404 | 500), .. } = walk.verdict else { return None };
+    if walk.route.is_some_and(|taker| upgrading.iter().all(|(id, _)| *id != taker)) {
+        return None;
+    }
+    let gateway = view.gateway;
+    let is_head = |span: Span| gateway.sites.iter().any(|site| site.span == span);
+    let is_mapping = |span: Span| gateway.routes.iter().any(|route| route.span == span || excluded(&route.target) == Some(span));
+    let is_rule = |span: Span| gateway.sites.iter().flat_map(|site| &site.rewrites).any(|rule| rule.span == span);
+    let culprits = walk.because.iter().filter(|because| because.culprit).filter_map(|because| because.span);
+    let mut culprits = culprits.filter(|&span| !is_head(span)).peekable();
+    let is_kept_out = culprits.peek().is_some();
+    if culprits.clone().any(|span| is_mapping(span) || is_rule(span)) {
+        return None;
+    }
+    let bare = |path: &str| path.trim_end_matches(['/', '*']).to_ascii_lowercase();
+    let wanted = bare(path);
+    let is_meant = |&&(id, _): &&(RouteId, Span)| {
+        let own = bare(&Reader::new(view, Item::Route(id)).route_path(gateway.route(id)));
+        let is_below = wanted.strip_prefix(&own).is_some_and(|rest| rest.starts_with('/'));
+        wanted == own || is_below && (is_kept_out || !own.is_empty())
+    };
+    let (id, line) = *upgrading.iter().find(is_meant)?;
+    let (path, of, decides) = (path.to_owned(), DECLARED.to_owned(), culprits.next());
+    Some((id, Unserved { path, of, missed: Some(status), beside: line, decides }))
+}
+
+fn excluded(target: &Target) -> Option<Span> {
+    match *target {
+        Target::Excluded(span) => Some(span),
+        _ => None,
+    }
 }
 
 /// The line by which a route passes an upgrade on.
@@ -114,7 +179,7 @@ fn endpoints(view: &View<'_>, site: SiteId) -> Vec<(String, String)> {
     let mut endpoints = Vec::new();
     for id in gateway.site(site).route_ids() {
         if let Some(path) = view.endpoints().get(&id) {
-            endpoints.push((path.clone(), "proxylint.toml".to_owned()));
+            endpoints.push((path.clone(), DECLARED.to_owned()));
         }
     }
     for id in gateway.site(site).route_ids() {

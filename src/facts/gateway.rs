@@ -20,6 +20,13 @@ pub(super) const FACTS: &[Definition] = &[
         "Whether something that the server reads is not here: a fragment, a missing include, a template hole.",
     ),
     fact("modules", Subject::Gateway, Type::List, modules, "The modules seen to be loaded, by name without `_module`."),
+    fact(
+        "modules.complete",
+        Subject::Gateway,
+        Type::Flag,
+        modules_complete,
+        "Whether every line that loads a module was seen, so that a module not among `modules` is not loaded.",
+    ),
 ];
 
 fn server(reader: &Reader<'_>, _: &str) -> Reading {
@@ -38,6 +45,10 @@ fn partial(reader: &Reader<'_>, _: &str) -> Reading {
         }
         None => Reading::new(Value::Flag(false)),
     }
+}
+
+fn modules_complete(reader: &Reader<'_>, _: &str) -> Reading {
+    Reading::new(Value::Flag(reader.view.gateway.modules.complete))
 }
 
 fn modules(reader: &Reader<'_>, _: &str) -> Reading {

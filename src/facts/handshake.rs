@@ -2,8 +2,12 @@
 
 use super::app::{WithoutSlash, asked_without_slash};
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::{Act, Matcher, Part, RouteId, Target, Test, Variable};
+use crate::gateway::{
+    Act, Assigned, Definition as Defined, Gateway, Matcher, Part, Property, Route, RouteId, Setting, SymbolicId, Target, Test,
+    Variable,
+};
 use crate::handshake::{Probe, Verdict, Walk};
+use crate::source::Span;
 
 /// The facts of followed handshakes.
 pub(super) const FACTS: &[Definition] = &[
@@ -56,6 +60,20 @@ pub(super) const FACTS: &[Definition] = &[
         Type::Text,
         reason,
         "What the first line to blame does to that handshake; absent where it is upgraded.",
+    ),
+    fact(
+        "handshake.decided_by",
+        Subject::Route,
+        Type::Text,
+        decided_by,
+        "What is to blame for what becomes of that handshake: the `target` itself, whose URL is none for it; a `guard`, where the line counts under a condition on who the client is, or what it brings along; another `condition`; or a `line` that is for every request. Absent where nothing is.",
+    ),
+    fact(
+        "answer_buffer",
+        Subject::Route,
+        Type::Number,
+        answer_buffer,
+        "The bytes that the head of the upstream's answer must fit into; absent where nothing says.",
     ),
     fact(
         "target.answered_before",
@@ -167,6 +185,93 @@ fn reason(reader: &Reader<'_>, _: &str) -> Reading {
         (_, Some(because)) => decided(walk, Value::Text(because.message.clone().into_owned())),
         (_, None) => Reading::absent(),
     })
+}
+
+fn decided_by(reader: &Reader<'_>, _: &str) -> Reading {
+    let (Some((_, route)), Some((_, proxy))) = (reader.route(), reader.meant()) else { return Reading::absent() };
+    followed(reader, |_, walk| {
+        let culprits: Vec<Span> =
+            walk.because.iter().filter(|because| because.culprit).filter_map(|because| because.span).collect();
+        let mut conditions = culprits.iter().flat_map(|&span| conditions_around(reader.view.gateway, route, span)).peekable();
+        let kind = if culprits.is_empty() {
+            return Reading::absent();
+        } else if culprits.contains(&proxy.span) {
+            "target"
+        } else if conditions.peek().is_none() {
+            "line"
+        } else if conditions.any(|subject| is_about_client(reader.view.gateway, subject)) {
+            "guard"
+        } else {
+            "condition"
+        };
+        decided(walk, Value::Text(kind.to_owned()))
+    })
+}
+
+/// What the conditions are about under which a line of `route`, or of the levels around it, counts: those of an `if`, or of a rewrite rule.
+fn conditions_around(gateway: &Gateway, route: &Route, span: Span) -> Vec<SymbolicId> {
+    let rules = gateway.site(route.site).rewrites.iter().filter(|rule| rule.span == span);
+    let mut subjects: Vec<SymbolicId> = rules.flat_map(|rule| &rule.conditions).map(|condition| condition.subject).collect();
+    for program in gateway.scopes.chain(route.scope).filter_map(|scope| gateway.programs.get(scope)) {
+        for at in (0..program.steps.len()).filter(|&at| program.steps[at].span == span) {
+            subjects.extend(program.steps[..at].iter().filter_map(|step| match &step.act {
+                Act::If { condition, otherwise, .. } if *otherwise as usize > at => Some(condition.subject),
+                _ => None,
+            }));
+        }
+    }
+    subjects
+}
+
+/// Whether a value tells one client from another: by what it asks with, where it comes from, who it says it is. All handshakes have the rest
+/// in common.
+fn is_about_client(gateway: &Gateway, subject: SymbolicId) -> bool {
+    // A map may look up a map, and that one the first.
+    let mut asked = vec![subject];
+    let mut next = 0;
+    while let Some(&subject) = asked.get(next) {
+        next += 1;
+        for part in gateway.symbolics.get(subject) {
+            match *part {
+                Part::Text(_) => {}
+                Part::Variable(Variable::RequestHeader(name)) => {
+                    if !matches!(gateway.texts.get(name), b"upgrade" | b"connection" | b"host" | b"sec-websocket-version") {
+                        return true;
+                    }
+                }
+                Part::Variable(
+                    Variable::Path
+                    | Variable::Host
+                    | Variable::SiteName
+                    | Variable::Scheme
+                    | Variable::Tls
+                    | Variable::Method
+                    | Variable::ServerPort
+                    | Variable::ServerAddress
+                    | Variable::DocumentRoot,
+                ) => {}
+                Part::Variable(Variable::Defined(name)) => match gateway.variables.get(&name) {
+                    Some(Defined::Map(map)) if !asked.contains(&map.subject) => asked.push(map.subject),
+                    Some(Defined::Map(_)) => {}
+                    _ => return true,
+                },
+                _ => return true,
+            }
+        }
+    }
+    false
+}
+
+fn answer_buffer(reader: &Reader<'_>, _: &str) -> Reading {
+    let Some((_, route)) = reader.route() else { return Reading::absent() };
+    match reader.view.gateway.scopes.scalar(route.scope, Property::BufferSize) {
+        Err(why) => Reading::unknown(why),
+        Ok(Some(Setting { value: Assigned::Number(size), origin })) => {
+            let reading = Reading::new(Value::Number(i64::try_from(size).unwrap_or(i64::MAX)));
+            origin.span().map_or(reading.clone(), |span| reading.at(span, "set here"))
+        }
+        Ok(_) => Reading::absent(),
+    }
 }
 
 fn answered_before(reader: &Reader<'_>, _: &str) -> Reading {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use super::endpoint::{Unserved, all_unserved};
 use super::intent::is_for_websockets;
@@ -165,9 +166,8 @@ impl<'a> View<'a> {
     /// The paths that the user declares, by the route that a handshake to them comes to.
     pub(super) fn endpoints(&self) -> &FxHashMap<RouteId, String> {
         self.endpoints.get_or_init(|| {
-            let literal = |path: &&String| !path.contains('*');
             let mut endpoints = FxHashMap::default();
-            for path in self.declared.websocket_routes.iter().filter(literal) {
+            for path in self.declared_paths() {
                 for site in self.sites_with(path) {
                     if let Some(route) = self.walk(site, self.handshake(self.gateway.site(site), path)).route {
                         endpoints.entry(route).or_insert_with(|| path.clone());
@@ -178,20 +178,26 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The sites that have a route of exactly this path; all, where none has: the user knows what is behind the others.
-    fn sites_with(&self, path: &str) -> Vec<SiteId> {
+    /// The paths that the user declares, but for patterns.
+    pub(super) fn declared_paths(&self) -> impl Iterator<Item = &'a String> {
+        self.declared.websocket_routes.iter().filter(|path| !path.contains('*'))
+    }
+
+    /// The sites that have a route of exactly this path, and those that go by the name of one of them; all, where none has: the user knows
+    /// what is behind the others.
+    pub(super) fn sites_with(&self, path: &str) -> Vec<SiteId> {
         let text = self.gateway.texts.find(path.as_bytes());
         let names = |matcher| match matcher {
             Matcher::Exact(own) | Matcher::Prefix { text: own, .. } | Matcher::Segments(own) => Some(own) == text,
             _ => false,
         };
-        let mut sites: Vec<SiteId> =
-            self.gateway.routes.iter().filter(|route| text.is_some() && names(route.matcher)).map(|route| route.site).collect();
-        sites.dedup();
-        if sites.is_empty() {
-            sites = (0..u32::try_from(self.gateway.sites.len()).unwrap_or(u32::MAX)).map(SiteId).collect();
-        }
-        sites
+        let routes = self.gateway.routes.iter().filter(|route| text.is_some() && names(route.matcher));
+        let with: FxHashSet<SiteId> = routes.map(|route| route.site).collect();
+        let of = |site: SiteId| self.gateway.site(site).names.iter().map(|name| name.text);
+        let names: FxHashSet<TextId> = with.iter().copied().flat_map(of).collect();
+        let sites = (0..u32::try_from(self.gateway.sites.len()).unwrap_or(u32::MAX)).map(SiteId);
+        let is_one = |site: &SiteId| with.is_empty() || with.contains(site) || of(*site).any(|name| names.contains(&name));
+        sites.filter(is_one).collect()
     }
 
     /// The site whose requests come to `route`: what httpd's main server says counts for all virtual hosts as well, and where they take
@@ -228,7 +234,7 @@ impl<'a> View<'a> {
         let listen = self.gateway.site(site).listens.first();
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let socket = Socket { address: here, port: listen.and_then(|listen| listen.port).unwrap_or(request.port) };
-        follow_in_site(self, site, &Client { request, socket, from: here }, files)
+        follow_in_site(self, site, Client { request, socket, from: here }, files)
     }
 
     /// What becomes of the request of `probe` to `path` of `site`.
@@ -277,7 +283,7 @@ pub struct Reader<'a> {
     pub item: Item,
     chrome: Probed<'a>,
     plain: Probed<'a>,
-    pub(super) intent: OnceCell<(Intent, Vec<super::Evidence>)>,
+    pub(super) intent: OnceCell<(Intent, super::Places)>,
     walk: OnceCell<Walk>,
 }
 
@@ -409,10 +415,34 @@ impl<'a> Reader<'a> {
         match self.view.gateway.server {
             Server::Nginx => {
                 let lines = probed.lines.get_or_init(|| nginx_header_lines(self.view.gateway, &environment, route.scope));
-                lines.as_ref().map_err(|why| *why)?.sent(name)
+                let lines = lines.as_ref().map_err(|why| *why)?;
+                match lines.sent(name) {
+                    Err(Unknown::Runtime) => {
+                        let values = self.sent_on_the_way(probe, name).ok_or(Unknown::Runtime)?;
+                        Ok(Sent { values, spans: lines.spans(name).collect(), until: None })
+                    }
+                    sent => sent,
+                }
             }
             Server::Apache => sent_header(&environment, route, proxy, name),
         }
+    }
+
+    /// What a header holds whose value depends on what is assigned on the request's way, where that leads to the route that is read.
+    fn sent_on_the_way(&self, probe: Probe, name: &str) -> Option<SmallVec<[String; 1]>> {
+        let (id, route) = self.route()?;
+        let followed;
+        let walk = match probe {
+            Probe::Chrome => self.walk()?,
+            _ => {
+                self.walk()?;
+                followed = self.view.followed(self.view.answers_for(route), probe, &self.handshake_path(id, route));
+                &followed
+            }
+        };
+        let sent = walk.upstream_request.as_ref().filter(|_| walk.route == Some(id))?;
+        let named = sent.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        Some(named.map(|(_, value)| value.to_owned()).collect())
     }
 
     /// What the values of variables depend on for a request to `route`.

@@ -1,5 +1,7 @@
 //! The facts of routes.
 
+use smallvec::smallvec;
+
 use super::{Definition, Evidence, Reader, Reading, Subject, Type, Value, fact, intent};
 use crate::gateway::{
     Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, RouteId, Server, Setting,
@@ -95,7 +97,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Route,
         Type::List,
         missing_modules,
-        "The modules that the target needs and that are not loaded; absent where none is missing or that cannot be seen.",
+        "The modules that the target needs and that no line loads: whether one elsewhere may, `modules.complete` says. Absent where none is missing.",
     ),
     fact(
         "missing_modules.effect",
@@ -146,7 +148,7 @@ pub(super) fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> 
 pub(super) fn unknown(why: Unknown, at: Span) -> Reading {
     Reading {
         value: Err(why),
-        evidence: vec![Evidence { span: why.span().unwrap_or(at), note: why.reason().into() }],
+        evidence: smallvec![Evidence { span: why.span().unwrap_or(at), note: why.reason().into() }],
         until: None,
     }
 }
@@ -340,10 +342,10 @@ fn let_through_around(reader: &Reader<'_>, route: &Route) -> Option<Span> {
     sent.spans.first().copied().filter(|_| !sent.values.is_empty())
 }
 
-/// What the target needs and is not loaded.
+/// What the target needs and no line is seen to load.
 fn missing(reader: &Reader<'_>, route: &Route) -> Vec<Requirement> {
     let modules = &reader.view.gateway.modules;
-    let lacks = |need: &&Requirement| need.any_of.iter().all(|module| modules.has(module) == Some(false));
+    let lacks = |need: &&Requirement| need.any_of.iter().all(|module| modules.has(module) != Some(true));
     route.requires.iter().filter(lacks).cloned().collect()
 }
 

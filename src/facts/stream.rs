@@ -110,8 +110,8 @@ fn held_by(reader: &Reader<'_>, _: &str) -> Reading {
     })
 }
 
-/// Seen on 1.22.1: with buffering off nothing is held back; with it a short event still goes out at once to a client that keeps up, while
-/// compression keeps everything until the end.
+/// Seen on 1.22.1: with buffering off nothing is held back; with it an answer that ends with its connection is held until a buffer is full, and
+/// only chunks of HTTP/1.1 go out at once, to a client that keeps up (`ngx_event_pipe_read_upstream`); compression keeps everything until the end.
 fn held_by_nginx(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Known<Reading> {
     let gateway = reader.view.gateway;
     if proxy.protocol == Protocol::Grpc {

@@ -61,7 +61,7 @@ const FOLLOWS: [(&str, &[&str]); 22] = [
     ("plain.forced", &["plain.request_header.upgrade", "plain.request_header.connection"]),
     ("forged_headers", UPGRADED),
     ("handshake.lacks", &["handshake.request_header.", "plain.request_header.", "http_version", "method", "origin"]),
-    ("handshake.verdict", &["handshake.request_header."]),
+    ("handshake.verdict", &["handshake.request_header.", "answer_buffer"]),
     ("host", &["handshake.request_header.host", "plain.request_header.host"]),
     ("scheme_forwarded", &["handshake.request_header.x-forwarded-proto", "plain.request_header.x-forwarded-proto"]),
     ("timeout.idle", &["timeout.read"]),

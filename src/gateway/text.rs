@@ -11,6 +11,11 @@ pub struct TextId(pub u32);
 pub struct Texts(Pool<u8>);
 
 impl Texts {
+    /// Makes room for so many texts.
+    pub fn reserve(&mut self, texts: usize) {
+        self.0.reserve(texts);
+    }
+
     /// The id of `text`, which is added where it is new.
     pub fn intern(&mut self, text: &[u8]) -> TextId {
         TextId(self.0.intern(text))

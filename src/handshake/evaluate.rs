@@ -11,8 +11,8 @@ use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::site::Socket;
 use crate::gateway::{
-    Change, Definition, FileTest, Gateway, Known, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown,
-    Variable,
+    Change, Definition, FileTest, Gateway, Known, OwnName, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId,
+    Unknown, Variable,
 };
 use crate::source::{FileKind, Span};
 
@@ -61,8 +61,8 @@ pub struct Notes<'a> {
     pub files: Option<Files<'a>>,
     /// Whether the headers are those that early changes have left.
     pub begun: bool,
-    /// Whether the site's own name and port are used, not those that the client asked for.
-    pub canonical_name: bool,
+    /// By what name and port the site calls itself.
+    pub own_name: OwnName,
     /// Whether the port that was reached is used, where the client names none.
     pub physical_port: bool,
 }
@@ -303,12 +303,9 @@ impl Environment<'_> {
         let asked = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         let reached = self.notes.filter(|notes| notes.physical_port).map(|_| self.request.port);
         let own = self.site.identity.port;
-        let port = if self.is_canonical() { own.or(reached) } else { asked.or(reached).or(own) };
+        let is_own = self.notes.is_some_and(|notes| notes.own_name == OwnName::Written);
+        let port = if is_own { own.or(reached) } else { asked.or(reached).or(own) };
         port.unwrap_or_else(|| self.default_port())
-    }
-
-    fn is_canonical(&self) -> bool {
-        self.notes.is_some_and(|notes| notes.canonical_name)
     }
 
     /// The scheme of requests; httpd's `ServerName` may say another (`ap_http_scheme`).
@@ -325,11 +322,13 @@ impl Environment<'_> {
     }
 
     /// A path at this very server, as a URL; httpd (`ap_construct_url`).
-    pub(super) fn own_url(&self, path: &str) -> String {
+    ///
+    /// # Errors
+    /// Where the machine's name service says what the server is called.
+    pub(super) fn own_url(&self, path: &str) -> Known<String> {
         let port = self.server_port();
         let port = if port == self.default_port() { String::new() } else { format!(":{port}") };
-        let name = self.site_name().unwrap_or_else(|_| self.request.host.clone());
-        format!("{}://{name}{port}{path}", self.scheme())
+        Ok(format!("{}://{}{port}{path}", self.scheme(), self.site_name()?))
     }
 
     /// A variable that is set for the request while it is handled.
@@ -354,8 +353,16 @@ impl Environment<'_> {
     /// Where it is the machine's name.
     pub(super) fn site_name(&self) -> Known<String> {
         if self.gateway.server == Server::Apache {
-            let own = self.site.identity.name.filter(|_| self.is_canonical());
-            return Ok(own.map_or_else(|| self.request.host.clone(), |name| self.gateway.texts.show(name).into_owned()));
+            let kind = self.notes.map(|notes| notes.own_name).unwrap_or_default();
+            return match (kind, self.site.identity.name) {
+                (OwnName::Written, Some(name)) => Ok(self.gateway.texts.show(name).into_owned()),
+                (OwnName::Written, None) | (OwnName::Asked, _) => Ok(self.request.host.clone()),
+                // Every machine calls itself so.
+                (OwnName::LookedUp, _) if self.notes.and_then(|notes| notes.reached).is_some_and(|at| at.is_loopback()) => {
+                    Ok("localhost".to_owned())
+                }
+                (OwnName::LookedUp, _) => Err(Unknown::Environment),
+            };
         }
         let name = self.site.names.first().map(|name| self.gateway.texts.show(name.text).into_owned()).unwrap_or_default();
         if name == "$hostname" {
@@ -409,11 +416,8 @@ impl Environment<'_> {
         match self.gateway.variables.get(&name) {
             // No step has assigned it yet.
             Some(Definition::Assigned(_)) if self.followed.is_some() => Ok(self.of_family(&self.gateway.texts.show(name))),
-            // One assignment is always carried out or never seen by the value; with several the path of the request decides.
-            Some(Definition::Assigned(assignments)) => match assignments[..] {
-                [(value, _)] => self.value(value, depth),
-                _ => Err(Unknown::Runtime),
-            },
+            // Which assignment is carried out, if any, the request's way decides.
+            Some(Definition::Assigned(_)) => Err(Unknown::Runtime),
             Some(Definition::Map(map)) => {
                 let value = self.look_up(map, depth)?;
                 if let Some(followed) = self.followed.filter(|_| !map.volatile) {

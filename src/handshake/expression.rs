@@ -20,9 +20,14 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
     let expression = environment.gateway.expression(id);
     let malformed = || Unknown::Unmodelled(expression.span);
     let mut stack: Vec<Value> = Vec::new();
+    // What the pattern before has captured; nothing where it has not matched (`ap_expr_eval_comp`).
+    let mut captures: Known<Vec<String>> = Ok(Vec::new());
     for step in &expression.steps {
         let value = match *step {
-            ExpressionStep::Text(text) => Value::Text(environment.evaluate(text)),
+            ExpressionStep::Text(text) => Value::Text(match &captures {
+                Ok(captures) => Environment { captures: Some(captures), ..*environment }.evaluate(text),
+                Err(_) => Environment { captures: None, ..*environment }.evaluate(text),
+            }),
             ExpressionStep::Truth(truth) => Value::Truth(Ok(truth)),
             ExpressionStep::Unknown(why) => Value::Truth(Err(why)),
             ExpressionStep::Not => Value::Truth(truth(stack.pop(), malformed)?.map(|truth| !truth)),
@@ -52,8 +57,9 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
             }
             ExpressionStep::Pattern { pattern, ignore_case } => {
                 let text = text(stack.pop(), malformed)?;
-                let found = |text: String| environment.captures(pattern, ignore_case, &text, expression.span);
-                Value::Truth(text.and_then(found).map(|captures| captures.is_some()))
+                let found = text.and_then(|text| environment.captures(pattern, ignore_case, &text, expression.span));
+                captures = found.clone().map(Option::unwrap_or_default);
+                Value::Truth(found.map(|captures| captures.is_some()))
             }
             ExpressionStep::IsEmpty => Value::Truth(text(stack.pop(), malformed)?.map(|text| text.is_empty())),
             ExpressionStep::Exists(wanted) => {

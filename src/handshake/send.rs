@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::evaluate::Environment;
 use super::expression::expression_holds;
 use super::request::Word;
@@ -15,9 +17,9 @@ use crate::source::Span;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// The values; none: the header is not sent.
-    pub values: Vec<String>,
+    pub values: SmallVec<[String; 1]>,
     /// The directives that set or withhold it.
-    pub spans: Vec<Span>,
+    pub spans: SmallVec<[Span; 2]>,
     /// Set where it is so only before this version, and the version judged for is not known.
     pub until: Option<Version>,
 }
@@ -66,6 +68,11 @@ impl<'a> HeaderLines<'a> {
         self.unseen.map_or(Ok(self.lines), Err)
     }
 
+    /// The directives that set the header `name` (in any case).
+    pub fn spans(&self, name: &str) -> impl Iterator<Item = Span> {
+        self.lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).filter_map(|line| line.span)
+    }
+
     /// The header `name` (in any case).
     ///
     /// # Errors
@@ -99,7 +106,7 @@ pub fn nginx_header_lines<'a>(gateway: &'a Gateway, environment: &Environment<'_
             _ => environment.evaluate(value).map(Cow::Owned),
         }
     };
-    let mut lines = Vec::with_capacity(16);
+    let mut lines = Vec::with_capacity(12);
     for entry in in_force.into_iter().flat_map(|level| gateway.scopes.own(level)) {
         match entry.assigned {
             Assigned::Header { name, value, .. } if entry.property == Property::RequestHeader => {
@@ -212,7 +219,7 @@ fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, na
         "connection" => {
             let upgrade = forwarded_upgrade(environment, passing)?;
             let value = if upgrade.values.is_empty() { "close" } else { "Upgrade" };
-            Ok(Sent { values: vec![value.to_owned()], ..upgrade })
+            Ok(Sent { values: smallvec![value.to_owned()], ..upgrade })
         }
         "host" => {
             let preserves = environment.gateway.scopes.scalar(route.scope, Property::PreserveHost)?;
@@ -221,7 +228,7 @@ fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, na
             }
             // Every backend of a group is asked by its own name.
             let host = Part::Variable(Variable::UpstreamHost);
-            Ok(Sent { values: vec![environment.evaluate_part(host)?], ..Sent::default() })
+            Ok(Sent { values: smallvec![environment.evaluate_part(host)?], ..Sent::default() })
         }
         name if HOP_BY_HOP.contains(&name) => Ok(Sent::default()),
         _ => client_header(environment, &levels, name),
@@ -310,6 +317,13 @@ fn edited(gateway: &Gateway, entry: &Entry) -> Option<TextId> {
         Assigned::HeaderEdit(id) => Some(gateway.header_edit(id).lower),
         _ => None,
     }
+}
+
+/// The last line of `levels` that changes the client's header `name` (lower case).
+pub(super) fn last_edit(gateway: &Gateway, levels: &[ScopeId], name: &str) -> Option<Span> {
+    let wanted = gateway.texts.find(name.as_bytes())?;
+    let entries = levels.iter().flat_map(|&level| gateway.scopes.own(level));
+    entries.filter(|entry| edited(gateway, entry) == Some(wanted)).map(|entry| entry.span).last()
 }
 
 /// Carries out one `RequestHeader` over `headers` (`do_headers_fixup`, `mod_headers.c`).
@@ -447,7 +461,7 @@ pub(super) fn forwarded_upgrade(environment: &Environment<'_>, passing: Passing<
         _ => None,
     };
     let asked = client_header(environment, passing.levels, "upgrade")?;
-    sent.spans.extend(&asked.spans);
+    sent.spans.extend_from_slice(&asked.spans);
     if let Some(asked) = asked.values.into_iter().next()
         && allowed.map_or(is_websocket && asked.eq_ignore_ascii_case("websocket"), |allowed| may_upgrade(&allowed, &asked))
     {

@@ -179,8 +179,8 @@ impl Votes {
     }
 
     fn nginx_line(&mut self, name: &[u8], block: bool) {
-        let known = if block { NGINX_BLOCKS } else { NGINX_WORDS };
-        if known.contains(&name) || name.ends_with(b"_pass") || name.starts_with(b"proxy_") || name.ends_with(b"_by_lua_block") {
+        let is_known = if block { NGINX_BLOCKS.contains(&name) } else { NGINX_WORDS.binary_search(&name).is_ok() };
+        if is_known || name.ends_with(b"_pass") || name.starts_with(b"proxy_") || name.ends_with(b"_by_lua_block") {
             self.nginx += 1;
         } else {
             self.nginx_shaped += 1;
@@ -240,7 +240,7 @@ const NGINX_BLOCKS: &[&[u8]] = &[
     b"match",
 ];
 
-/// Directives that tell nginx apart from what else ends its lines with `;` (bind, dhcpd, C).
+/// Directives that tell nginx apart from what else ends its lines with `;` (bind, dhcpd, C), in order.
 const NGINX_WORDS: &[&[u8]] = &[
     b"access_log",
     b"add_header",
@@ -269,10 +269,10 @@ const NGINX_WORDS: &[&[u8]] = &[
     b"fastcgi_split_path_info",
     b"grpc_set_header",
     b"gzip",
-    b"gzip_types",
-    b"gzip_vary",
     b"gzip_comp_level",
     b"gzip_proxied",
+    b"gzip_types",
+    b"gzip_vary",
     b"index",
     b"ip_hash",
     b"keepalive_timeout",
@@ -518,6 +518,11 @@ const FOREIGN_WORDS: &[&[u8]] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_in_order() {
+        assert!(NGINX_WORDS.is_sorted());
+    }
 
     fn of(path: &str, text: &str) -> Option<Server> {
         server_of(Path::new(path), text.as_bytes())

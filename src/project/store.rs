@@ -8,8 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::language;
+use super::language::{self, Parsed};
 use crate::gateway::Server;
+use crate::nginx::Outline;
 use crate::source::{FileKind, Source, SourceId, Sources};
 use crate::tree::Tree;
 
@@ -50,7 +51,7 @@ pub struct Base {
 pub struct Store {
     /// The sources.
     pub sources: Sources,
-    trees: Vec<Tree>,
+    parsed: Vec<Parsed>,
     servers: Vec<Server>,
     bases: Vec<Base>,
     /// The sources by their path without symbolic links.
@@ -75,10 +76,10 @@ struct Directory {
 }
 
 /// A file to be read.
-#[derive(Clone, Debug)]
-pub struct Wanted {
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
     /// Its path.
-    pub path: PathBuf,
+    pub path: &'a Path,
     /// Whether it is known to be a file, and no symbolic link.
     pub is_file: bool,
 }
@@ -107,11 +108,15 @@ fn directory_of(path: &Path) -> &Path {
 
 /// A file read and parsed, to be added to the store.
 struct Loaded {
-    name: Named,
-    bytes: Vec<u8>,
+    /// The path without symbolic links.
+    real: PathBuf,
+    source: Source,
     server: Server,
-    tree: Tree,
+    parsed: Parsed,
 }
+
+/// How many files a thread reads in one go: few enough that all threads are busy to the end.
+const BATCH: usize = 64;
 
 /// How many bytes of a file are looked at to say whose language it is written in.
 const HEAD: usize = 8 * 1024;
@@ -159,7 +164,13 @@ impl Store {
     /// The tree of a source.
     #[must_use]
     pub fn tree(&self, id: SourceId) -> &Tree {
-        &self.trees[id.index()]
+        &self.parsed[id.index()].tree
+    }
+
+    /// What a source says to nginx by itself.
+    #[must_use]
+    pub(crate) fn outline(&self, id: SourceId) -> &Outline {
+        &self.parsed[id.index()].outline
     }
 
     /// In which server's language a source was parsed.
@@ -170,22 +181,22 @@ impl Store {
 
     /// Adds a source that is not read from disk: standard input, or a test's text.
     pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, server: Server) -> SourceId {
-        let tree = language::parse(server, &path, &bytes);
-        self.insert(Loaded { name: Named { real: path.clone(), shown: path }, bytes, server, tree })
+        let parsed = language::parse(server, &path, &bytes);
+        self.insert(Loaded { real: path.clone(), source: Source::new(path, bytes), server, parsed })
     }
 
     /// Puts other bytes in the place of a source's own, as if the file had held them when it was read; returns those it held.
     pub fn replace(&mut self, id: SourceId, bytes: Vec<u8>) -> Vec<u8> {
-        self.trees[id.index()] = language::parse(self.server(id), self.sources.get(id).path(), &bytes);
+        self.parsed[id.index()] = language::parse(self.server(id), self.sources.get(id).path(), &bytes);
         self.sources.replace(id, bytes)
     }
 
     fn insert(&mut self, loaded: Loaded) -> SourceId {
-        let Loaded { name, bytes, server, tree } = loaded;
-        let id = self.sources.add(Source::new(name.shown, bytes));
-        self.trees.push(tree);
+        let Loaded { real, source, server, parsed } = loaded;
+        let id = self.sources.add(source);
+        self.parsed.push(parsed);
         self.servers.push(server);
-        self.ids.insert(name.real.into_os_string(), id);
+        self.ids.insert(real.into_os_string(), id);
         id
     }
 
@@ -193,7 +204,7 @@ impl Store {
     ///
     /// A file that was read before in the other server's language keeps it.
     pub fn load(&mut self, paths: &[PathBuf], server: Server) -> Vec<Result<SourceId, LoadError>> {
-        let wanted: Vec<Wanted> = paths.iter().map(|path| Wanted { path: path.clone(), is_file: false }).collect();
+        let wanted: Vec<Wanted<'_>> = paths.iter().map(|path| Wanted { path, is_file: false }).collect();
         self.load_where(&wanted, &|_, _| Some(server))
     }
 
@@ -201,12 +212,12 @@ impl Store {
     /// bytes. A file for which it says none is [`LoadError::Foreign`], and no more of it is read.
     pub fn load_where(
         &mut self,
-        wanted: &[Wanted],
+        wanted: &[Wanted<'_>],
         decide: &(dyn Fn(&Path, &[u8]) -> Option<Server> + Sync),
     ) -> Vec<Result<SourceId, LoadError>> {
         let directories: Vec<Option<io::Result<usize>>> =
-            wanted.iter().map(|file| (!self.is_known(&file.path)).then(|| self.directory(directory_of(&file.path)))).collect();
-        let place = |(file, directory): (&Wanted, Option<io::Result<usize>>)| match directory {
+            wanted.iter().map(|file| (!self.is_known(file.path)).then(|| self.directory(directory_of(file.path)))).collect();
+        let place = |(file, directory): (&Wanted<'_>, Option<io::Result<usize>>)| match directory {
             Some(directory) => self.named(file, &self.directories[directory.map_err(io_error)?]).map(Place::At),
             None => self.known.get(file.path.as_os_str()).map(|&id| Place::Known(id)).ok_or(LoadError::Missing),
         };
@@ -216,22 +227,24 @@ impl Store {
             _ => None,
         });
         let mut names: Vec<&Named> = new.collect();
-        names.sort_unstable_by_key(|name| name.real.as_os_str());
+        names.par_sort_unstable_by_key(|name| name.real.as_os_str());
         names.dedup_by_key(|name| name.real.as_os_str());
         let results: Vec<(&Named, Result<Loaded, LoadError>)> =
-            names.into_par_iter().map(|name| (name, read(name, decide))).collect();
+            names.into_par_iter().with_max_len(BATCH).map(|name| (name, read(name, decide))).collect();
         let mut failed = FxHashMap::default();
+        self.ids.reserve(results.len());
+        self.known.reserve(places.len());
         for (name, result) in results {
             match result {
                 Ok(loaded) => drop(self.insert(loaded)),
                 Err(error) => drop(failed.insert(name.real.clone(), error)),
             }
         }
-        let mut found = |(place, file): (Result<Place, LoadError>, &Wanted)| match place? {
+        let mut found = |(place, file): (Result<Place, LoadError>, &Wanted<'_>)| match place? {
             Place::Known(id) => Ok(id),
             Place::At(name) => match self.ids.get(name.real.as_os_str()) {
                 Some(&id) => {
-                    self.known.insert(file.path.clone().into_os_string(), id);
+                    self.known.insert(file.path.as_os_str().to_owned(), id);
                     Ok(id)
                 }
                 // Asked for twice and failed once: the second asker gets the plain reason.
@@ -257,7 +270,7 @@ impl Store {
     }
 
     /// The names of a file of `directory`, where it leads to a file inside a base.
-    fn named(&self, file: &Wanted, directory: &Directory) -> Result<Named, LoadError> {
+    fn named(&self, file: &Wanted<'_>, directory: &Directory) -> Result<Named, LoadError> {
         let name = file.path.file_name().ok_or(LoadError::NotAFile)?;
         let real = directory.real.join(name);
         let is_file = file.is_file || {
@@ -302,7 +315,7 @@ impl Store {
         self.directories[index].shown.as_ref()?;
         if !self.listings.contains_key(directory) {
             let mut entries: Vec<PathBuf> = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
-            entries.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+            entries.par_sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
             self.listings.insert(directory.to_path_buf(), entries);
         }
         self.listings.get(directory).map(Vec::as_slice)
@@ -381,8 +394,8 @@ fn read(name: &Named, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result
         }
         bytes.shrink_to_fit();
     }
-    let tree = language::parse(server, real, &bytes);
-    Ok(Loaded { name: name.clone(), bytes, server, tree })
+    let parsed = language::parse(server, real, &bytes);
+    Ok(Loaded { real: real.clone(), source: Source::new(name.shown.clone(), bytes), server, parsed })
 }
 
 /// Fills `buffer` from the beginning of `file`, as far as there is anything; returns what was read.

@@ -180,7 +180,7 @@ mod tests {
 
     /// Readings of which slot 0 is absent, 1 present, 2 unknown.
     fn readings() -> [Reading; 3] {
-        let unknown = Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None };
+        let unknown = Reading::unknown(Unknown::Runtime);
         [Reading::new(Value::Absent), Reading::new(Value::Flag(true)), unknown]
     }
 

@@ -23,6 +23,9 @@ const CHUNK: usize = 512;
 #[derive(Debug)]
 pub struct Benches<'a>(Vec<Bench<'a>>);
 
+/// Chunks that a thread takes in one go: few enough that all threads are busy to the end.
+const BATCH: usize = 4;
+
 /// What `rules` say of everything in `view`, by place and then by rule.
 #[must_use]
 pub fn judge<'a>(rules: impl IntoIterator<Item = &'a Rule>, view: &View<'_>, options: &Options) -> Vec<Finding> {
@@ -54,7 +57,7 @@ impl<'a> Benches<'a> {
                 continue;
             }
             let sitting = bench.sit(view);
-            findings.par_extend(items.par_chunks(CHUNK).flat_map_iter(|items| sitting.judge(items)));
+            findings.par_extend(items.par_chunks(CHUNK).with_max_len(BATCH).flat_map_iter(|items| sitting.judge(items)));
         }
         settle(&mut findings);
         findings
@@ -145,7 +148,7 @@ impl<'a> Bench<'a> {
     /// Those of the rules that may be for something in `view`: others are for another server, perhaps.
     fn sit<'v>(&'v self, view: &'v View<'v>) -> Sitting<'v> {
         let reader = Reader::new(view, Item::Gateway);
-        let unknown = || Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None };
+        let unknown = || Reading::unknown(Unknown::Runtime);
         let is_whole = |fact: &Fact| fact.definition.subject == Subject::Gateway;
         let readings: Vec<Reading> =
             self.facts.iter().map(|fact| if is_whole(fact) { fact.read(&reader) } else { unknown() }).collect();
@@ -275,7 +278,7 @@ mod tests {
 
     #[test]
     fn an_intent_that_is_not_known_is_none() {
-        let unknown = Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None };
+        let unknown = Reading::unknown(Unknown::Runtime);
         assert_eq!(intent_of(&unknown), Intent::None);
         assert_eq!(intent_of(&Reading::new(Value::Text("inferred".to_owned()))), Intent::Inferred);
     }

@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use proxylint::facts::{Declared, View};
-use proxylint::gateway::{Gateway, Server, Version};
+use proxylint::facts::{Declared, Item, View};
+use proxylint::gateway::{Gateway, RouteId, Server, Version};
 use proxylint::handshake::{Client, Probe, Socket, Walk, follow};
 use proxylint::project::{Root, Store};
-use proxylint::rules::{Finding, Level, Options, builtin, judge};
+use proxylint::rules::{Finding, Level, Options, Subject, builtin, judge};
 use proxylint::source::{FileKind, Span};
 use proxylint::{apache, nginx};
 
@@ -23,7 +23,9 @@ use crate::outcome::Outcome;
 pub(crate) struct Truth {
     /// The server.
     pub(crate) software: Software,
-    /// What is left out: a case a line, or a case and a path, with the reason; `through ` in front where a handshake that comes through is meant.
+    /// What is left out: a case a line, or a case and a path, with the reason; `through ` in front where a handshake that comes through is
+    /// meant. With `elsewhere ` in front, and a rule instead of the reason, what is not left out: the rule's finding stands on the line to
+    /// blame, and the walk, for which nothing maps the path, names none.
     pub(crate) exceptions: &'static str,
     /// How many handshakes there are at least.
     pub(crate) at_least: usize,
@@ -33,10 +35,12 @@ pub(crate) struct Truth {
     pub(crate) concerns: fn(&Read, &Finding, &Walk) -> bool,
     /// Whether a finding is right although the handshake came through: the suite's backend takes more than others.
     pub(crate) is_right_all_the_same: fn(&Finding, &Step, &Seen) -> bool,
-    /// Whether findings speak of the whole configuration: what is to blame for another handshake of the same case is rightly an error.
-    pub(crate) speaks_of_all: bool,
-    /// Whether a finding anywhere is enough: where nothing maps the path, there is no line to blame.
-    pub(crate) has_no_culprit: fn(&Read, &Walk) -> bool,
+}
+
+/// What is wrong with what is found, and the rules that found something at error level.
+pub(crate) struct Fault {
+    fault: String,
+    rules: Vec<String>,
 }
 
 /// A configuration as one version reads it.
@@ -45,8 +49,8 @@ pub(crate) struct Read {
     pub(crate) gateway: Gateway,
     /// Where the case's own files are, where they are looked at.
     files: Option<PathBuf>,
-    /// The lines to blame for those handshakes of the case that it breaks.
-    blamed: BTreeSet<String>,
+    /// The handshakes of the case that it breaks: the route that each came to, and the lines to blame.
+    broken: Vec<(RouteId, Vec<String>)>,
 }
 
 impl Read {
@@ -70,10 +74,10 @@ impl Read {
             }
         };
         let files = (server == Server::Nginx).then(|| case.folder.clone());
-        let mut read = Self { store, gateway, files, blamed: BTreeSet::new() };
-        let broken = case.steps.iter().zip(&case.recorded[&version.to_string()].steps);
-        let broken = broken.filter(|(step, seen)| is_browsers(step) && !came_through(seen));
-        read.blamed = broken.flat_map(|(step, _)| read.culprits(&read.walk(step))).collect();
+        let mut read = Self { store, gateway, files, broken: Vec::new() };
+        let steps = case.steps.iter().zip(&case.recorded[&version.to_string()].steps);
+        let walks = steps.filter(|(step, seen)| is_browsers(step) && !came_through(seen)).map(|(step, _)| read.walk(step));
+        read.broken = walks.filter_map(|walk| Some((walk.route?, read.culprits(&walk)))).collect();
         read
     }
 
@@ -86,6 +90,19 @@ impl Read {
     pub(crate) fn names(&self, finding: &Finding, wanted: impl Fn(&String) -> bool) -> bool {
         let labels = finding.labels.iter().map(|(span, _)| *span);
         [finding.span].into_iter().chain(labels).any(|span| wanted(&self.place(span)))
+    }
+
+    /// Whether a finding is about another handshake of the case than that of `walk`, and rightly: about routes to which others came that
+    /// are broken, and on lines to blame for these.
+    fn is_of_another(&self, finding: &Finding, walk: &Walk) -> bool {
+        let is_broken = |subject: &Subject| match subject.item {
+            Item::Route(id) if Some(id) != walk.route => {
+                let mut broken = self.broken.iter().filter(|(route, _)| *route == id);
+                broken.any(|(_, culprits)| self.names(finding, |place| culprits.contains(place)))
+            }
+            _ => false,
+        };
+        finding.subjects.iter().all(is_broken)
     }
 
     /// What is found at error level, where the user declares a WebSocket at this path, or none.
@@ -163,9 +180,12 @@ impl Truth {
             let mut errors = read.errors(Some(path_of(step)));
             errors.retain(|finding| (self.concerns)(read, finding, &walk));
             let culprits = read.culprits(&walk);
-            let anywhere = (self.has_no_culprit)(read, &walk);
-            let named = |finding: &Finding| anywhere || read.names(finding, |place| culprits.contains(place));
-            (!errors.iter().any(named)).then(|| format!("to blame: {culprits:?}, errors:\n{}", read.shown(&errors)))
+            let named = |finding: &Finding| read.names(finding, |place| culprits.contains(place));
+            if errors.iter().any(named) {
+                return None;
+            }
+            let fault = format!("to blame: {culprits:?}, errors:\n{}", read.shown(&errors));
+            Some(Fault { fault, rules: errors.into_iter().map(|finding| finding.rule).collect() })
         });
     }
 
@@ -177,23 +197,28 @@ impl Truth {
                 let mut errors = read.errors(declared);
                 errors.retain(|finding| (self.concerns)(read, finding, &walk));
                 errors.retain(|finding| !(self.is_right_all_the_same)(finding, step, seen));
-                errors.retain(|finding| !(self.speaks_of_all && read.names(finding, |place| read.blamed.contains(place))));
-                (!errors.is_empty()).then(|| format!("errors:\n{}", read.shown(&errors)))
+                errors.retain(|finding| !read.is_of_another(finding, &walk));
+                let fault = || Fault { fault: format!("errors:\n{}", read.shown(&errors)), rules: Vec::new() };
+                (!errors.is_empty()).then(fault)
             })
         });
     }
 
-    /// The exceptions for handshakes that come through, or those for the others.
-    fn exceptions(&self, through: bool) -> BTreeMap<&'static str, &'static str> {
+    /// The exceptions for handshakes that come through, or those for the others: the case, with or without the path, and the rule that
+    /// names the line instead.
+    fn exceptions(&self, through: bool) -> BTreeMap<&'static str, Option<&'static str>> {
         let lines = self.exceptions.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "));
-        let named = lines.map(|(name, reason)| (name.strip_prefix("through "), name, reason));
-        let wanted = named.filter(|(stripped, ..)| stripped.is_some() == through);
-        wanted.map(|(stripped, name, reason)| (stripped.unwrap_or(name), reason)).collect()
+        let wanted = lines.filter_map(|(name, reason)| match (name.strip_prefix("through "), name.strip_prefix("elsewhere ")) {
+            (Some(name), _) => through.then_some((name, None)),
+            (None, Some(name)) => (!through).then_some((name, Some(reason))),
+            (None, None) => (!through).then_some((name, None)),
+        });
+        wanted.collect()
     }
 
     /// Every handshake that came through, or every other, with what one version did: `judge` says what is wrong with what is found.
     /// Every exception must be needed.
-    fn every_handshake(&self, through: bool, judge: impl Fn(&Read, &Step, &Seen) -> Option<String>) {
+    fn every_handshake(&self, through: bool, judge: impl Fn(&Read, &Step, &Seen) -> Option<Fault>) {
         let exceptions = self.exceptions(through);
         let mut needless: BTreeSet<&str> = exceptions.keys().copied().collect();
         let (mut looked_at, mut wrong) = (0, String::new());
@@ -208,9 +233,12 @@ impl Truth {
                     if came_through(seen) != through {
                         continue;
                     }
-                    let Some(fault) = judge(&read, step, seen) else { continue };
+                    let Some(Fault { fault, rules }) = judge(&read, step, seen) else { continue };
                     let names = [case.name.clone(), format!("{} {}", case.name, step.path())];
-                    let excused = names.iter().filter(|name| exceptions.contains_key(name.as_str()));
+                    let excuses = |rule: &Option<&str>| {
+                        rule.is_none_or(|rule| rule.split(" or ").any(|rule| rules.iter().any(|found| found == rule)))
+                    };
+                    let excused = names.iter().filter(|name| exceptions.get(name.as_str()).is_some_and(excuses));
                     if excused.map(|name| needless.remove(name.as_str())).count() == 0 {
                         writeln!(wrong, "{}@{version} {}: {}, {fault}", case.name, step.path(), seen.outcome).unwrap();
                     }

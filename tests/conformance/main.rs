@@ -11,6 +11,7 @@ mod client;
 mod frame;
 mod handshake;
 mod head;
+mod judged;
 mod mending;
 mod model;
 mod outcome;
@@ -78,6 +79,7 @@ fn trials() -> io::Result<Vec<Trial>> {
             trials.push(Trial::ignorable_test(name, move || check_server(&case, &installed)));
         }
         trials.push(Trial::ignorable_test(format!("model::{}", software.name()), move || model::check(software)));
+        trials.push(Trial::ignorable_test(format!("judged::{}", software.name()), move || judged::check(software)));
         for seed in random::seeds() {
             let installed = Arc::clone(&installed);
             let name = format!("random::{}::{seed}", software.name());

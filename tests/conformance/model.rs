@@ -26,7 +26,7 @@ const DEPLOYMENTS: u32 = 10;
 const FIXES: usize = 4;
 
 /// A version of which everything can be mended.
-fn version(software: Software) -> &'static str {
+pub(crate) fn version(software: Software) -> &'static str {
     match software {
         Software::Nginx => "1.22.1",
         Software::Apache => "2.4.58",

@@ -68,8 +68,9 @@ fn symbolic(gateway: &mut Gateway, pieces: &[Piece], span: Span) -> SymbolicId {
             Piece::Text(text) => parts.text.extend_from_slice(text),
             Piece::Variable(name) => expression_variable(&mut parts, name, span),
             Piece::Looked(name, Some(text)) => looked_up(&mut parts, name, text),
-            // What patterns capture is not kept, nor is what a name with variables in it leads to.
-            Piece::Looked(_, None) | Piece::Capture => parts.part(Part::Unknown(Unknown::Unmodelled(span))),
+            Piece::Capture(Some(group)) => parts.part(Part::Variable(Variable::Capture(*group))),
+            // What a name with variables in it leads to.
+            Piece::Looked(_, None) | Piece::Capture(None) => parts.part(Part::Unknown(Unknown::Unmodelled(span))),
         }
     }
     parts.finish()

@@ -46,7 +46,7 @@ impl Following<'_> {
         }
         // The request line and the head are read with the settings of the socket's default site.
         let own_scope = self.followed.scope;
-        if let Some(default) = default_site(gateway, self.client.socket)? {
+        if let Some(default) = default_site(gateway, self.followed.socket)? {
             self.followed.scope = gateway.site(default).scope;
         }
         let merge = self.is_on(Property::MergeSlashes, true)?;

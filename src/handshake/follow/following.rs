@@ -1,8 +1,9 @@
 //! A request on its way through one site of nginx's: what it has come to, and the settings in force.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
-use super::{Client, Files};
+use super::Files;
 use crate::facts::View;
 use crate::gateway::{Assigned, Gateway, Known, Property, RouteId, SiteId, Target, Unknown};
 use crate::handshake::evaluate::{Environment, Followed};
@@ -18,7 +19,8 @@ pub(super) const MAX_CHANGES: u8 = 11;
 pub(super) struct Following<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) gateway: &'a Gateway,
-    pub(super) client: &'a Client,
+    /// The address that the connection comes from.
+    pub(super) from: IpAddr,
     pub(super) files: Files<'a>,
     pub(super) site: SiteId,
     /// The request as it stands: its path, query and method may have changed.

@@ -9,18 +9,18 @@ use crate::handshake::evaluate::Followed;
 use crate::handshake::{Because, Chosen, Verdict, Walk, find_location};
 
 /// Follows the request of `client` from the socket through the site `chosen`.
-pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen: Chosen) -> Walk {
+pub(super) fn follow(view: &View<'_>, client: Client, files: Files<'_>, chosen: Chosen) -> Walk {
     walk(view, client, files, chosen, Following::listener)
 }
 
 /// Follows it from where it has come to the site `chosen`.
-pub(super) fn follow_in_site(view: &View<'_>, client: &Client, files: Files<'_>, chosen: Chosen) -> Walk {
+pub(super) fn follow_in_site(view: &View<'_>, client: Client, files: Files<'_>, chosen: Chosen) -> Walk {
     walk(view, client, files, chosen, |following, chosen| Ok(following.arrive(chosen, true)))
 }
 
 fn walk<'a>(
     view: &'a View<'a>,
-    client: &'a Client,
+    Client { request, socket, from }: Client,
     files: Files<'a>,
     chosen: Chosen,
     begin: impl FnOnce(&mut Following<'a>, Chosen) -> Known<Next>,
@@ -30,13 +30,13 @@ fn walk<'a>(
     let mut following = Following {
         view,
         gateway: view.gateway,
-        client,
+        from,
         files,
         site: chosen.site,
-        request: client.request.clone(),
+        request,
         followed: Followed {
-            client: client.from,
-            socket: client.socket,
+            client: from,
+            socket,
             files,
             memory: std::cell::RefCell::default(),
             scope,

@@ -57,7 +57,7 @@ pub fn follow(view: &View<'_>, client: &Client, files: Files<'_>) -> Walk {
         Err(why) => return Walk::unknown(why),
     };
     match gateway.server {
-        Server::Nginx => locations::follow(view, client, files, chosen),
+        Server::Nginx => locations::follow(view, client.clone(), files, chosen),
         Server::Apache => mappings::follow(view, client, files, chosen),
     }
 }
@@ -65,7 +65,7 @@ pub fn follow(view: &View<'_>, client: &Client, files: Files<'_>) -> Walk {
 /// What becomes of the client's request once it has come to `site`, whichever socket it came by; what the server refuses elsewhere does
 /// not matter. The work grows with the site, not with the gateway.
 #[must_use]
-pub fn follow_in_site(view: &View<'_>, site: SiteId, client: &Client, files: Files<'_>) -> Walk {
+pub fn follow_in_site(view: &View<'_>, site: SiteId, client: Client, files: Files<'_>) -> Walk {
     let known = view.gateway.site(site);
     let listen = known.listens.first();
     let chosen = Chosen {
@@ -76,7 +76,7 @@ pub fn follow_in_site(view: &View<'_>, site: SiteId, client: &Client, files: Fil
     };
     match view.gateway.server {
         Server::Nginx => locations::follow_in_site(view, client, files, chosen),
-        Server::Apache => mappings::follow(view, client, files, chosen),
+        Server::Apache => mappings::follow(view, &client, files, chosen),
     }
 }
 

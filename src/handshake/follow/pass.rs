@@ -116,7 +116,7 @@ impl<'a> Following<'a> {
             return Ok(next);
         }
         if let Some((0, span)) = self.number(Property::BufferSize)? {
-            self.blame(span, "no answer fits into a buffer of 0 bytes");
+            self.blame(span, "has no room for an answer in a buffer of 0 bytes");
             self.sent = Some(request);
             return Ok(self.bad_gateway(502));
         }
@@ -135,7 +135,7 @@ impl<'a> Following<'a> {
         if let Ok(Some((rate, span))) = self.number(Property::Rate)
             && (1..SLOWEST).contains(&rate)
         {
-            self.blame(span, format!("the answer comes with {rate} bytes a second, slower than clients wait"));
+            self.blame(span, format!("sends the answer with {rate} bytes a second, slower than clients wait"));
             return Ok(with_request(failure(101), request));
         }
         if let Some(status) = self.answer {

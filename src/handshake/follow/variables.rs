@@ -1,8 +1,11 @@
-//! nginx's variables that are known only while a request is followed.
+//! Variables that are known only while a request is followed, most of them nginx's.
 
 use super::files::Place;
 use crate::gateway::{Known, Part, SymbolicId, Unknown, Variable};
 use crate::handshake::evaluate::{DEPTH, Environment, argument};
+
+/// A path at which nothing lies.
+const NOWHERE: &str = "/\u{1}";
 
 impl Environment<'_> {
     /// The value as the name of a file, which may be relative to the directory of the installation.
@@ -14,6 +17,10 @@ impl Environment<'_> {
         for &part in self.gateway.symbolics.get(value) {
             let place = match part {
                 Part::Variable(Variable::Runtime(name)) => self.place(&self.gateway.texts.show(name))?,
+                // What lies in a directory that is compiled in is taken as absent.
+                Part::Variable(Variable::DocumentRoot) if self.evaluate_part(part) == Err(Unknown::Environment) => {
+                    Some(NOWHERE.to_owned())
+                }
                 _ => None,
             };
             path.push_str(&place.map_or_else(|| self.evaluate_part(part), Ok)?);

@@ -34,7 +34,6 @@ use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
 use crate::tree::{Children, Shape, TokenId};
 pub(super) use map::hundredths;
-pub(super) use names::variables_in;
 
 /// From this version on, a proxied request has no `Connection` header by default, and is HTTP/1.1.
 const CONNECTION_KEPT: Version = Version::new(1, 29, 7);
@@ -51,7 +50,7 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
         || model(store, root, resolved, version, &names, budget),
         || refuse::read(store, root, resolved, version, budget),
     );
-    finish(gateway, root, resolved, refused, names.undefined())
+    finish(gateway, root, resolved, refused, names.undefined(store, resolved))
 }
 
 /// Everything that is to be known of the gateway but its remarks and what is refused.
@@ -70,6 +69,14 @@ fn model(store: &Store, root: &Root, resolved: &Resolved, version: Option<Versio
         snippets: FxHashMap::default(),
         budget,
     };
+    // Room for what many sites come to; what is not used of it costs nothing. Measured: a new text in four lines, a new value in eight, a
+    // block in four.
+    let lines: usize = resolved.sources.iter().map(|&source| store.tree(source).directives().len()).sum();
+    let gateway = &mut lowerer.gateway;
+    gateway.texts.reserve(lines / 4);
+    gateway.symbolics.reserve(lines / 8);
+    gateway.scopes.reserve(lines / 4, lines);
+    gateway.routes.reserve(lines / 5);
     lowerer.default_headers();
     lowerer.begin(root);
     lowerer.walk();

@@ -34,6 +34,11 @@ pub(super) fn check(line: Line<'_>) -> Result<(), Refused> {
     }
 }
 
+/// A parameter in two: `name=` and its value, or the whole word and nothing.
+pub(super) fn halves(word: &[u8]) -> (&[u8], &[u8]) {
+    word.split_at(memchr::memchr(b'=', word).map_or(word.len(), |at| at + 1))
+}
+
 pub(super) fn fault(message: String) -> Result<(), Refused> {
     Err((Fault::Value, message))
 }

@@ -1,7 +1,7 @@
 //! Caches and directories for temporary files (`ngx_http_file_cache_set_slot`, `ngx_http_file_cache_valid_set_slot`,
 //! `ngx_conf_set_path_slot`, `ngx_http_core_open_file_cache`).
 
-use super::bounds::{fault, invalid};
+use super::bounds::{fault, halves, invalid};
 use super::shared::{Use, sized};
 use super::value::Refused;
 use super::{Checker, show};
@@ -17,10 +17,7 @@ impl<'a> Checker<'a> {
         let mut zone = None;
         for word in line.words().skip(1) {
             let value = word.value();
-            let (name, setting) = match value.iter().position(|&byte| byte == b'=') {
-                Some(at) => (&value[..=at], &value[at + 1..]),
-                None => (value.as_ref(), &[][..]),
-            };
+            let (name, setting) = halves(&value);
             let good = match name {
                 b"keys_zone=" => match sized(setting) {
                     None => return fault(format!("invalid keys zone size \"{}\"", show(&value))),

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::bounds::halves;
 use super::http::{Again, Bound};
 use super::value::Refused;
 use super::{Checker, address, show};
@@ -36,10 +37,7 @@ pub(super) fn check(line: Line<'_>, is_stream: bool) -> Result<(), Refused> {
 
 /// A word behind the address.
 fn parameter(value: &[u8], is_stream: bool) -> Result<(), Refused> {
-    let (name, setting) = match value.iter().position(|&byte| byte == b'=') {
-        Some(at) => (&value[..=at], &value[at + 1..]),
-        None => (value, &[][..]),
-    };
+    let (name, setting) = halves(value);
     let number = |least: u64| values::number(setting).is_some_and(|number| number >= least);
     let good = match name {
         b"bind" | b"default" | b"default_server" | b"deferred" | b"http2" | b"http3" | b"multipath" | b"proxy_protocol"

@@ -6,7 +6,7 @@ use super::{Checker, Context, bounds, cache, condition, core, listen, log, patte
 use crate::gateway::{Fault, Millis};
 use crate::nginx::directives::{self, Row};
 use crate::nginx::line::{Line, Word};
-use crate::nginx::lower;
+use crate::nginx::outline;
 use crate::nginx::values::{self, Resolution};
 use crate::nginx::words::{Piece, pieces};
 
@@ -233,7 +233,7 @@ fn third(line: Line<'_>, known: &[&[u8]]) -> Result<(), Refused> {
 
 /// The syntax of variables in what is compiled at once (`ngx_http_script_compile`).
 fn check_variables(line: Line<'_>) -> Result<(), Refused> {
-    let Some(range) = lower::variables_in(line.name()) else { return Ok(()) };
+    let Some(range) = outline::variables_in(line.name()) else { return Ok(()) };
     let words = line.words().skip(range.start).take(range.end.saturating_sub(range.start));
     for word in words.filter(|word| word.text.contains(&b'$')) {
         if let Some(error) = pieces(&word.value()).find_map(Result::err) {

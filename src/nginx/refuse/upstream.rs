@@ -1,6 +1,6 @@
 //! Groups of backends: `server` and the methods of an `upstream` (`ngx_http_upstream.c` and the modules of the methods).
 
-use super::bounds::fault;
+use super::bounds::{fault, halves};
 use super::value::Refused;
 use super::{Checker, Context, address, show};
 use crate::gateway::{Fault, Version};
@@ -105,10 +105,7 @@ fn random(line: Line<'_>) -> Result<(), Refused> {
 fn server(line: Line<'_>) -> Result<(), Refused> {
     for word in line.words().skip(1) {
         let value = word.value();
-        let (name, setting) = match value.iter().position(|&byte| byte == b'=') {
-            Some(at) => (&value[..=at], &value[at + 1..]),
-            None => (value.as_ref(), &[][..]),
-        };
+        let (name, setting) = halves(&value);
         let good = match name {
             b"weight=" => values::number(setting).is_some_and(|weight| weight > 0),
             b"max_conns=" | b"max_fails=" => values::number(setting).is_some(),

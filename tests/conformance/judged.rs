@@ -1,0 +1,188 @@
+//! Rules beside verdicts: over random deployments, without a server, no error is found on a route whose handshake comes through by our own
+//! trace, and one is found where the configuration breaks it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use libtest_mimic::{Completion, Failed};
+use proxylint::facts::{Item, View};
+use proxylint::gateway::{Action, Matcher, Protocol, Target, Unknown};
+use proxylint::handshake::{Probe, Verdict, Walk};
+use proxylint::rules::{Finding, Level};
+use proxylint::source::Span;
+
+use crate::case::{Case, Software, Step};
+use crate::mending::request;
+use crate::model::{version, walk};
+use crate::random;
+
+/// Deployments tried by every run.
+const DEPLOYMENTS: u64 = 100;
+
+/// Rules at error level that are about what comes after the handshake, or about requests that are none.
+const NOT_OF_HANDSHAKES: [&str; 3] = ["timeout-unit-ignored", "open-forward-proxy", "proxy-target-from-client"];
+
+/// Rules about the path that the backend is asked for, which is none of the trace's business.
+const OF_PATHS: [&str; 3] = ["rewrite-target-malformed", "rewrite-redirect-not-last", "sethandler-path-leaked"];
+
+/// Judges the random deployments of one server.
+pub(crate) fn check(software: Software) -> Result<Completion, Failed> {
+    let wanted = random::wanted().unwrap_or(DEPLOYMENTS);
+    let seeds = random::seeds();
+    let (mut through, mut broken) = (0, 0);
+    let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for seed in seeds.start..seeds.start + wanted {
+        let folder = tempfile::tempdir()?;
+        let case = random::case(software, seed, folder.path())?;
+        for step in case.steps.iter().filter(|step| !step.is_plain() && step.changes().is_empty()) {
+            match judge(software, &case, step)? {
+                Judged::Nothing => {}
+                Judged::Through => through += 1,
+                Judged::Broken => broken += 1,
+                Judged::Wrong { what, where_ } => {
+                    let text = std::fs::read_to_string(case.folder.join(case.software.main_file()))?;
+                    faults.entry(what).or_default().push(format!("seed {seed} {}{}: {where_}\n{text}", step.host(), step.path()));
+                }
+            }
+        }
+    }
+    let shown = |(what, where_): (&String, &Vec<String>)| format!("{} times: {what}, as with {}", where_.len(), where_[0]);
+    if !faults.is_empty() {
+        let faults: Vec<String> = faults.iter().map(shown).collect();
+        return Err(format!("{through} come through, {broken} do not\n{}", faults.join("\n")).into());
+    }
+    if through < wanted / 10 || broken < wanted / 10 {
+        return Err(format!("of {wanted} deployments {through} handshakes come through and {broken} do not").into());
+    }
+    Ok(Completion::Completed)
+}
+
+/// What the rules make of one handshake.
+enum Judged {
+    /// It is none of their business: the server does not start, what becomes of it is not known, or is meant.
+    Nothing,
+    /// It comes through, and no error is found.
+    Through,
+    /// It does not, and one is found.
+    Broken,
+    /// An error is found and should not be, or the other way round.
+    Wrong { what: String, where_: String },
+}
+
+fn judge(software: Software, case: &Case, step: &Step) -> Result<Judged, Failed> {
+    let mut request = request(software, &case.folder, version(software));
+    let path = step.path().split('?').next().unwrap_or_default();
+    let mut judged = Judged::Nothing;
+    for declares in [false, true] {
+        if declares {
+            request.set = vec![format!("websocket.routes=[{path:?}]")];
+        }
+        let checked = proxylint::check(&request).map_err(|error| error.to_string())?;
+        let project = &checked.project;
+        let Some(root) = project.roots.iter().position(|reached| reached.root.is_main) else { return Ok(Judged::Nothing) };
+        let gateway = project.lower(&project.roots[root]);
+        let view = project.view(&project.roots[root], &gateway);
+        let walk = walk(&view, step, Probe::Chrome);
+        let errors: Vec<&Finding> = checked.findings.iter().filter(|finding| finding.level == Level::Error).collect();
+        let place = |span: Span| {
+            let source = project.store.sources.get(span.source);
+            let name = source.path().strip_prefix(&case.folder).unwrap_or(Path::new("?")).display().to_string();
+            format!("{name}:{}", source.position(span.start).line)
+        };
+        let line = |finding: &&Finding| format!("{} {}", place(finding.span), finding.rule);
+        let is_of_route = |finding: &&&Finding| {
+            let of = |item: Item| matches!((item, walk.route), (Item::Route(own), Some(taker)) if own == taker);
+            finding.subjects.iter().any(|subject| subject.root == root && of(subject.item))
+        };
+        match walk.verdict {
+            Verdict::Upgraded { .. } => {
+                let asked = walk.upstream_request.as_ref().map(|request| request.target.split('?').next().unwrap_or_default());
+                let counts = |finding: &&&Finding| {
+                    !NOT_OF_HANDSHAKES.contains(&finding.rule.as_str())
+                        && !(OF_PATHS.contains(&finding.rule.as_str()) && asked != Some(path))
+                };
+                let false_ones: Vec<String> = errors.iter().filter(is_of_route).filter(counts).map(line).collect();
+                if let Some(first) = false_ones.first() {
+                    let rule = first.rsplit(' ').next().unwrap_or_default();
+                    let what = format!("comes through, and {rule} is an error (declared: {declares})");
+                    return Ok(Judged::Wrong { what, where_: false_ones.join(", ") });
+                }
+                judged = Judged::Through;
+            }
+            Verdict::ForwardedPlain | Verdict::BadGateway { .. } | Verdict::Answered { .. } if declares => {
+                if is_deliberate(&view, &walk) || is_out_of_sight(&view, &walk, path) {
+                    return Ok(Judged::Nothing);
+                }
+                let culprits: Vec<(Span, &str)> = walk
+                    .because
+                    .iter()
+                    .filter(|because| because.culprit)
+                    .filter_map(|because| Some((because.span?, &*because.message)))
+                    .collect();
+                let lines: Vec<String> = culprits.iter().map(|(span, _)| place(*span)).collect();
+                let names = |finding: &&&Finding| {
+                    let mut spans = [finding.span].into_iter().chain(finding.labels.iter().map(|(span, _)| *span));
+                    spans.any(|span| lines.contains(&place(span)))
+                };
+                if !errors.iter().any(|finding| is_of_route(&finding) || names(&finding)) {
+                    let why = culprits.first().map_or("nothing", |(_, message)| message);
+                    let what = format!("{}: {why}, and no error", walk.verdict.kind());
+                    return Ok(Judged::Wrong {
+                        what,
+                        where_: format!("{lines:?}, {:?}", errors.iter().map(line).collect::<Vec<_>>()),
+                    });
+                }
+                judged = Judged::Broken;
+            }
+            _ => {}
+        }
+    }
+    Ok(judged)
+}
+
+/// Whether the rules rightly say nothing of a handshake that does not come through:
+/// * of the path that the user declares another site has a mapping, which is then the one that is meant;
+/// * the path is declared as it is asked for, encoded;
+/// * the backends are down by the user's own word, or `no-proxy` keeps the path out, or the backend is asked for the page of an error;
+/// * a variable holds the scheme of the backend's URL.
+fn is_out_of_sight(view: &View<'_>, walk: &Walk, path: &str) -> bool {
+    let gateway = view.gateway;
+    let text = gateway.texts.find(path.as_bytes());
+    let has_it = |matcher: &Matcher| match *matcher {
+        Matcher::Exact(own) | Matcher::Prefix { text: own, .. } | Matcher::Segments(own) => Some(own) == text,
+        _ => false,
+    };
+    let mut sites =
+        gateway.routes.iter().filter(|route| text.is_some() && has_it(&route.matcher)).map(|route| route.site).peekable();
+    let is_of_another = sites.peek().is_some() && sites.all(|site| Some(site) != walk.site);
+    let mut culprits = walk.because.iter().filter(|because| because.culprit);
+    let meant = ["out of service", "marked as down", "asked instead of an error"];
+    let is_meant = culprits.any(|because| meant.iter().any(|text| because.message.contains(text)));
+    let is_kept_out = matches!(walk.verdict, Verdict::Answered { .. }) && gateway.texts.find(b"no-proxy").is_some();
+    let target = walk.route.map(|id| &gateway.route(id).target);
+    let is_veiled = matches!(target, Some(Target::Proxy(proxy)) if proxy.protocol == Protocol::Other);
+    is_of_another || path.contains('%') || is_meant || is_kept_out || is_veiled
+}
+
+/// Whether the configuration plainly says that this is answered so: by who is let in, by a redirect, by a place that passes nothing on.
+fn is_deliberate(view: &View<'_>, walk: &Walk) -> bool {
+    let Verdict::Answered { status, location } = &walk.verdict else {
+        return matches!(walk.verdict, Verdict::Unknown(Unknown::Code(_)));
+    };
+    let gateway = view.gateway;
+    let answers = |span: Span| {
+        let rules = gateway.sites.iter().flat_map(|site| &site.rewrites);
+        let excludes = |target: &Target| matches!(target, Target::Excluded(own) if *own == span);
+        gateway.routes.iter().any(|route| excludes(&route.target))
+            || rules.into_iter().any(|rule| rule.span == span && matches!(rule.action, Action::Answer(_)))
+    };
+    let passes_on = walk.route.is_some_and(|id| {
+        let route = gateway.route(id);
+        let beside = gateway.programs.get(route.scope).is_some_and(|program| program.beside.is_some());
+        beside || matches!(route.target, Target::Proxy(_))
+    });
+    matches!(status, 401 | 403 | 405)
+        || location.is_some()
+        || !passes_on
+        || walk.because.iter().filter(|because| because.culprit).filter_map(|because| because.span).any(answers)
+}
