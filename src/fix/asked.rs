@@ -112,7 +112,8 @@ fn kind(walk: &Walk) -> Kind {
     match &walk.verdict {
         Verdict::Upgraded { .. } => Kind::Upgraded,
         Verdict::ForwardedPlain => Kind::Forwarded,
-        Verdict::Answered { status, .. } if *status >= 400 => Kind::Failed,
+        // Who is kept out is to stay there.
+        Verdict::Answered { status, .. } if *status >= 400 && !matches!(status, 401 | 403) => Kind::Failed,
         Verdict::Answered { status, location } => Kind::Answered(*status, location.clone()),
         Verdict::BadGateway { .. } | Verdict::RefusesToStart { .. } => Kind::Failed,
         Verdict::Unknown(_) => Kind::Unknown,
