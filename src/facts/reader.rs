@@ -16,12 +16,12 @@ use super::mapping::section_of_pattern;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
-    Gateway, Known, Listen, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown,
-    UpstreamId,
+    Gateway, Known, Listen, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Spelling, Target, TextId,
+    Unknown, UpstreamId,
 };
 use crate::handshake::{
-    Client, Environment, Files, HeaderLines, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk, follow_in_site,
-    lost_headers, nginx_header_lines, sample_path, select, sent_header, sets_header,
+    Client, Environment, Files, HeaderLines, KnownHosts, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk,
+    follow_in_site, lost_headers, nginx_header_lines, sample_path, select, sent_header, sets_header,
 };
 use crate::rules::Intent;
 use crate::source::{FileKind, Sources, Span};
@@ -49,6 +49,10 @@ pub struct View<'a> {
     http2_sockets: OnceLock<FxHashMap<(TextId, u16), Span>>,
     /// The site that speaks for httpd's main server; worked out when first asked for.
     speaks_for_main: OnceLock<SiteId>,
+    /// Whether any mapping of httpd's compares paths before they are decoded; worked out when first asked for.
+    maps_undecoded: OnceLock<bool>,
+    /// The hosts that nginx looks up when it starts; worked out when first asked for.
+    pub(crate) known_hosts: OnceLock<KnownHosts>,
     /// What stands in the given tree.
     files: Option<GivenFiles<'a>>,
 }
@@ -93,6 +97,8 @@ impl<'a> View<'a> {
             tls_sockets: OnceLock::new(),
             http2_sockets: OnceLock::new(),
             speaks_for_main: OnceLock::new(),
+            maps_undecoded: OnceLock::new(),
+            known_hosts: OnceLock::new(),
             files: None,
         }
     }
@@ -254,6 +260,12 @@ impl<'a> View<'a> {
         let query = is_engine_io.then(|| "EIO=4&transport=websocket".to_owned());
         let tls = site.listens.iter().any(|listen| listen.tls);
         Request { query, ..probe.request(&host(self.gateway, site), path, tls) }
+    }
+
+    /// Whether any mapping of httpd's compares paths before they are decoded (`mapping=encoded`): hardly any does.
+    pub(crate) fn maps_undecoded(&self) -> bool {
+        let is_undecoded = |route: &Route| matches!(&route.target, Target::Proxy(proxy) if proxy.spelling == Spelling::Encoded);
+        *self.maps_undecoded.get_or_init(|| self.gateway.routes.iter().any(is_undecoded))
     }
 
     /// Every item that is a `subject`, in order.

@@ -18,7 +18,7 @@ mod walk;
 
 pub use evaluate::{Environment, Followed, Notes};
 pub use expression::expression_holds;
-pub use follow::{Client, Files, follow, follow_in_site};
+pub use follow::{Client, Files, KnownHosts, follow, follow_in_site};
 pub use idle::{Limit, backend_timeout, idle_limit, nginx_read_timeout, timeout};
 pub use locations::{Found, find_location};
 pub use pattern::{Patterns, sample_path};

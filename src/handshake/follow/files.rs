@@ -55,7 +55,8 @@ impl Place {
                     Ok(Self { root, replaced: Replaced::Nothing, span })
                 }
                 Assigned::Alias(root) => {
-                    let matcher = gateway.routes.iter().find(|route| route.scope == level).map(|route| route.matcher);
+                    let mut routes = environment.site.route_ids().map(|id| gateway.route(id));
+                    let matcher = routes.find(|route| route.scope == level).map(|route| route.matcher);
                     let replaced = match matcher {
                         Some(Matcher::Prefix { text, .. } | Matcher::Exact(text)) => {
                             Replaced::Prefix(gateway.texts.get(text).len())

@@ -17,6 +17,8 @@ mod tests;
 mod uri;
 mod variables;
 
+pub use pass::KnownHosts;
+
 use std::net::IpAddr;
 use std::path::Path;
 

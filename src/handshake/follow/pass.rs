@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
+use rustc_hash::FxHashSet;
+
 use super::following::{Following, Next, Outcome};
 use super::uri;
 use crate::gateway::{
-    Assigned, Known, Matcher, Member, Millis, Origin, Property, Protocol, Proxy, Setting, Target, Unknown, Upstream, Version,
+    Assigned, Gateway, Known, Matcher, Member, Millis, Origin, Property, Protocol, Proxy, Route, Setting, Target, Unknown,
+    Upstream, Version,
 };
 use crate::handshake::idle::nginx_read_timeout;
 use crate::handshake::send::{HeaderLine, nginx_header_lines};
@@ -343,31 +346,11 @@ impl<'a> Following<'a> {
     /// Whether a host that variables name needs no resolver: an address, or a group of backends (`ngx_http_upstream_init_request`).
     fn reachable(&self, url: &Url) -> bool {
         let authority = url.authority.as_str();
-        let bare = host_of;
-        if authority.starts_with("unix:") || bare(authority).parse::<std::net::IpAddr>().is_ok() {
+        if authority.starts_with("unix:") || host_of(authority).parse::<std::net::IpAddr>().is_ok() {
             return true;
         }
-        let texts = &self.gateway.texts;
-        if self.gateway.upstreams.iter().any(|upstream| texts.get(upstream.name).eq_ignore_ascii_case(authority.as_bytes())) {
-            return true;
-        }
-        // Hosts that are written out elsewhere are groups of their own, looked up when the server starts.
-        let port = |authority: &str, protocol: Protocol| match authority.rsplit_once(':') {
-            Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => port.to_owned(),
-            _ if protocol == Protocol::Https => "443".to_owned(),
-            _ => "80".to_owned(),
-        };
-        self.gateway.routes.iter().any(|route| match &route.target {
-            // One beside variables is looked up with each request.
-            Target::Proxy(other) if other.protocol.is_http() && self.is_literal(other) => {
-                other.authority.is_some_and(|written| {
-                    let written = texts.show(written);
-                    bare(&written).eq_ignore_ascii_case(&bare(authority))
-                        && port(&written, other.protocol) == port(authority, url.protocol)
-                })
-            }
-            _ => false,
-        })
+        let hosts = self.view.known_hosts.get_or_init(|| KnownHosts::of(self.gateway));
+        hosts.groups.contains(&authority.to_ascii_lowercase()) || hosts.written.contains(&host_and_port(authority, url.protocol))
     }
 
     /// The request target (`ngx_http_proxy_create_request`).
@@ -398,6 +381,42 @@ impl<'a> Following<'a> {
 }
 
 /// The host of an authority, without port and brackets.
+/// Host, in lower case, and port.
+fn host_and_port(authority: &str, protocol: Protocol) -> (String, String) {
+    let port = match authority.rsplit_once(':') {
+        Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => port,
+        _ if protocol == Protocol::Https => "443",
+        _ => "80",
+    };
+    (host_of(authority).to_ascii_lowercase(), port.to_owned())
+}
+
+/// The hosts that are looked up when the server starts, so that variables may name them without a resolver.
+#[derive(Debug)]
+pub struct KnownHosts {
+    /// The names of groups, in lower case.
+    groups: FxHashSet<String>,
+    /// The hosts and ports that are written out in a `proxy_pass`: each is a group of its own.
+    written: FxHashSet<(String, String)>,
+}
+
+impl KnownHosts {
+    fn of(gateway: &Gateway) -> Self {
+        let texts = &gateway.texts;
+        let written = |route: &Route| match &route.target {
+            // One beside variables is looked up with each request.
+            Target::Proxy(proxy) if proxy.protocol.is_http() && gateway.symbolics.literal(proxy.url, texts).is_some() => {
+                Some(host_and_port(&texts.show(proxy.authority?), proxy.protocol))
+            }
+            _ => None,
+        };
+        Self {
+            groups: gateway.upstreams.iter().map(|group| texts.show(group.name).to_ascii_lowercase()).collect(),
+            written: gateway.routes.iter().filter_map(written).collect(),
+        }
+    }
+}
+
 fn host_of(authority: &str) -> String {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host,

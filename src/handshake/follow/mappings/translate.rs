@@ -25,8 +25,7 @@ impl<'a> Course<'a> {
     /// What a mapping takes before the path is decoded and before any rule (`proxy_pre_translate_name`, `mod_proxy.c`).
     pub(super) fn mapped_undecoded(&self, early: &[&'a Area]) -> Known<Option<Asked>> {
         let spelling = |id: RouteId| self.spelling(id) == Spelling::Encoded;
-        let count = u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX);
-        if self.notes.variable("no-proxy").is_some() || !(0..count).map(RouteId).any(spelling) {
+        if self.notes.variable("no-proxy").is_some() || !self.view.maps_undecoded() {
             return Ok(None);
         }
         let merge = setting(early, |settings| settings.merge_slashes).unwrap_or(true);
