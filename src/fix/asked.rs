@@ -82,7 +82,7 @@ pub(super) fn outcome(view: &View<'_>, keys: &FxHashMap<Item, Key>, site: SiteId
     Outcome { kind: kind(&walk), taker, sent: if probe == Probe::Plain { sent(view, &walk) } else { target(view, &walk) } }
 }
 
-/// The paths of the routes of a site, and one below each that covers others. Those of httpd's main server serve all virtual hosts.
+/// The paths of the routes of a site, and one below each that covers others, or may. Those of httpd's main server serve all virtual hosts.
 fn paths(view: &View<'_>, site: SiteId) -> BTreeSet<String> {
     let gateway = view.gateway;
     let mut paths = BTreeSet::new();
@@ -97,7 +97,7 @@ fn paths(view: &View<'_>, site: SiteId) -> BTreeSet<String> {
         if !path.starts_with('/') {
             continue;
         }
-        if matches!(route.matcher, Matcher::Prefix { .. } | Matcher::Segments(_)) {
+        if matches!(route.matcher, Matcher::Prefix { .. } | Matcher::Segments(_) | Matcher::Pattern { .. }) {
             paths.insert(if path.ends_with('/') { format!("{path}x/y") } else { format!("{path}/x") });
         }
         paths.insert(path.into_owned());
@@ -112,7 +112,8 @@ fn kind(walk: &Walk) -> Kind {
     match &walk.verdict {
         Verdict::Upgraded { .. } => Kind::Upgraded,
         Verdict::ForwardedPlain => Kind::Forwarded,
-        Verdict::Answered { status, .. } if *status >= 400 => Kind::Failed,
+        // Who is kept out is to stay there.
+        Verdict::Answered { status, .. } if *status >= 400 && !matches!(status, 401 | 403) => Kind::Failed,
         Verdict::Answered { status, location } => Kind::Answered(*status, location.clone()),
         Verdict::BadGateway { .. } | Verdict::RefusesToStart { .. } => Kind::Failed,
         Verdict::Unknown(_) => Kind::Unknown,

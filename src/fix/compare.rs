@@ -129,6 +129,9 @@ const SERVES_ALL: [(&str, &[&str]); 8] = [
     ("target.affinity", &["target.affinity", "affinity"]),
 ];
 
+/// The upgrade that plain requests ask for.
+const FORCED: &str = "plain.request_header.upgrade";
+
 /// Facts that say who takes a request: where one of them is wanted of a route, that may take plain requests that another took.
 const TAKES: [&str; 5] =
     ["shadowed_by", "handshake.taken_before", "redirected_before", "section_pattern", "rewrite_target.fault"];
@@ -291,7 +294,8 @@ impl Changes<'_> {
             if old.is_none() || old == new {
                 continue;
             }
-            let is_worse = name == "handshake.verdict" && old == Some(digest("upgraded"));
+            // Nor may requests that ask for no upgrade be made to, where they were not.
+            let is_worse = name == "handshake.verdict" && old == Some(digest("upgraded")) || name == FORCED && old == Some(0);
             // That a handshake is upgraded now which was not, on whatever route, is no loss.
             let is_better = is_verdict(name) && is_upgraded;
             if !is_worse
@@ -379,7 +383,8 @@ impl Changes<'_> {
                     return None;
                 }
                 let is_new = |name: &Cow<'static, str>| old.sent.iter().all(|(other, _)| other != name);
-                new.sent.iter().map(|(name, _)| name).find(|name| is_new(name) && !allow(old, name)).cloned()
+                let is_fault = |name: &&Cow<'static, str>| is_new(name) && (*name == FORCED || !allow(old, name));
+                new.sent.iter().map(|(name, _)| name).find(is_fault).cloned()
             };
             if handshake.kind == Kind::Upgraded {
                 let new = outcome(self.view, &after.keys, *site, Probe::Chrome, path);

@@ -120,7 +120,9 @@ impl Editor<'_> {
         let mut steps = Vec::new();
         let literal =
             pattern.strip_prefix('^').filter(|rest| !rest.contains(['(', ')', '|', '^', '$', '+', '{', '}', '\\', '.']));
-        if let Some(path) = literal.filter(|path| path.starts_with('/')) {
+        // Whatever else the section holds, who is let in above all, covers what begins with the path as well.
+        let maps_alone = line.tree.children(Some(line.id)).all(|id| Line { id, ..line }.name().starts_with(b"proxypass"));
+        if let Some(path) = literal.filter(|path| maps_alone && path.starts_with('/')) {
             let mut edits = vec![word.replace(path)];
             if tilde {
                 let mark = line.word(0).ok_or(unknown)?;

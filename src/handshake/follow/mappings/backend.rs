@@ -343,12 +343,7 @@ fn sent(
         let from = environment.notes.and_then(|notes| notes.from);
         forwarded(&mut headers, gateway, site, from, find("host"));
     }
-    let kept_alive = environment.notes.is_none_or(|notes| notes.variable("proxy-nokeepalive").is_none());
-    // What is behind a capture may be anything (`ap_proxy_define_worker_ex`).
-    let is_open = |worker: Worker| worker.is_pattern && gateway.texts.get(worker.url).contains(&b'$');
-    let by_default = !backend.worker.is_some_and(is_open);
-    let reused =
-        kept_alive && scope.is_some_and(|scope| flag(gateway, scope, Property::Reuse).ok().flatten().unwrap_or(by_default));
+    let reused = is_reused(environment, backend);
     match &upgrade {
         Some(upgrade) if speaker == Speaker::Tunnel => {
             headers.push(("Upgrade".to_owned(), upgrade.clone()));
@@ -406,6 +401,17 @@ fn sent(
         (Verdict::Upgraded { idle_limit }, because)
     };
     Ok(Answer { verdict, sent: Some(request).filter(|_| is_known), because })
+}
+
+/// Whether the connection to a backend is kept for other requests.
+fn is_reused(environment: &Environment<'_>, backend: &Backend) -> bool {
+    let gateway = environment.gateway;
+    let scope = backend.worker.map(|worker| worker.scope);
+    let kept_alive = environment.notes.is_none_or(|notes| notes.variable("proxy-nokeepalive").is_none());
+    // What is behind a capture may be anything (`ap_proxy_define_worker_ex`).
+    let is_open = |worker: Worker| worker.is_pattern && gateway.texts.get(worker.url).contains(&b'$');
+    let by_default = !backend.worker.is_some_and(is_open);
+    kept_alive && scope.is_some_and(|scope| flag(gateway, scope, Property::Reuse).ok().flatten().unwrap_or(by_default))
 }
 
 /// The line that keeps the client's `Upgrade` from the backend: the one that may have it asked in HTTP/1.0, or else the last of those that
