@@ -114,6 +114,8 @@ pub struct Memory {
     values: FxHashMap<TextId, String>,
     /// What the pattern that matched last has captured, the whole match first.
     captures: Vec<String>,
+    /// Whether the directory of the files is being looked up.
+    finds_root: bool,
 }
 
 impl fmt::Debug for Followed<'_> {
@@ -126,6 +128,20 @@ impl Followed<'_> {
     /// Gives a variable its value.
     pub(super) fn assign(&self, name: TextId, value: String) {
         self.memory.borrow_mut().values.insert(name, value);
+    }
+
+    /// Looks up the directory of the files, which may be said by way of itself: `root $r`, where a map has `$document_root` for `$r`. nginx
+    /// refuses the plain form of that and ends at the other.
+    ///
+    /// # Errors
+    /// Where it is, or `find` cannot know.
+    pub(super) fn find_root<T>(&self, find: impl FnOnce() -> Known<T>) -> Known<T> {
+        if std::mem::replace(&mut self.memory.borrow_mut().finds_root, true) {
+            return Err(Unknown::Runtime);
+        }
+        let found = find();
+        self.memory.borrow_mut().finds_root = false;
+        found
     }
 
     /// Keeps what a pattern has captured, instead of what another one did; groups with names are variables.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::following::{Following, Next};
 use super::uri;
-use crate::gateway::{Assigned, Fallback, Known, Matcher, Part, Property, TryFiles, Unknown};
+use crate::gateway::{Assigned, Fallback, Known, Matcher, Part, Property, ScopeId, TryFiles, Unknown};
 use crate::handshake::evaluate::Environment;
 use crate::source::{FileKind, Span};
 
@@ -36,8 +36,12 @@ impl Place {
     /// # Errors
     /// Where the directory cannot be known.
     pub(super) fn of(environment: &Environment<'_>) -> Known<Self> {
+        let followed = environment.followed.ok_or(Unknown::Runtime)?;
+        followed.find_root(|| Self::in_force(environment, followed.scope))
+    }
+
+    fn in_force(environment: &Environment<'_>, scope: ScopeId) -> Known<Self> {
         let gateway = environment.gateway;
-        let scope = environment.followed.ok_or(Unknown::Runtime)?.scope;
         for level in gateway.scopes.chain(scope) {
             let Some(entry) = gateway.scopes.own(level).filter(|entry| entry.property == Property::DocumentRoot).last() else {
                 continue;
