@@ -495,7 +495,10 @@ fn sent(
     let request = UpstreamRequest { method: environment.request.method.clone().into_owned(), target, http_version, headers };
     // A path of the file system that is not known does not keep a handshake from being one.
     let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
+    // What the client asks for may be taken from it.
+    let is_taken = !client.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
     let (verdict, because) = if let Some((reason, header)) = why_plain(&request, upgrade.as_deref()) {
+        let header = header.or((upgrade.is_none() && is_taken).then_some("upgrade"));
         let edited = header.and_then(|header| last_edit(gateway, &levels, header));
         let worker = backend.worker.filter(|_| upgrade.is_none()).map_or(asked.span, |worker| worker.span);
         let span = edited.unwrap_or(worker);
