@@ -30,7 +30,7 @@ use facts::View;
 use gateway::Gateway;
 use project::{Problem, Reached, Store};
 pub use request::Request;
-use rules::{Finding, Intent, Options};
+use rules::{Benches, Finding, Intent, Options};
 use source::SourceId;
 use suppression::Suppressions;
 
@@ -84,7 +84,9 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
 /// # Errors
 /// Where the settings cannot be used.
 pub fn check(request: &Request) -> Result<Checked, ConfigError> {
-    let project = read(request)?;
+    // The rules are made ready while directories are searched, which keeps one thread waiting.
+    let (project, _) = rayon::join(|| read(request), rules::builtin);
+    let project = project?;
     let options: Vec<Options> =
         project.settings.iter().map(|settings| request::options(settings, request.pedantic)).collect::<Result<_, _>>()?;
     let mut checked =
@@ -135,11 +137,13 @@ impl Project {
 
     /// The number of routes, and what is found by all rules under `options`, one for each given path. Models that there are none of are made.
     fn judge(&self, options: &[Options], gateways: &mut [Option<Gateway>]) -> (usize, Vec<Finding>) {
+        let benches: Vec<Benches<'_>> =
+            self.settings.iter().zip(options).map(|(settings, options)| Benches::new(settings.rules(), options)).collect();
         let judged = self.roots.par_iter().zip(gateways).enumerate().map(|(root, (reached, gateway))| {
             let gateway = &*gateway.get_or_insert_with(|| self.lower(reached));
             let view = self.view(reached, gateway);
             let settings = &self.settings[reached.given];
-            let mut findings = rules::judge(settings.rules(), &view, &options[reached.given]);
+            let mut findings = benches[reached.given].judge(&view);
             findings.retain(|finding| settings.applies(&finding.rule));
             findings.iter_mut().flat_map(|finding| &mut finding.subjects).for_each(|subject| subject.root = root);
             (gateway.routes.len(), findings)
@@ -182,7 +186,7 @@ impl Project {
     /// Sorts findings by path, place and rule; what several roots say of a file they share is said once.
     fn in_order(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
         let mut by_path: Vec<_> = self.store.sources.iter().map(|(id, source)| (source.path().as_os_str(), id)).collect();
-        by_path.sort_unstable();
+        by_path.par_sort_unstable();
         let mut rank = vec![0; by_path.len()];
         by_path.iter().enumerate().for_each(|(place, (_, id))| rank[id.index()] = place);
         let place = |finding: &Finding| (rank[finding.span.source.index()], finding.span.start, finding.span.end);

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::config::nearest;
@@ -50,11 +49,9 @@ impl Suppressions {
     /// Reads the comments of every file of `store`; `rules` are the names of the rules there are.
     #[must_use]
     pub fn read(store: &Store, rules: &[&str]) -> Self {
-        let finder = memmem::Finder::new("proxylint:");
-        let sources: Vec<SourceId> = store.sources.iter().map(|(id, _)| id).collect();
+        let sources: Vec<SourceId> = store.sources.iter().filter(|(_, source)| source.has_marks()).map(|(id, _)| id).collect();
         let read: Vec<Comments<'_>> = sources
             .into_par_iter()
-            .filter(|&id| finder.find(store.sources.get(id).bytes()).is_some())
             .map(|id| {
                 let source = store.sources.get(id);
                 let mut comments =

@@ -135,6 +135,23 @@ fn what_all_routes_of_a_level_need_is_written_on_that_level() {
     assert_eq!(after.matches("Host").count(), 1, "{after}");
 }
 
+/// `close` would have the backend end a connection that it was told to keep: of what plain requests say, no more is changed than must be.
+#[test]
+fn connections_that_are_kept_get_a_map_of_their_own() {
+    let map = "    map $http_upgrade $connection_upgrade {\n        default upgrade;\n        ''      close;\n    }\n    server";
+    let headers = "        proxy_http_version 1.1;\n            proxy_set_header Host $http_host;\n            proxy_set_header Upgrade $http_upgrade;\n            proxy_set_header Connection";
+    let text =
+        SITE.replace("    server", map).replace("        proxy_pass", &format!("{headers} keep-alive;\n            proxy_pass"));
+    let own =
+        "map $http_upgrade $connection_upgrade_keepalive {\n        default upgrade;\n        ''      '';\n    }\n\n    server";
+    let after = String::from_utf8(fixed(text.as_bytes(), &[])).unwrap();
+    assert_eq!(after, text.replace("server", own).replace("keep-alive", "$connection_upgrade_keepalive"));
+    // Where connections are closed, the map that is there will do.
+    let closing = text.replace("keep-alive", "close");
+    let after = String::from_utf8(fixed(closing.as_bytes(), &[])).unwrap();
+    assert_eq!(after, closing.replace("Connection close", "Connection $connection_upgrade"));
+}
+
 #[test]
 fn a_template_is_mended_where_no_hole_decides() {
     let head = "# {{ ansible_managed }}\nserver {\n    listen {{ port }};\n    location /ws {\n        # proxylint: websocket\n        proxy_pass http://{{ backend }};\n        proxy_read_timeout 1h;\n";
@@ -278,13 +295,15 @@ fn real_configurations_are_not_made_worse() {
     for folder in fs::read_dir(corpus).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
         let request = Request { paths: vec![folder.clone()], isolated: true, ..Request::default() };
         let mut checked = proxylint::check(&request).unwrap();
-        let before = verdicts(&checked);
-        let fixed = fix::mend(&mut checked, &request, Safety::Unsafe);
-        mended += fixed.count;
-        let after = verdicts(&checked);
-        assert_eq!(before.len(), after.len(), "{}: a route is gone", folder.display());
-        for (before, after) in before.iter().zip(&after) {
-            assert!(before != "upgraded" || after == "upgraded", "{}: {before} is {after}", folder.display());
+        let mut before = verdicts(&checked);
+        for safety in [Safety::Safe, Safety::Unsafe] {
+            mended += fix::mend(&mut checked, &request, safety).count;
+            let after = verdicts(&checked);
+            assert_eq!(before.len(), after.len(), "{}: a route is gone", folder.display());
+            for (before, after) in before.iter().zip(&after) {
+                assert!(before != "upgraded" || after == "upgraded", "{}: {before} is {after}", folder.display());
+            }
+            before = after;
         }
         assert_eq!(fix::mend(&mut checked, &request, Safety::Unsafe).count, 0, "{}: twice is once", folder.display());
     }

@@ -133,3 +133,26 @@ fn what_a_hole_decides_is_left_alone() {
     let after = fixed(&[("httpd.conf.j2", whole.as_bytes())], &[]);
     assert_eq!(String::from_utf8(after).unwrap(), whole);
 }
+
+#[test]
+fn a_section_that_would_cut_other_websockets_short_stays_out() {
+    let text = "ProxyTimeout 3600
+ProxyPass \"/ws\" \"http://127.0.0.1:9000/ws\" upgrade=websocket
+<IfModule mod_proxy_http>
+    ProxyTimeout 5
+    ProxyPass \"/live\" \"http://127.0.0.1:9001/live\" upgrade=websocket timeout=3600
+</IfModule>
+";
+    assert_eq!(lines(text, &["--unsafe-fixes"]), text);
+    let alone = text.replace("    ProxyTimeout 5\n", "");
+    assert_eq!(lines(&alone, &["--unsafe-fixes"]), alone.replace("mod_proxy_http>", "mod_proxy_http.c>"));
+}
+
+#[test]
+fn a_line_that_was_misread_counts_for_all_that_it_is_about() {
+    let text = "ProxyTimeout 60m
+ProxyPass \"/ws\" \"http://127.0.0.1:9000/ws\" upgrade=websocket
+ProxyPass \"/\" \"http://127.0.0.1:9001/\"
+";
+    assert_eq!(lines(text, &[]), text.replace("60m", "3600"));
+}

@@ -11,8 +11,8 @@ pub(super) enum Piece {
     Variable(Vec<u8>),
     /// `%{name:text}` or `name('text')`; `None`: the text is not written out.
     Looked(Vec<u8>, Option<Vec<u8>>),
-    /// `$1`: what the last pattern captured.
-    Capture,
+    /// `$1`: what the last pattern captured; `None`: a part of a name that is looked up.
+    Capture(Option<u8>),
 }
 
 /// One step of a condition.
@@ -451,7 +451,7 @@ impl Parser<'_> {
                 }
                 [b'$', digit, rest @ ..] if digit.is_ascii_digit() => {
                     self.rest = rest;
-                    self.steps.push(Step::Text(vec![Piece::Capture]));
+                    self.steps.push(Step::Text(vec![Piece::Capture(Some(digit - b'0'))]));
                 }
                 [first, ..] if first.is_ascii_digit() || *first == b'-' && self.rest.get(1).is_some_and(u8::is_ascii_digit) => {
                     let digits = self.rest[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -595,13 +595,13 @@ impl Parser<'_> {
                 }
                 (b'$', [digit, after @ ..]) if digit.is_ascii_digit() => {
                     push_text(&mut pieces, &mut text);
-                    pieces.push(Piece::Capture);
+                    pieces.push(Piece::Capture(Some(digit - b'0')));
                     self.rest = after;
                 }
                 // What is looked up by a text with variables in it is not known; only its end matters.
                 (b'%', [b'{', after @ ..]) if end == Some(b'}') => {
                     push_text(&mut pieces, &mut text);
-                    pieces.push(Piece::Capture);
+                    pieces.push(Piece::Capture(None));
                     depth += 1;
                     self.rest = after;
                 }

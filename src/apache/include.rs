@@ -23,6 +23,12 @@ pub(super) struct ServerRoot {
 }
 
 impl ServerRoot {
+    /// Whether the given tree is where the server itself reads, and not a copy of it: what is not there is missing.
+    pub(super) fn is_live(&self) -> bool {
+        let place = self.place.canonicalize();
+        self.written.as_deref().is_some_and(|written| place.is_ok_and(|place| place == written))
+    }
+
     /// Where a path of the configuration lies in the given tree, if anywhere.
     pub(super) fn locate(&self, store: &Store, path: &[u8]) -> Option<PathBuf> {
         let path = PathBuf::from(String::from_utf8_lossy(path).into_owned());

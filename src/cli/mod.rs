@@ -110,6 +110,8 @@ pub fn run() -> ExitCode {
             return if error.use_stderr() { Outcome::Incomplete } else { Outcome::Clean }.into();
         }
     };
+    // This thread works as one of the pool. That there is a pool already is no reason to give up.
+    let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let mut terminal = Terminal::new(cli.color);
     let outcome = match cli.command {
         Command::Check(args) => check::run(args, &mut terminal),

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
+use smallvec::SmallVec;
 
 use crate::handshake::wildcard_match;
 
@@ -68,46 +69,73 @@ pub(super) fn known() -> &'static [App] {
     &TABLE.app
 }
 
-/// Those of them that a path with these segments, or a backend, may hint at: all or, mostly, none.
-pub(super) fn hinted(segments: &[String], backend: Option<&Backend<'_>>) -> &'static [App] {
-    if INDEX.has_any(segments, backend) { known() } else { &[] }
+/// Those of them that a path with these segments, or a backend, may hint at, in the order of the table: mostly none.
+pub(super) fn hinted(segments: &[String], backend: Option<&Backend<'_>>) -> Vec<&'static App> {
+    let mut places = INDEX.places(segments, backend);
+    places.sort_unstable();
+    places.dedup();
+    places.into_iter().map(|place| &known()[place]).collect()
 }
 
-/// What one of must be there for anything to hint at a known application; nearly every route has none.
+/// What one of must be there for anything to hint at a known application, with the places of the applications in the table.
+#[derive(Default)]
 struct Index {
     /// The words with which rows of segments begin.
-    starts: FxHashSet<&'static str>,
+    starts: FxHashMap<&'static str, Vec<usize>>,
     /// The patterns with which they do.
-    patterns: Vec<&'static str>,
-    hosts: FxHashSet<&'static str>,
-    ports: FxHashSet<u16>,
+    patterns: Vec<(&'static str, usize)>,
+    hosts: FxHashMap<&'static str, Vec<usize>>,
+    ports: FxHashMap<u16, Vec<usize>>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let rows = known().iter().flat_map(|app| app.strong.iter().chain(&app.weak).chain(&app.beside.weak));
-    let starts = rows.filter_map(|Row(row)| row.first().map(String::as_str));
-    let (patterns, starts): (Vec<_>, Vec<_>) = starts.partition(|start| start.contains(['*', '?']));
-    let hosts = known().iter().flat_map(|app| &app.hosts).map(String::as_str).collect();
-    // A port that many have in common hints at nothing by itself.
-    let ports = known().iter().flat_map(|app| &app.ports).copied().collect();
-    Index { starts: starts.into_iter().collect(), patterns, hosts, ports }
+    let mut index = Index::default();
+    for (place, app) in known().iter().enumerate() {
+        for Row(row) in app.strong.iter().chain(&app.weak).chain(&app.beside.weak) {
+            match row.first() {
+                Some(start) if start.contains(['*', '?']) => index.patterns.push((start, place)),
+                Some(start) => index.starts.entry(start).or_default().push(place),
+                None => {}
+            }
+        }
+        for host in &app.hosts {
+            index.hosts.entry(host).or_default().push(place);
+        }
+        // A port that many have in common hints at nothing by itself.
+        for &port in &app.ports {
+            index.ports.entry(port).or_default().push(place);
+        }
+    }
+    index
 });
 
 impl Index {
-    fn has_any(&self, segments: &[String], backend: Option<&Backend<'_>>) -> bool {
-        let begins = |segment: &String| {
-            self.starts.contains(segment.as_str())
-                || self.patterns.iter().any(|pattern| wildcard_match(pattern.as_bytes(), segment.as_bytes()))
-        };
-        let names = |host: &Host<'_>| {
-            let is_one_word = !host.name().contains(|c: char| !c.is_ascii_alphanumeric());
-            host.words().any(|word| self.hosts.contains(word))
-                || !is_one_word && self.hosts.contains(host.letters().map(char::from).collect::<String>().as_str())
-        };
-        segments.iter().any(begins)
-            || backend.is_some_and(|backend| {
-                backend.ports.iter().any(|port| self.ports.contains(port)) || backend.hosts.iter().any(names)
-            })
+    fn places(&self, segments: &[String], backend: Option<&Backend<'_>>) -> Vec<usize> {
+        let mut places = Vec::new();
+        let mut add = |found: Option<&Vec<usize>>| places.extend(found.into_iter().flatten());
+        for segment in segments {
+            add(self.starts.get(segment.as_str()));
+        }
+        if let Some(Backend { hosts, ports }) = backend {
+            for port in ports {
+                add(self.ports.get(port));
+            }
+            // No application is called by a number, and most backends are.
+            for host in hosts.iter().filter(|host| host.name().bytes().any(|byte| byte.is_ascii_alphabetic())) {
+                for word in host.words() {
+                    add(self.hosts.get(word));
+                }
+                if host.name().contains(|c: char| !c.is_ascii_alphanumeric()) {
+                    add(self.hosts.get(host.letters().map(char::from).collect::<String>().as_str()));
+                }
+            }
+        }
+        for &(pattern, place) in &self.patterns {
+            if segments.iter().any(|segment| wildcard_match(pattern.as_bytes(), segment.as_bytes())) {
+                places.push(place);
+            }
+        }
+        places
     }
 }
 
@@ -143,9 +171,9 @@ pub(super) fn for_events(segments: &[String]) -> (bool, bool) {
 #[derive(Debug, Default)]
 pub(super) struct Backend<'a> {
     /// The names of a group and of its backends.
-    pub(super) hosts: Vec<Host<'a>>,
+    pub(super) hosts: SmallVec<[Host<'a>; 4]>,
     /// Their ports.
-    pub(super) ports: Vec<u16>,
+    pub(super) ports: SmallVec<[u16; 4]>,
 }
 
 /// The name of a host, in lower case.
@@ -307,6 +335,7 @@ mod tests {
             }
             for name in &app.hosts {
                 assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{}: {name}", app.name);
+                assert!(name.bytes().any(|byte| byte.is_ascii_lowercase()), "{}: {name} is a number", app.name);
             }
         }
     }

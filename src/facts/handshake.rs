@@ -134,7 +134,7 @@ pub(super) fn decided(walk: &Walk, value: Value) -> Reading {
 
 fn path(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, _| match reader.route() {
-        Some((id, route)) => Reading::new(Value::Text(reader.handshake_path(id, route))),
+        Some((id, route)) => Reading::text(reader.handshake_path(id, route)),
         None => Reading::absent(),
     })
 }
@@ -182,7 +182,7 @@ fn location(reader: &Reader<'_>, _: &str) -> Reading {
 fn reason(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match (&walk.verdict, walk.because.iter().find(|because| because.culprit)) {
         (Verdict::Unknown(why), _) => Reading::unknown(*why),
-        (_, Some(because)) => decided(walk, Value::Text(because.message.clone())),
+        (_, Some(because)) => decided(walk, Value::Text(because.message.clone().into_owned())),
         (_, None) => Reading::absent(),
     })
 }
@@ -339,7 +339,11 @@ fn redirected(reader: &Reader<'_>) -> Option<Redirected> {
     };
     // What another route makes of it is said there.
     if walk.route.is_none_or(|taker| taker == id) && is_redirect(&walk.verdict) {
-        return found(if to_tls(reader, walk) { "https" } else { "elsewhere" }, reader.handshake_path(id, route), walk);
+        return found(
+            if to_tls(reader, walk) { "https" } else { "elsewhere" },
+            reader.handshake_path(id, route).into_owned(),
+            walk,
+        );
     }
     // Where the user says at which path the WebSocket is, no client asks for another.
     if reader.view.endpoints().contains_key(&id) {

@@ -1,7 +1,9 @@
 //! How sure we are that a route is meant for WebSockets: from its settings, its path and what its author wrote.
 
+use smallvec::smallvec;
+
 use super::app::{self, App, Backend, Hints};
-use super::{Evidence, Item, Reader};
+use super::{Evidence, Item, Places, Reader};
 use crate::gateway::{
     Assigned, Entry, Gateway, Matcher, Origin, Part, Property, Protocol, Proxy, Route, Server, Setting, SignalKind, Variable,
 };
@@ -13,13 +15,13 @@ use crate::source::Span;
 const LONG: u64 = 3_600_000;
 
 /// The intent of `route`, with the places that show it.
-pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Intent, Vec<Evidence>) {
+pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Intent, Places) {
     let signal = |kind| route.signals.iter().find(|signal| signal.kind == kind);
     if let Some(denied) = signal(SignalKind::Denied) {
-        return (Intent::None, vec![Evidence { span: denied.span, note: "said not to be for WebSockets here".into() }]);
+        return (Intent::None, smallvec![Evidence { span: denied.span, note: "said not to be for WebSockets here".into() }]);
     }
     if let Some(declared) = signal(SignalKind::Declared) {
-        return (Intent::Declared, vec![Evidence { span: declared.span, note: "said to be for WebSockets here".into() }]);
+        return (Intent::Declared, smallvec![Evidence { span: declared.span, note: "said to be for WebSockets here".into() }]);
     }
     if let Some(evidence) = by_settings(reader, route, proxy) {
         return (Intent::Declared, evidence);
@@ -30,29 +32,29 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     let fits =
         |patterns: &[String], text: &str| patterns.iter().any(|pattern| wildcard_match(pattern.as_bytes(), text.as_bytes()));
     if fits(&declared.other_routes, &path) {
-        return (Intent::None, Vec::new());
+        return (Intent::None, Places::new());
     }
     let is_upstream = || backend(reader, proxy).hosts.iter().any(|host| fits(&declared.websocket_upstreams, host.name()));
     if is_endpoint || fits(&declared.websocket_routes, &path) || !declared.websocket_upstreams.is_empty() && is_upstream() {
-        return (Intent::Declared, Vec::new());
+        return (Intent::Declared, Places::new());
     }
     if let Ok(Some(Setting { origin: Origin::Here(line), .. })) =
         reader.view.gateway.scopes.scalar(route.scope, Property::Internal)
     {
-        return (Intent::None, vec![Evidence { span: line, note: "no client comes here".into() }]);
+        return (Intent::None, smallvec![Evidence { span: line, note: "no client comes here".into() }]);
     }
     if let Some(line) = withheld(reader, proxy) {
-        return (Intent::None, vec![Evidence { span: line, note: "Upgrade is withheld on purpose here".into() }]);
+        return (Intent::None, smallvec![Evidence { span: line, note: "Upgrade is withheld on purpose here".into() }]);
     }
     let segments = segments(reader, route, &path);
     if is_strong(reader, &segments) {
         return (
             Intent::Inferred,
-            vec![Evidence { span: route.span, note: "a path that applications use for WebSockets".into() }],
+            smallvec![Evidence { span: route.span, note: "a path that applications use for WebSockets".into() }],
         );
     }
     if let Some(comment) = signal(SignalKind::Comment) {
-        return (Intent::Inferred, vec![Evidence { span: comment.span, note: "a comment speaks of WebSockets".into() }]);
+        return (Intent::Inferred, smallvec![Evidence { span: comment.span, note: "a comment speaks of WebSockets".into() }]);
     }
     let hints = weak_hints(reader, route, proxy, &segments);
     let intent = match hints.len() {
@@ -64,7 +66,7 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
 }
 
 /// The intent of a path that is taken out of proxying: what its author says, and the path itself.
-pub(super) fn of_exclusion(reader: &Reader<'_>, route: &Route) -> (Intent, Vec<Evidence>) {
+pub(super) fn of_exclusion(reader: &Reader<'_>, route: &Route) -> (Intent, Places) {
     let said = |kind| route.signals.iter().any(|signal| signal.kind == kind);
     let path = reader.route_path(route);
     let declared = reader.view.declared;
@@ -78,7 +80,7 @@ pub(super) fn of_exclusion(reader: &Reader<'_>, route: &Route) -> (Intent, Vec<E
     } else {
         Intent::None
     };
-    (intent, Vec::new())
+    (intent, Places::new())
 }
 
 /// Whether the path of `route` is one that applications use for WebSockets.
@@ -92,7 +94,7 @@ fn is_strong(reader: &Reader<'_>, segments: &[String]) -> bool {
 
 /// The applications of the table that `segments` or `backend` may hint at, and those that the user adds to it.
 fn apps<'a>(reader: &Reader<'a>, segments: &[String], backend: Option<&Backend<'_>>) -> impl Iterator<Item = &'a App> + use<'a> {
-    app::hinted(segments, backend).iter().chain(&reader.view.declared.apps)
+    app::hinted(segments, backend).into_iter().chain(&reader.view.declared.apps)
 }
 
 /// The applications that a route shows and whose endpoints are known, each with the path that it lies below.
@@ -119,16 +121,16 @@ fn backend<'a>(reader: &Reader<'a>, proxy: &Proxy) -> Backend<'a> {
 }
 
 /// Settings that only WebSockets need.
-fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<Evidence>> {
+fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Places> {
     let gateway = reader.view.gateway;
     if matches!(proxy.protocol, Protocol::Ws | Protocol::Wss) {
-        return Some(vec![Evidence { span: proxy.span, note: "passed on as a WebSocket here".into() }]);
+        return Some(smallvec![Evidence { span: proxy.span, note: "passed on as a WebSocket here".into() }]);
     }
     // What is ignored because another's worker is used says what was meant, too.
     let parameters = proxy.worker.into_iter().chain(proxy.shares.map(|shared| shared.ignored));
     let mut parameters = parameters.flat_map(|level| gateway.scopes.own(level));
     if let Some(entry) = parameters.find(|entry| entry.property == Property::Upgrade && !is_of_another_protocol(gateway, entry)) {
-        return Some(vec![Evidence { span: entry.span, note: "the upgrade is allowed here".into() }]);
+        return Some(smallvec![Evidence { span: entry.span, note: "the upgrade is allowed here".into() }]);
     }
     if let Item::Route(id) = reader.item
         && let Some(super::rewriting::Rule { rewrite, .. }) = super::rewriting::rule(reader, id, route)
@@ -139,8 +141,9 @@ fn by_settings(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Vec<
             .conditions
             .iter()
             .find(|condition| !condition.negated && gateway.symbolics.get(condition.subject).iter().any(asks_for_upgrade));
-        return condition
-            .map(|condition| vec![Evidence { span: condition.span, note: "only requests for an upgrade come here".into() }]);
+        return condition.map(|condition| {
+            smallvec![Evidence { span: condition.span, note: "only requests for an upgrade come here".into() }]
+        });
     }
     if gateway.server == Server::Apache {
         let written = super::mapping::forging(gateway, route.site).find(|(_, entry, level)| {
@@ -200,13 +203,13 @@ fn withheld(reader: &Reader<'_>, proxy: &Proxy) -> Option<Span> {
     gateway.scopes.chain(route.scope).any(|level| gateway.scopes.own(level).any(is_empty)).then_some(line)
 }
 
-fn evidence(spans: &[Span], note: &'static str) -> Vec<Evidence> {
+fn evidence(spans: &[Span], note: &'static str) -> Places {
     spans.iter().map(|&span| Evidence { span, note: note.into() }).collect()
 }
 
-fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[String]) -> Vec<Evidence> {
+fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[String]) -> Places {
     let gateway = reader.view.gateway;
-    let mut hints = Vec::new();
+    let mut hints = Places::new();
     let mut hint = |span, note: &'static str| hints.push(Evidence { span, note: note.into() });
     let backend = backend(reader, proxy);
     let found = apps(reader, segments, Some(&backend)).map(|app| app.hints(segments, &backend)).fold(Hints::default(), Hints::or);
@@ -244,14 +247,14 @@ fn weak_hints(reader: &Reader<'_>, route: &Route, proxy: &Proxy, segments: &[Str
 fn segments(reader: &Reader<'_>, route: &Route, path: &str) -> Vec<String> {
     let texts = &reader.view.gateway.texts;
     let text = match route.matcher {
-        Matcher::Pattern { pattern, .. } => texts.show(pattern).into_owned(),
-        _ => path.to_owned(),
+        Matcher::Pattern { pattern, .. } => texts.show(pattern),
+        _ => path.into(),
     };
     // A pattern without a slash is about endings: `\.(js|ws)$`.
     if !text.contains('/') {
         return Vec::new();
     }
-    let unescaped = text.replace('\\', "");
+    let unescaped = if text.contains('\\') { text.replace('\\', "").into() } else { text };
     unescaped
         .split(['/', '(', ')', '|', '^', '$', '?', '+', '[', ']'])
         .filter(|word| !word.is_empty())

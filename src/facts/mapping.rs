@@ -1,5 +1,7 @@
 //! The facts of httpd's mappings: which worker's parameters are in force, what is allowed to upgrade, what its paths and TLS come to.
 
+use std::borrow::Cow;
+
 use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{
     Area, Assigned, Covers, Entry, Gateway, Handler, HeaderChange, Listen, Matcher, Part, Property, Protocol, Proxy,
@@ -248,9 +250,10 @@ fn allows_websocket(reader: &Reader<'_>, _: &str) -> Reading {
 fn upgrade_lost_at(reader: &Reader<'_>, _: &str) -> Reading {
     mapped(reader, |id, _, _| {
         let Some(walk) = reader.walk() else { return Reading::absent() };
-        let sent_nothing = walk.upstream_request.as_ref().is_some_and(|request| {
-            request.http_version != "1.0" && !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade"))
-        });
+        let sent_nothing = walk
+            .upstream_request
+            .as_ref()
+            .is_some_and(|request| request.http_version != "1.0" && request.headers.get("upgrade").is_none());
         if walk.route != Some(id) || walk.verdict != Verdict::ForwardedPlain || !sent_nothing {
             return Reading::absent();
         }
@@ -259,9 +262,7 @@ fn upgrade_lost_at(reader: &Reader<'_>, _: &str) -> Reading {
             Ok(sent) if sent.values.is_empty() || culprits.iter().any(|span| is_header_edit(reader, *span)) => Reading::absent(),
             Ok(_) => {
                 let path = reader.route().map(|(id, route)| reader.handshake_path(id, route)).unwrap_or_default();
-                culprits
-                    .iter()
-                    .fold(Reading::new(Value::Text(path)), |reading, &span| reading.at(span, "the upgrade is lost here"))
+                culprits.iter().fold(Reading::text(path), |reading, &span| reading.at(span, "the upgrade is lost here"))
             }
             Err(why) => Reading::unknown(why),
         }
@@ -369,17 +370,21 @@ fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
 /// `mod_proxy` takes the text of a section for a pattern only where it holds one of `* ? [`, while `core` takes it for one where the
 /// section says so (`add_pass`, `mod_proxy.c`; `urlsection`, `core.c`).
 pub(super) fn section_pattern(reader: &Reader<'_>, _: &str) -> Reading {
-    mapped(reader, |id, route, _| {
-        let gateway = reader.view.gateway;
-        let area = gateway.site(route.site).areas.iter().find(|area| area.proxy == Some(id));
-        let Some(area) = area else { return Reading::absent() };
-        let (Matcher::Segments(text), Covers::Path(Matcher::Pattern { .. })) = (route.matcher, &area.covers) else {
-            return Reading::absent();
-        };
-        let pattern = gateway.texts.show(text);
-        let is_path = pattern.starts_with('/') && !pattern.contains(['(', ')', '|', '^', '$', '+', '{', '}', '\\']);
-        if is_path { Reading::absent() } else { Reading::new(Value::Text(pattern.into_owned())).at(area.span, "never reached") }
+    mapped(reader, |id, route, _| match section_of_pattern(reader.view.gateway, id, route) {
+        Some((area, pattern)) => Reading::new(Value::Text(pattern.into_owned())).at(area.span, "never reached"),
+        None => Reading::absent(),
     })
+}
+
+/// The section with a pattern whose mapping `route` is, where the text of the pattern, which `mod_proxy` takes for a path, is none.
+pub(super) fn section_of_pattern<'g>(gateway: &'g Gateway, id: RouteId, route: &Route) -> Option<(&'g Area, Cow<'g, str>)> {
+    let Matcher::Segments(text) = route.matcher else { return None };
+    let pattern = gateway.texts.show(text);
+    if pattern.starts_with('/') && !pattern.contains(['(', ')', '|', '^', '$', '+', '{', '}', '\\']) {
+        return None;
+    }
+    let area = gateway.site(route.site).areas.iter().find(|area| area.proxy == Some(id))?;
+    matches!(area.covers, Covers::Path(Matcher::Pattern { .. })).then_some((area, pattern))
 }
 
 fn backend_tls(reader: &Reader<'_>, _: &str) -> Reading {

@@ -28,7 +28,7 @@ mod value;
 
 pub use app::App;
 pub use reader::{Reader, View};
-pub use value::{Evidence, Reading, Value};
+pub use value::{Evidence, Places, Reading, Value};
 
 use crate::gateway::{RouteId, SiteId, UpstreamId};
 

@@ -51,7 +51,7 @@ fn taken_by(reader: &Reader<'_>, route: &Route, other: RouteId) -> Reading {
     let text = match other.matcher {
         _ if !is_mapping => written(reader, line),
         Matcher::Pattern { pattern, .. } => gateway.texts.show(pattern).into_owned(),
-        _ => reader.route_path(other),
+        _ => reader.route_path(other).into_owned(),
     };
     Reading::new(Value::Text(text)).at(route.span, "never asked").at(line, "is tried before it, and takes its requests")
 }

@@ -1,5 +1,6 @@
 //! Reads the facts of one item; what several facts need is worked out once.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,9 +8,11 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use super::endpoint::{Unserved, all_unserved};
 use super::intent::is_for_websockets;
+use super::mapping::section_of_pattern;
 use super::target::controls;
 use super::{Declared, Item, Subject};
 use crate::gateway::{
@@ -231,7 +234,7 @@ impl<'a> View<'a> {
         let listen = self.gateway.site(site).listens.first();
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let socket = Socket { address: here, port: listen.and_then(|listen| listen.port).unwrap_or(request.port) };
-        follow_in_site(self, site, &Client { request, socket, from: here }, files)
+        follow_in_site(self, site, Client { request, socket, from: here }, files)
     }
 
     /// What becomes of the request of `probe` to `path` of `site`.
@@ -280,7 +283,7 @@ pub struct Reader<'a> {
     pub item: Item,
     chrome: Probed<'a>,
     plain: Probed<'a>,
-    pub(super) intent: OnceCell<(Intent, Vec<super::Evidence>)>,
+    pub(super) intent: OnceCell<(Intent, super::Places)>,
     walk: OnceCell<Walk>,
 }
 
@@ -353,31 +356,37 @@ impl<'a> Reader<'a> {
     }
 
     /// The path at which a handshake to `route` is followed.
-    pub(super) fn handshake_path(&self, id: RouteId, route: &Route) -> String {
-        self.view.endpoints().get(&id).cloned().unwrap_or_else(|| self.route_path(route))
+    pub(super) fn handshake_path(&self, id: RouteId, route: &Route) -> Cow<'a, str> {
+        self.view.endpoints().get(&id).map_or_else(|| self.route_path(route), |path| path.as_str().into())
     }
 
     /// A path that a request to `route` may have.
-    pub(crate) fn route_path(&self, route: &Route) -> String {
+    pub(crate) fn route_path(&self, route: &Route) -> Cow<'a, str> {
         let gateway = self.view.gateway;
         match route.matcher {
-            Matcher::Exact(text) | Matcher::Prefix { text, .. } | Matcher::Segments(text) => {
-                gateway.texts.show(text).into_owned()
-            }
-            Matcher::Pattern { pattern, .. } => sample_path(gateway.texts.get(pattern)),
+            Matcher::Segments(text) if self.is_meant_as_pattern(route) => sample_path(gateway.texts.get(text)).into(),
+            Matcher::Exact(text) | Matcher::Prefix { text, .. } | Matcher::Segments(text) => gateway.texts.show(text),
+            Matcher::Pattern { pattern, .. } => sample_path(gateway.texts.get(pattern)).into(),
             Matcher::Rewrite(index) => match gateway.site(route.site).rewrites.get(index as usize) {
-                Some(rewrite) => sample_path(gateway.texts.get(rewrite.pattern)),
-                None => "/".to_owned(),
+                Some(rewrite) => sample_path(gateway.texts.get(rewrite.pattern)).into(),
+                None => "/".into(),
             },
             Matcher::Conditional => match route.parent {
                 // A condition cannot stand in a condition, so its parent is a location.
                 Some(parent) if !matches!(gateway.route(parent).matcher, Matcher::Conditional) => {
                     self.route_path(gateway.route(parent))
                 }
-                _ => "/".to_owned(),
+                _ => "/".into(),
             },
-            Matcher::Named(_) | Matcher::Unknown(_) => "/".to_owned(),
+            Matcher::Named(_) | Matcher::Unknown(_) => "/".into(),
         }
+    }
+
+    /// Whether the path of a route is the text of a pattern, which only `mod_proxy` takes for a path: what is meant are the paths of the
+    /// pattern.
+    fn is_meant_as_pattern(&self, route: &Route) -> bool {
+        let Item::Route(id) = self.item else { return false };
+        section_of_pattern(self.view.gateway, id, route).is_some()
     }
 
     /// The request of a probe to the route that is read.
@@ -420,7 +429,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What a header holds whose value depends on what is assigned on the request's way, where that leads to the route that is read.
-    fn sent_on_the_way(&self, probe: Probe, name: &str) -> Option<Vec<String>> {
+    fn sent_on_the_way(&self, probe: Probe, name: &str) -> Option<SmallVec<[String; 1]>> {
         let (id, route) = self.route()?;
         let followed;
         let walk = match probe {
@@ -433,7 +442,7 @@ impl<'a> Reader<'a> {
         };
         let sent = walk.upstream_request.as_ref().filter(|_| walk.route == Some(id))?;
         let named = sent.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
-        Some(named.map(|(_, value)| value.clone()).collect())
+        Some(named.map(|(_, value)| value.to_owned()).collect())
     }
 
     /// What the values of variables depend on for a request to `route`.

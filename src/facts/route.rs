@@ -1,5 +1,7 @@
 //! The facts of routes.
 
+use smallvec::smallvec;
+
 use super::{Definition, Evidence, Reader, Reading, Subject, Type, Value, fact, intent};
 use crate::gateway::{
     Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, RouteId, Server, Setting,
@@ -146,7 +148,7 @@ pub(super) fn proxied(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> 
 pub(super) fn unknown(why: Unknown, at: Span) -> Reading {
     Reading {
         value: Err(why),
-        evidence: vec![Evidence { span: why.span().unwrap_or(at), note: why.reason().into() }],
+        evidence: smallvec![Evidence { span: why.span().unwrap_or(at), note: why.reason().into() }],
         until: None,
     }
 }

@@ -103,16 +103,13 @@ fn lacks(reader: &Reader<'_>, _: &str) -> Reading {
             reading = std::mem::replace(&mut reading, Reading::absent()).at(span, note);
             lacks.push(what);
         };
-        // The answer is computed from the client's own key, and the client computes it too.
-        let of_client = |name: &str| {
-            let headers = &reader.chrome(route).headers;
-            headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
-        };
-        for name in ["Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
+        // What the backend makes of the key must be what the client makes of its own.
+        let key = reader.chrome(route).header(b"sec-websocket-key");
+        for (name, wanted) in [("Sec-WebSocket-Key", key), ("Sec-WebSocket-Version", Some("13"))] {
             match reader.sent(Probe::Chrome, &name.to_ascii_lowercase()) {
                 Err(why) => return Reading::unknown(why),
                 Ok(Sent { values, spans, .. }) => {
-                    let fits = values.first().is_some_and(|value| of_client(name) == Some(value.as_str()));
+                    let fits = values.first().is_some_and(|value| wanted.is_none_or(|wanted| wanted == value));
                     if !fits {
                         let line = spans.first().copied().or_else(|| withheld(reader, route)).unwrap_or(proxy.span);
                         let what = values.first().map_or(format!("no {name}"), |value| format!("{name}: {value}"));
@@ -133,9 +130,11 @@ fn lacks(reader: &Reader<'_>, _: &str) -> Reading {
                 }
             }
             Server::Apache => {
-                let asked = reader.walk().and_then(|walk| walk.upstream_request.as_ref());
-                if asked.is_some_and(|asked| asked.http_version == "1.0") {
-                    add("HTTP/1.0".to_owned(), proxy.span, "asks in HTTP/1.0");
+                let walk =
+                    reader.walk().filter(|walk| walk.upstream_request.as_ref().is_some_and(|asked| asked.http_version == "1.0"));
+                if let Some(walk) = walk {
+                    let line = walk.because.iter().filter(|because| because.culprit).find_map(|because| because.span);
+                    add("HTTP/1.0".to_owned(), line.unwrap_or(proxy.span), "asks in HTTP/1.0");
                 }
             }
         }

@@ -106,7 +106,7 @@ fn doubled_by_rule(reader: &Reader<'_>, route: &Route) -> Option<PathFault> {
     let asked = reader.handshake_path(id, route);
     (sent.starts_with("//") && !asked.starts_with("//")).then(|| PathFault {
         kind: "doubled-slash",
-        asked,
+        asked: asked.into_owned(),
         sent: sent.split('?').next().unwrap_or_default().to_owned(),
     })
 }
@@ -134,7 +134,7 @@ fn dropped(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<PathFaul
     if behind.1.iter().any(carries_query) {
         return None;
     }
-    Some(PathFault { kind: "query-dropped", asked: format!("{path}?a=b"), sent: path })
+    Some(PathFault { kind: "query-dropped", asked: format!("{path}?a=b"), sent: path.into_owned() })
 }
 
 /// What stands behind the host of a URL with variables: the text up to the next variable, and the parts from there on.

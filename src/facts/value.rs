@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use crate::gateway::{Known, Millis, Unknown, Version};
 use crate::source::Span;
 
@@ -31,10 +33,13 @@ pub struct Reading {
     /// The value, or why it cannot be known.
     pub value: Known<Value>,
     /// The places that the value comes from, the most telling first.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Places,
     /// Set where the value holds only before this version of the server and the version judged for is not known.
     pub until: Option<Version>,
 }
+
+/// The places that a value comes from: mostly one.
+pub type Places = SmallVec<[Evidence; 1]>;
 
 /// A place that a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +66,7 @@ impl Reading {
     /// A known value that comes from nowhere in particular.
     #[must_use]
     pub fn new(value: Value) -> Self {
-        Self { value: Ok(value), evidence: Vec::new(), until: None }
+        Self { value: Ok(value), evidence: SmallVec::new(), until: None }
     }
 
     /// There is no value.

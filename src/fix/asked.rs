@@ -11,11 +11,14 @@ use rustc_hash::FxHashMap;
 
 use super::snapshot::{Key, digest, header_fact};
 use crate::facts::{Item, Reader, View};
-use crate::gateway::{Matcher, SiteId, Target};
+use crate::gateway::{Matcher, Server, Site, SiteId, Target};
 use crate::handshake::{Probe, Verdict, Walk};
 
 /// More paths of one site than this are not followed: httpd tries its mappings one after the other.
 const PATHS: usize = 1000;
+
+/// More routes of the main server are not followed for each virtual host.
+const PATHS_OF_MAIN: usize = 50;
 
 /// A request that was followed, and what came of it.
 #[derive(Debug)]
@@ -79,11 +82,13 @@ pub(super) fn outcome(view: &View<'_>, keys: &FxHashMap<Item, Key>, site: SiteId
     Outcome { kind: kind(&walk), taker, sent: if probe == Probe::Plain { sent(view, &walk) } else { target(view, &walk) } }
 }
 
-/// The paths of the routes of a site, and one below each that covers others.
+/// The paths of the routes of a site, and one below each that covers others. Those of httpd's main server serve all virtual hosts.
 fn paths(view: &View<'_>, site: SiteId) -> BTreeSet<String> {
     let gateway = view.gateway;
     let mut paths = BTreeSet::new();
-    for id in gateway.site(site).route_ids() {
+    let main = gateway.sites.first().filter(|main| main.is_main && gateway.server == Server::Apache && site != SiteId(0));
+    let of_main = main.into_iter().flat_map(Site::route_ids).take(PATHS_OF_MAIN);
+    for id in gateway.site(site).route_ids().chain(of_main) {
         let route = gateway.route(id);
         if matches!(route.matcher, Matcher::Named(_) | Matcher::Conditional | Matcher::Unknown(_)) {
             continue;
@@ -95,7 +100,7 @@ fn paths(view: &View<'_>, site: SiteId) -> BTreeSet<String> {
         if matches!(route.matcher, Matcher::Prefix { .. } | Matcher::Segments(_)) {
             paths.insert(if path.ends_with('/') { format!("{path}x/y") } else { format!("{path}/x") });
         }
-        paths.insert(path);
+        paths.insert(path.into_owned());
         if paths.len() >= PATHS {
             break;
         }
@@ -130,12 +135,12 @@ fn sent(view: &View<'_>, walk: &Walk) -> Vec<(Cow<'static, str>, u64)> {
     let mut sent = target(view, walk);
     sent.push((Cow::Borrowed("http_version"), digest(&*request.http_version)));
     sent.push((Cow::Borrowed("method"), digest(&*request.method)));
-    for (name, value) in &request.headers {
+    for (name, value) in request.headers.iter() {
         let name = header_fact(PLAIN, name);
         match sent.iter_mut().find(|(known, _)| *known == name) {
             // Several of one name count as one, in their order.
             Some((_, known)) => *known = digest(&(*known, value)),
-            None => sent.push((name, digest(value.as_str()))),
+            None => sent.push((name, digest(value))),
         }
     }
     sent

@@ -1,6 +1,7 @@
 //! Whether a trial did what was wanted and nothing else.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -14,6 +15,8 @@ use crate::facts::{Fact, Item, Reader, Value, View};
 use crate::gateway::{Gateway, Matcher, SiteId, Target};
 use crate::handshake::Probe;
 use crate::rules::{Level, Options, Want};
+use crate::source::{Edit, Span};
+use crate::tree::DirectiveId;
 
 /// Why a trial does not hold.
 #[derive(Debug, Default)]
@@ -111,7 +114,9 @@ const WORKERS: &[&str] = &[
 ];
 
 /// What may change on any item where what is wanted serves them all, by how the facts' names begin.
-const SERVES_ALL: [(&str, &[&str]); 7] = [
+const SERVES_ALL: [(&str, &[&str]); 8] = [
+    // What one site says counts for all on its socket.
+    ("listen.http2_without_tls", &["listen.http2_without_tls"]),
     ("missing_modules", &["modules", "missing_modules", "required_for", "handshake."]),
     // A rule that leads handshakes to `ws://` needs modules that the mapping did without.
     ("handshake.request_header.upgrade", &["modules"]),
@@ -124,11 +129,9 @@ const SERVES_ALL: [(&str, &[&str]); 7] = [
     ("target.affinity", &["target.affinity", "affinity"]),
 ];
 
-/// Facts that say who takes a request: where one of them is wanted of a route, that may take what another took.
-const TAKES: [&str; 4] = ["shadowed_by", "redirected_before", "section_pattern", "rewrite_target.fault"];
-
-/// The same for handshakes alone: a rule for these that is tried at last, or that stands before the mapping.
-const TAKES_HANDSHAKES: [&str; 3] = ["rewrite_engine", "refused_clients", "handshake.request_header.upgrade"];
+/// Facts that say who takes a request: where one of them is wanted of a route, that may take plain requests that another took.
+const TAKES: [&str; 5] =
+    ["shadowed_by", "handshake.taken_before", "redirected_before", "section_pattern", "rewrite_target.fault"];
 
 /// Facts that a line decides which was read otherwise than it was meant: they may change on any route where it is the evidence.
 const LINES_DECIDE: [&str; 4] = ["timeout.", "refused_clients", "rewrite_engine", "handshake."];
@@ -214,7 +217,16 @@ pub(super) fn compare(
     }
     // What was not. Where the server did not start, nothing worked that could work less.
     let did_start = !before.refused || targets.directives.is_empty();
-    let changes = Changes { project, gateway: &gateway, view: &view, before, after: &after, proposals, items: &items };
+    let changes = Changes {
+        project,
+        gateway: &gateway,
+        view: &view,
+        before,
+        after: &after,
+        proposals,
+        items: &items,
+        lines: OnceCell::new(),
+    };
     if did_start {
         for (key, _) in &before.items {
             changes.of_item(*key, now(key), &targets, &mut fault);
@@ -254,6 +266,8 @@ struct Changes<'a> {
     proposals: &'a [&'a Proposal],
     /// The items as they are now.
     items: &'a FxHashMap<Key, Item>,
+    /// See [`Changes::mended_lines`]; worked out when first asked for.
+    lines: OnceCell<Vec<Span>>,
 }
 
 impl Changes<'_> {
@@ -305,9 +319,44 @@ impl Changes<'_> {
         }
         let (Some(&item), Ok(fact)) = (self.items.get(&now), Fact::named(name)) else { return false };
         let reading = fact.read(&Reader::new(self.view, item));
-        let sources = || self.proposals.iter().filter_map(|proposal| proposal.plans.last()).flat_map(|plan| &plan.edits);
-        reading.evidence.iter().any(|evidence| sources().any(|edit| edit.span.source == evidence.span.source))
-            || reading.evidence.is_empty()
+        let lines = self.lines.get_or_init(|| self.mended_lines(targets));
+        let is_there =
+            |span: Span| lines.iter().any(|line| line.source == span.source && line.start <= span.start && span.end <= line.end);
+        // A default has no line; it is in force again where the line was taken out.
+        !lines.is_empty() && reading.evidence.is_empty() || reading.evidence.iter().any(|evidence| is_there(evidence.span))
+    }
+
+    /// The lines that are mended because they were read otherwise than meant, where they are now. What a section brings that was left
+    /// out is no such line.
+    fn mended_lines(&self, targets: &Targets) -> Vec<Span> {
+        let plan = |index: usize| self.proposals[index].plans.last();
+        let mut edits: Vec<&Edit> = (0..self.proposals.len()).filter_map(plan).flat_map(|plan| &plan.edits).collect();
+        edits.sort_unstable();
+        edits.dedup();
+        let of_lines = targets.directives.iter().filter(|(key, _)| !self.before.sections.contains(key));
+        let wanted: FxHashSet<&Edit> =
+            of_lines.flat_map(|(_, indices)| indices).filter_map(|&index| plan(index)).flat_map(|plan| &plan.edits).collect();
+        let mut lines = Vec::new();
+        for edits in edits.chunk_by(|one, other| one.span.source == other.span.source) {
+            let source = edits[0].span.source;
+            let tree = self.project.store.tree(source);
+            // How far the edits so far have moved what is behind them.
+            let mut moved = 0i64;
+            for edit in edits {
+                let start = u32::try_from(i64::from(edit.span.start) + moved).unwrap_or(u32::MAX);
+                let length = i64::try_from(edit.text.len()).unwrap_or(i64::MAX);
+                moved += length - i64::from(edit.span.end - edit.span.start);
+                if !wanted.contains(edit) {
+                    continue;
+                }
+                let behind = tree.directives().partition_point(|directive| tree.range(directive.name).start <= start);
+                if let Some(id) = behind.checked_sub(1).and_then(|index| u32::try_from(index).ok()) {
+                    let extent = tree.extent(DirectiveId(id));
+                    lines.push(Span::new(source, extent.start, extent.end));
+                }
+            }
+        }
+        lines
     }
 
     /// What requests come to, by the paths that were followed before.
@@ -318,12 +367,8 @@ impl Changes<'_> {
                 let allowed = |key: &Key| targets.allow(before, *key, fact, self.proposals);
                 old.taker.as_ref().is_some_and(allowed)
             };
-            let may_take =
-                |new: &Outcome, upgrades: bool| new.taker.is_some_and(|taker| targets.may_take(taker, self.proposals, upgrades));
-            let moved = |old: &Outcome, new: &Outcome, upgrades: bool| {
-                if old.taker.as_ref().map(now) != new.taker && may_take(new, upgrades) {
-                    return None;
-                }
+            let may_take = |new: &Outcome| new.taker.is_some_and(|taker| targets.may_take(taker, self.proposals));
+            let moved = |old: &Outcome, new: &Outcome| {
                 old.sent.iter().find_map(|(name, value)| {
                     let same = new.sent.iter().any(|(other, now)| other == name && now == value);
                     (!same && !allow(old, name)).then(|| name.clone())
@@ -341,7 +386,8 @@ impl Changes<'_> {
                 if new.kind != Kind::Upgraded {
                     return Some((site, handshake, format!("a WebSocket at `{path}` would not get through any more")));
                 }
-                if let Some(name) = moved(handshake, &new, true) {
+                // Whether another backend would have it as well is not to be seen here.
+                if let Some(name) = moved(handshake, &new) {
                     return Some((site, handshake, format!("a WebSocket at `{path}` would find another `{name}`")));
                 }
             }
@@ -353,11 +399,14 @@ impl Changes<'_> {
             // That an upgrade is not asked for any more is what is wanted where it was forced.
             let is_kept = new.kind == plain.kind
                 || plain.kind == Kind::Upgraded && new.kind == Kind::Forwarded
-                || new.kind == Kind::Forwarded && may_take(&new, false);
+                || new.kind == Kind::Forwarded && may_take(&new);
             if !is_kept {
                 return Some((site, plain, format!("`{path}` would be answered otherwise")));
             }
-            let other = moved(plain, &new, false).or_else(|| added(plain, &new))?;
+            if plain.taker.as_ref().map(now) != new.taker && may_take(&new) {
+                return None;
+            }
+            let other = moved(plain, &new).or_else(|| added(plain, &new))?;
             Some((
                 site,
                 plain,
@@ -487,10 +536,9 @@ impl Targets {
         self.takers = self.items.iter().map(|(key, indices)| (now(key), indices.clone())).collect();
     }
 
-    /// Whether a route may take what another took, where that `upgrades` if only handshakes: it is what is wanted of it.
-    fn may_take(&self, now: Key, proposals: &[&Proposal], upgrades: bool) -> bool {
-        let is_one = |name: &str| TAKES.contains(&name) || upgrades && TAKES_HANDSHAKES.contains(&name);
-        let takes = |index: &usize| proposals[*index].wants.iter().any(|want| is_one(&want.name()));
+    /// Whether a route may take plain requests that another took: it is what is wanted of it.
+    fn may_take(&self, now: Key, proposals: &[&Proposal]) -> bool {
+        let takes = |index: &usize| proposals[*index].wants.iter().any(|want| TAKES.contains(&want.name().as_str()));
         self.takers.get(&now).is_some_and(|indices| indices.iter().any(takes))
     }
 

@@ -22,13 +22,22 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use crate::rules::{Finding, Safety};
+use crate::rules::{Finding, Safety, Subject};
 use crate::source::SourceId;
 use crate::{Checked, Request};
 use trial::Bench;
 
 /// More rounds than any chain of fixes needs: what one fix brings to light the next may mend.
 const ROUNDS: usize = 10;
+
+/// A finding that was mended.
+#[derive(Clone, Debug)]
+pub struct Mended {
+    /// The rule that had found it.
+    pub rule: String,
+    /// What was mended, as it was called before.
+    pub subjects: Vec<Subject>,
+}
 
 /// What was mended.
 #[derive(Debug, Default)]
@@ -53,25 +62,32 @@ pub fn plan(checked: &mut Checked, request: &Request) {
 pub fn mend(checked: &mut Checked, request: &Request, safety: Safety) -> Fixed {
     let mut fixed = Fixed::default();
     for _ in 0..ROUNDS {
-        let Checked { project, findings, options, gateways, .. } = &mut *checked;
-        let wanted = |finding: &Finding| plan::safety(project, finding).is_some_and(|of| of <= safety);
-        let chosen: Vec<Finding> = findings.iter().filter(|finding| wanted(finding)).cloned().collect();
-        if chosen.is_empty() {
+        if round(checked, request, safety, &mut fixed).is_empty() {
             break;
         }
-        let mut bench = Bench::new(project, options, gateways, request);
-        let kept = bench.keep(&chosen, &mut fixed.files);
-        if kept.is_empty() {
-            break;
-        }
-        fixed.count += kept.len();
-        fixed.rules.extend(kept.into_iter().map(|finding| chosen[finding].rule.clone()));
-        checked.judge(request);
     }
+    fixed
+}
+
+/// Makes the fixes that go together, as [`mend`] does round by round, and returns what they mend; `fixed` is what was mended so far.
+pub fn round(checked: &mut Checked, request: &Request, safety: Safety, fixed: &mut Fixed) -> Vec<Mended> {
+    let Checked { project, findings, options, gateways, .. } = &mut *checked;
+    let wanted = |finding: &Finding| plan::safety(project, finding).is_some_and(|of| of <= safety);
+    let chosen: Vec<Finding> = findings.iter().filter(|finding| wanted(finding)).cloned().collect();
+    if chosen.is_empty() {
+        return Vec::new();
+    }
+    let mended = Bench::new(project, options, gateways, request).keep(&chosen, &mut fixed.files);
+    if mended.is_empty() {
+        return mended;
+    }
+    fixed.count += mended.len();
+    fixed.rules.extend(mended.iter().map(|one| one.rule.clone()));
+    checked.judge(request);
     let store = &checked.project.store;
     fixed.files.retain(|(id, before)| store.sources.get(*id).bytes() != before);
     fixed.files.sort_by(|a, b| store.sources.get(a.0).path().cmp(store.sources.get(b.0).path()));
-    fixed
+    mended
 }
 
 /// Writes what was mended as one patch.

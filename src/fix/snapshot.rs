@@ -11,7 +11,7 @@ use super::reach::Reach;
 use crate::facts::{Definition, Fact, Item, Reader, Subject, Value, View, facts};
 use crate::gateway::{Assigned, Gateway, Matcher, Property, RemarkKind, RouteId, SiteId};
 use crate::handshake::lost_headers;
-use crate::rules::{Level, Options, Rule, judge_among};
+use crate::rules::{Benches, Level, Options, Rule};
 
 /// Names an item by what it is, not by where it stands: edits move things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,7 +132,7 @@ impl Snapshot {
             rows.par_extend(items.par_iter().filter_map(row));
         }
         let mut findings: FxHashMap<(String, Key), Level> = FxHashMap::default();
-        for finding in judge_among(rules, view, options, within) {
+        for finding in Benches::new(rules, options).judge_among(view, within) {
             for key in finding.subjects.iter().filter_map(|subject| keys.get(&subject.item)) {
                 let level = findings.entry((finding.rule.clone(), *key)).or_insert(finding.level);
                 *level = finding.level.max(*level);

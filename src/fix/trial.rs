@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::Mended;
 use super::compare::{Fault, compare};
 use super::plan::{Proposal, propose};
 use super::reach::Reach;
@@ -78,9 +79,9 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Makes the edits that mend `findings`, as many as go together; returns which were mended. The bytes that files had before are
+    /// Makes the edits that mend `findings`, as many as go together; returns what was mended. The bytes that files had before are
     /// added to `files`.
-    pub(super) fn keep(&mut self, findings: &[Finding], files: &mut Vec<(SourceId, Vec<u8>)>) -> Vec<usize> {
+    pub(super) fn keep(&mut self, findings: &[Finding], files: &mut Vec<(SourceId, Vec<u8>)>) -> Vec<Mended> {
         let mut fixes = vec![None; findings.len()];
         let mut proposals = self.propose(findings);
         // Most often all hold together, and then nothing need be undone.
@@ -333,9 +334,10 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The findings that proposals mend.
-fn mended(proposals: &[&Proposal]) -> Vec<usize> {
-    proposals.iter().map(|proposal| proposal.finding).collect()
+/// What proposals mend.
+fn mended(proposals: &[&Proposal]) -> Vec<Mended> {
+    let mended = |proposal: &&Proposal| Mended { rule: proposal.rule.clone(), subjects: proposal.subjects.clone() };
+    proposals.iter().map(mended).collect()
 }
 
 /// Those of sorted edits, which do not overlap, that may touch `edit`.

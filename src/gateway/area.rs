@@ -179,12 +179,26 @@ pub struct Settings {
     pub merging: Option<Merging>,
     /// What is answered instead of an error, by status: `ErrorDocument`.
     pub error_pages: Vec<(u16, ErrorPage)>,
-    /// Whether the site's own name and port are used, not those that the client asked for: `UseCanonicalName`.
-    pub canonical_name: Option<bool>,
+    /// By what name and port the site calls itself: `UseCanonicalName`.
+    pub canonical_name: Option<OwnName>,
     /// Whether the port that was reached is used, where the client names none: `UseCanonicalPhysicalPort`.
     pub physical_port: Option<bool>,
     /// Whether one way of being let in suffices: `Satisfy Any`.
     pub any_access: Option<bool>,
+    /// Whether what lies behind a file's name in a path may be passed over: `AcceptPathInfo On`.
+    pub path_info: Option<bool>,
+}
+
+/// The name that a site uses for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnName {
+    /// The one that the client asked for, and the port.
+    #[default]
+    Asked,
+    /// Its own.
+    Written,
+    /// What the name service says of the address that was reached.
+    LookedUp,
 }
 
 /// How the requirements of an area go with those of the areas before it.
@@ -285,6 +299,8 @@ pub struct DirectoryFile {
     pub needs: Vec<Needed>,
     /// What makes the server refuse it whatever is allowed, and why; each request is then answered with 500.
     pub refused: Option<(Span, &'static str)>,
+    /// The lines whose words are refused where the lines are allowed, even where others are passed over.
+    pub faulty: Vec<Needed>,
 }
 
 /// A directive in the file of a directory.

@@ -82,6 +82,8 @@ pub enum Comparison {
     Wildcard {
         /// Whether case is ignored.
         ignore_case: bool,
+        /// Whether slashes are matched by slashes alone: `-fnmatch`.
+        by_segment: bool,
     },
 }
 

@@ -25,7 +25,7 @@ mod worker;
 
 pub use area::{
     Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Inherits, Merging,
-    Needed, OverrideClass, Overrides, Redirect, Required, RequiredKind, RewriteOptions, Rewriting, Settings, Via, When,
+    Needed, OverrideClass, Overrides, OwnName, Redirect, Required, RequiredKind, RewriteOptions, Rewriting, Settings, Via, When,
 };
 pub use capacity::{Capacity, Limit};
 pub use certificate::{Certificate, Certificates, KeyFit};

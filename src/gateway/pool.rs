@@ -43,6 +43,13 @@ impl<T: Copy + Eq + Hash> Pool<T> {
         }
     }
 
+    /// Makes room for so many rows.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        let Self { items, ends, numbers } = self;
+        numbers.reserve(rows, |&number| FxBuildHasher.hash_one(&items[range(ends, number)]));
+        ends.reserve(rows);
+    }
+
     /// The number of a row, where it was added.
     pub(super) fn find(&self, row: &[T]) -> Option<u32> {
         self.numbers.find(FxBuildHasher.hash_one(row), |&number| self.get(number) == row).copied()

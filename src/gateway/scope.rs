@@ -420,6 +420,13 @@ impl Scopes {
         id
     }
 
+    /// Makes room for so many levels, and settings on them.
+    pub fn reserve(&mut self, levels: usize, settings: usize) {
+        self.levels.reserve(levels);
+        self.runs.reserve(levels);
+        self.entries.reserve(settings);
+    }
+
     /// Closes the level `id`: `builder` holds what is written on it.
     pub fn close(&mut self, id: ScopeId, mut builder: ScopeBuilder) {
         builder.flush(self);

@@ -152,6 +152,11 @@ pub enum MapKey {
 pub struct Symbolics(Pool<Part>);
 
 impl Symbolics {
+    /// Makes room for so many values.
+    pub fn reserve(&mut self, values: usize) {
+        self.0.reserve(values);
+    }
+
     /// The id of the value with these parts, which is added where it is new.
     pub fn intern(&mut self, parts: &[Part]) -> SymbolicId {
         SymbolicId(self.0.intern(parts))

@@ -11,6 +11,11 @@ pub struct TextId(pub u32);
 pub struct Texts(Pool<u8>);
 
 impl Texts {
+    /// Makes room for so many texts.
+    pub fn reserve(&mut self, texts: usize) {
+        self.0.reserve(texts);
+    }
+
     /// The id of `text`, which is added where it is new.
     pub fn intern(&mut self, text: &[u8]) -> TextId {
         TextId(self.0.intern(text))
@@ -18,7 +23,19 @@ impl Texts {
 
     /// The id of `text` in lower case (ASCII).
     pub fn intern_lower(&mut self, text: &[u8]) -> TextId {
-        if text.iter().any(u8::is_ascii_uppercase) { self.intern(&text.to_ascii_lowercase()) } else { self.intern(text) }
+        if !text.iter().any(u8::is_ascii_uppercase) {
+            return self.intern(text);
+        }
+        // Names are short, and need no room of their own.
+        let mut room = [0; 64];
+        match room.get_mut(..text.len()) {
+            Some(lower) => {
+                lower.copy_from_slice(text);
+                lower.make_ascii_lowercase();
+                self.intern(lower)
+            }
+            None => self.intern(&text.to_ascii_lowercase()),
+        }
     }
 
     /// The id of `text` where it was interned.

@@ -18,6 +18,8 @@ pub struct Upstream {
     pub members: Vec<Member>,
     /// What keeps a client with one backend, where anything does: `ip_hash`, `hash`, `sticky`, `stickysession=`.
     pub affinity: Option<Span>,
+    /// The cookie that says which backend a client is kept with, and behind `|` the part of the path or query that does.
+    pub session: Option<TextId>,
     /// What keeps idle connections to the backends open: `keepalive`.
     pub keepalive: Option<Span>,
     /// Set where there may be members or settings that we do not see.

@@ -11,13 +11,13 @@ use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::site::Socket;
 use crate::gateway::{
-    Change, Definition, FileTest, Gateway, Known, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown,
-    Variable,
+    Change, Definition, FileTest, Gateway, Known, OwnName, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId,
+    Unknown, Variable,
 };
 use crate::source::{FileKind, Span};
 
 /// How deep maps may look up maps; nginx has no limit of its own but no configuration comes near.
-const DEPTH: u8 = 16;
+pub(super) const DEPTH: u8 = 16;
 
 /// What the value of a variable depends on.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +61,8 @@ pub struct Notes<'a> {
     pub files: Option<Files<'a>>,
     /// Whether the headers are those that early changes have left.
     pub begun: bool,
-    /// Whether the site's own name and port are used, not those that the client asked for.
-    pub canonical_name: bool,
+    /// By what name and port the site calls itself.
+    pub own_name: OwnName,
     /// Whether the port that was reached is used, where the client names none.
     pub physical_port: bool,
 }
@@ -114,8 +114,6 @@ pub struct Memory {
     values: FxHashMap<TextId, String>,
     /// What the pattern that matched last has captured, the whole match first.
     captures: Vec<String>,
-    /// Whether the directory of the files is being looked up.
-    finds_root: bool,
 }
 
 impl fmt::Debug for Followed<'_> {
@@ -128,20 +126,6 @@ impl Followed<'_> {
     /// Gives a variable its value.
     pub(super) fn assign(&self, name: TextId, value: String) {
         self.memory.borrow_mut().values.insert(name, value);
-    }
-
-    /// Looks up the directory of the files, which may be said by way of itself: `root $r`, where a map has `$document_root` for `$r`. nginx
-    /// refuses the plain form of that and ends at the other.
-    ///
-    /// # Errors
-    /// Where it is, or `find` cannot know.
-    pub(super) fn find_root<T>(&self, find: impl FnOnce() -> Known<T>) -> Known<T> {
-        if std::mem::replace(&mut self.memory.borrow_mut().finds_root, true) {
-            return Err(Unknown::Runtime);
-        }
-        let found = find();
-        self.memory.borrow_mut().finds_root = false;
-        found
     }
 
     /// Keeps what a pattern has captured, instead of what another one did; groups with names are variables.
@@ -230,11 +214,15 @@ impl Environment<'_> {
     /// # Errors
     /// Where one cannot be known.
     pub(super) fn parts(&self, value: SymbolicId) -> Known<Vec<(Part, String)>> {
+        self.parts_at(value, DEPTH)
+    }
+
+    pub(super) fn parts_at(&self, value: SymbolicId, depth: u8) -> Known<Vec<(Part, String)>> {
         // What they capture is in force for all of them.
         if self.recaptures(value) {
-            self.evaluate(value)?;
+            self.value(value, depth)?;
         }
-        self.gateway.symbolics.get(value).iter().map(|&part| Ok((part, self.part(part, DEPTH)?))).collect()
+        self.gateway.symbolics.get(value).iter().map(|&part| Ok((part, self.part(part, depth)?))).collect()
     }
 
     fn variable_at(&self, variable: Variable, depth: u8) -> Known<String> {
@@ -294,7 +282,7 @@ impl Environment<'_> {
                     _ => client.to_string(),
                 }
             }
-            Variable::Runtime(name) => return self.runtime(&texts.show(name)),
+            Variable::Runtime(name) => return self.runtime(&texts.show(name), depth),
             Variable::UpstreamHost => self.authority()?.0,
             Variable::UpstreamPort => self.authority()?.1,
             Variable::Capture(group) => match self.followed {
@@ -315,12 +303,9 @@ impl Environment<'_> {
         let asked = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         let reached = self.notes.filter(|notes| notes.physical_port).map(|_| self.request.port);
         let own = self.site.identity.port;
-        let port = if self.is_canonical() { own.or(reached) } else { asked.or(reached).or(own) };
+        let is_own = self.notes.is_some_and(|notes| notes.own_name == OwnName::Written);
+        let port = if is_own { own.or(reached) } else { asked.or(reached).or(own) };
         port.unwrap_or_else(|| self.default_port())
-    }
-
-    fn is_canonical(&self) -> bool {
-        self.notes.is_some_and(|notes| notes.canonical_name)
     }
 
     /// The scheme of requests; httpd's `ServerName` may say another (`ap_http_scheme`).
@@ -337,11 +322,13 @@ impl Environment<'_> {
     }
 
     /// A path at this very server, as a URL; httpd (`ap_construct_url`).
-    pub(super) fn own_url(&self, path: &str) -> String {
+    ///
+    /// # Errors
+    /// Where the machine's name service says what the server is called.
+    pub(super) fn own_url(&self, path: &str) -> Known<String> {
         let port = self.server_port();
         let port = if port == self.default_port() { String::new() } else { format!(":{port}") };
-        let name = self.site_name().unwrap_or_else(|_| self.request.host.clone());
-        format!("{}://{name}{port}{path}", self.scheme())
+        Ok(format!("{}://{}{port}{path}", self.scheme(), self.site_name()?))
     }
 
     /// A variable that is set for the request while it is handled.
@@ -366,8 +353,16 @@ impl Environment<'_> {
     /// Where it is the machine's name.
     pub(super) fn site_name(&self) -> Known<String> {
         if self.gateway.server == Server::Apache {
-            let own = self.site.identity.name.filter(|_| self.is_canonical());
-            return Ok(own.map_or_else(|| self.request.host.clone(), |name| self.gateway.texts.show(name).into_owned()));
+            let kind = self.notes.map(|notes| notes.own_name).unwrap_or_default();
+            return match (kind, self.site.identity.name) {
+                (OwnName::Written, Some(name)) => Ok(self.gateway.texts.show(name).into_owned()),
+                (OwnName::Written, None) | (OwnName::Asked, _) => Ok(self.request.host.clone()),
+                // Every machine calls itself so.
+                (OwnName::LookedUp, _) if self.notes.and_then(|notes| notes.reached).is_some_and(|at| at.is_loopback()) => {
+                    Ok("localhost".to_owned())
+                }
+                (OwnName::LookedUp, _) => Err(Unknown::Environment),
+            };
         }
         let name = self.site.names.first().map(|name| self.gateway.texts.show(name.text).into_owned()).unwrap_or_default();
         if name == "$hostname" {

@@ -20,9 +20,14 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
     let expression = environment.gateway.expression(id);
     let malformed = || Unknown::Unmodelled(expression.span);
     let mut stack: Vec<Value> = Vec::new();
+    // What the pattern before has captured; nothing where it has not matched (`ap_expr_eval_comp`).
+    let mut captures: Known<Vec<String>> = Ok(Vec::new());
     for step in &expression.steps {
         let value = match *step {
-            ExpressionStep::Text(text) => Value::Text(environment.evaluate(text)),
+            ExpressionStep::Text(text) => Value::Text(match &captures {
+                Ok(captures) => Environment { captures: Some(captures), ..*environment }.evaluate(text),
+                Err(_) => Environment { captures: None, ..*environment }.evaluate(text),
+            }),
             ExpressionStep::Truth(truth) => Value::Truth(Ok(truth)),
             ExpressionStep::Unknown(why) => Value::Truth(Err(why)),
             ExpressionStep::Not => Value::Truth(truth(stack.pop(), malformed)?.map(|truth| !truth)),
@@ -52,8 +57,9 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
             }
             ExpressionStep::Pattern { pattern, ignore_case } => {
                 let text = text(stack.pop(), malformed)?;
-                let found = |text: String| environment.captures(pattern, ignore_case, &text, expression.span);
-                Value::Truth(text.and_then(found).map(|captures| captures.is_some()))
+                let found = text.and_then(|text| environment.captures(pattern, ignore_case, &text, expression.span));
+                captures = found.clone().map(Option::unwrap_or_default);
+                Value::Truth(found.map(|captures| captures.is_some()))
             }
             ExpressionStep::IsEmpty => Value::Truth(text(stack.pop(), malformed)?.map(|text| text.is_empty())),
             ExpressionStep::Exists(wanted) => {
@@ -124,8 +130,14 @@ pub(super) fn compares(left: &str, right: &str, comparison: Comparison) -> bool 
         Comparison::Folded(order) => order.holds(left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase())),
         Comparison::Measured(order) => order.holds((left.len(), left).cmp(&(right.len(), right))),
         Comparison::Number(order) => order.holds(number(left).cmp(&number(right))),
-        Comparison::Wildcard { ignore_case: false } => wildcard_match(right.as_bytes(), left.as_bytes()),
-        Comparison::Wildcard { ignore_case: true } => {
+        // `APR_FNM_PATHNAME` (`op_fnmatch`, `util_expr_eval.c`).
+        Comparison::Wildcard { by_segment: true, .. } => {
+            let (pattern, text) = (right.split('/'), left.split('/'));
+            pattern.clone().count() == text.clone().count()
+                && pattern.zip(text).all(|(pattern, text)| wildcard_match(pattern.as_bytes(), text.as_bytes()))
+        }
+        Comparison::Wildcard { ignore_case: false, .. } => wildcard_match(right.as_bytes(), left.as_bytes()),
+        Comparison::Wildcard { ignore_case: true, .. } => {
             wildcard_match(right.to_ascii_lowercase().as_bytes(), left.to_ascii_lowercase().as_bytes())
         }
     }

@@ -30,4 +30,4 @@ pub use send::{HeaderLine, HeaderLines, Sent, lost_headers, nginx_header_lines, 
 pub use shadow::Shadows;
 pub(crate) use site::wildcard_match;
 pub use site::{Chosen, Socket, choose};
-pub use walk::{Because, UpstreamRequest, Verdict, Walk};
+pub use walk::{Because, Headers, UpstreamRequest, Verdict, Walk};

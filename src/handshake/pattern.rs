@@ -116,7 +116,10 @@ fn compile(pattern: &[u8], ignore_case: bool) -> Option<Regex> {
 #[must_use]
 pub fn sample_path(pattern: &[u8]) -> String {
     let mut path = String::new();
-    let mut bytes = pattern.strip_prefix(b"^").unwrap_or(pattern).iter().copied().peekable();
+    let without = |pattern, prefix: &[u8]| <[u8]>::strip_prefix(pattern, prefix).unwrap_or(pattern);
+    // Where case is ignored, any will do.
+    let pattern = without(without(without(pattern, b"^"), b"(?i)"), b"^");
+    let mut bytes = pattern.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
         let literal = match byte {
             // An escaped letter is a class or an assertion; escaped punctuation stands for itself.
@@ -149,6 +152,7 @@ mod tests {
             (".*", "/"),
             ("^/api/kernels/[^/]+/channels", "/api/kernels/"),
             ("^(.*)$", "/"),
+            ("(?i)^/WS(.*)$", "/WS"),
         ] {
             assert_eq!(sample_path(pattern.as_bytes()), path, "{pattern}");
         }

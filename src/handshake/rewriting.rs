@@ -235,7 +235,10 @@ impl<'r> Run<'r> {
             Some(directory) if !is_proxied => self.path.strip_prefix(directory.as_str()).unwrap_or(&self.path).to_owned(),
             _ => self.path.clone(),
         };
-        notes.file = Some(self.path.clone());
+        // In a directory what lies behind the file is put behind its name for the pattern alone.
+        if self.directory.is_none() || self.changed.is_some() || notes.file.is_none() {
+            notes.file = Some(self.path.clone());
+        }
         let here = Environment { request: &self.request, notes: Some(notes), ..*environment };
         let captures = here.captures(rule.pattern, rule.ignore_case, &input, rule.span)?;
         if captures.is_some() == rule.negated {
@@ -290,13 +293,13 @@ impl<'r> Run<'r> {
             Action::Proxy(route) => {
                 let to_itself = !is_url(&self.path);
                 if to_itself {
-                    self.path = itself(&here, &self.path);
+                    self.path = itself(&here, &self.path)?;
                 }
                 return Ok(Some(Applied::Proxied(route, to_itself)));
             }
             Action::Redirect(status) => {
                 if !is_url(&self.path) {
-                    self.path = itself(&here, &self.path);
+                    self.path = itself(&here, &self.path)?;
                 }
                 self.status = Some(status);
                 self.redirect = Some(rule.span);
@@ -411,7 +414,7 @@ fn expanded(environment: &Environment<'_>, text: SymbolicId, rule: &Rewrite) -> 
 }
 
 /// A path at this very server, as a URL (`fully_qualify_uri`).
-fn itself(environment: &Environment<'_>, path: &str) -> String {
+fn itself(environment: &Environment<'_>, path: &str) -> Known<String> {
     if path.starts_with('/') { environment.own_url(path) } else { environment.own_url(&format!("/{path}")) }
 }
 

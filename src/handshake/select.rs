@@ -31,7 +31,7 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
     let mut notes = Notes::default();
     let request = environment.request;
     let mut path = request.path.clone();
-    match rewrite_in_site(environment, site, &mut notes, false, None)? {
+    match rewrite_in_site(environment, site, environment.request.path.clone(), &mut notes, false, None)? {
         Rewritten::Untouched => {}
         Rewritten::Path { path: new, maps_again: true, .. } => path = new,
         // The path of a file: no mapping sees it.
@@ -59,13 +59,14 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
     })
 }
 
-/// What the rules of the site make of the request; `on`: whether an area turns them on or off.
+/// What the rules of the site make of the request, which is looked at as `path`; `on`: whether an area turns them on or off.
 ///
 /// # Errors
 /// Where something that decides cannot be known.
 pub(super) fn rewrite_in_site(
     environment: &Environment<'_>,
     site: SiteId,
+    path: String,
     notes: &mut Notes<'_>,
     is_subrequest: bool,
     on: Option<bool>,
@@ -75,8 +76,7 @@ pub(super) fn rewrite_in_site(
     if rules.is_empty() || !on.map_or_else(|| rewriting_is_on(gateway, gateway.site(site).scope), Ok)? {
         return Ok(Rewritten::Untouched);
     }
-    let request = environment.request;
-    let subject = Subject { path: request.path.clone(), query: request.query.clone(), directory: None, is_subrequest };
+    let subject = Subject { path, query: environment.request.query.clone(), directory: None, is_subrequest };
     rewrite(environment, &rules, subject, notes)
 }
 

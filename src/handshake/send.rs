@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::evaluate::Environment;
 use super::expression::expression_holds;
 use super::request::Word;
@@ -15,9 +17,9 @@ use crate::source::Span;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// The values; none: the header is not sent.
-    pub values: Vec<String>,
+    pub values: SmallVec<[String; 1]>,
     /// The directives that set or withhold it.
-    pub spans: Vec<Span>,
+    pub spans: SmallVec<[Span; 2]>,
     /// Set where it is so only before this version, and the version judged for is not known.
     pub until: Option<Version>,
 }
@@ -39,7 +41,7 @@ pub struct HeaderLine<'a> {
     /// The name as it is sent.
     pub name: Cow<'a, str>,
     /// The value; empty: the line is not sent, nor is the client's.
-    pub value: Known<String>,
+    pub value: Known<Cow<'a, str>>,
     /// The directive; `None` for the server's own and the client's.
     pub span: Option<Span>,
     /// Set where it is so only before this version, and the version judged for is not known.
@@ -81,7 +83,7 @@ impl<'a> HeaderLines<'a> {
             sent.spans.extend(line.span);
             sent.until = sent.until.or(line.until);
             let value = line.value.as_ref().map_err(|why| *why)?;
-            sent.values.extend(Some(value).filter(|value| !value.is_empty()).cloned());
+            sent.values.extend(Some(value).filter(|value| !value.is_empty()).map(|value| value.clone().into_owned()));
         }
         match self.unseen {
             Some(why) if sent.spans.is_empty() => Err(why),
@@ -97,11 +99,18 @@ impl<'a> HeaderLines<'a> {
 /// Where a level inside the one whose headers are in force may hold some that we do not see.
 pub fn nginx_header_lines<'a>(gateway: &'a Gateway, environment: &Environment<'_>, scope: ScopeId) -> Known<HeaderLines<'a>> {
     let in_force = headers_in_force(gateway, scope)?;
-    let mut lines = Vec::with_capacity(16);
+    let evaluate = |value: SymbolicId| -> Known<Cow<'a, str>> {
+        match gateway.symbolics.get(value) {
+            [] => Ok("".into()),
+            [Part::Text(text)] => Ok(gateway.texts.show(*text)),
+            _ => environment.evaluate(value).map(Cow::Owned),
+        }
+    };
+    let mut lines = Vec::with_capacity(12);
     for entry in in_force.into_iter().flat_map(|level| gateway.scopes.own(level)) {
         match entry.assigned {
             Assigned::Header { name, value, .. } if entry.property == Property::RequestHeader => {
-                let value = environment.evaluate(value);
+                let value = evaluate(value);
                 lines.push(HeaderLine { name: gateway.texts.show(name), value, span: Some(entry.span), until: None });
             }
             Assigned::Unknown(why) if entry.property == Property::RequestHeader => return Err(why),
@@ -109,17 +118,17 @@ pub fn nginx_header_lines<'a>(gateway: &'a Gateway, environment: &Environment<'_
         }
     }
     let own_host =
-        |line: &HeaderLine<'_>| line.name.eq_ignore_ascii_case("host") && line.value.as_ref().is_ok_and(String::is_empty);
+        |line: &HeaderLine<'_>| line.name.eq_ignore_ascii_case("host") && line.value.as_ref().is_ok_and(|value| value.is_empty());
     let configured = lines.len();
     for default in &gateway.default_headers {
         let is_set = lines[..configured].iter().position(|line| line.name.eq_ignore_ascii_case(default.name));
         match is_set {
             None => {
-                let value = environment.evaluate(default.value);
+                let value = evaluate(default.value);
                 lines.push(HeaderLine { name: default.name.into(), value, span: None, until: default.until });
             }
             Some(at) if own_host(&lines[at]) && gateway.version.is_some_and(|version| version >= HOST_KEPT) => {
-                lines[at].value = environment.evaluate(default.value);
+                lines[at].value = evaluate(default.value);
             }
             Some(_) => {}
         }
@@ -131,7 +140,7 @@ pub fn nginx_header_lines<'a>(gateway: &'a Gateway, environment: &Environment<'_
             // Others are dropped (`ignore_invalid_headers`, `underscores_in_headers`).
             let is_valid = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
             if !is_made && is_valid {
-                let value = Ok(value.clone().into_owned());
+                let value = Ok(value.clone());
                 lines.push(HeaderLine { name: name.clone(), value, span: None, until: None });
             }
         }
@@ -154,7 +163,7 @@ fn as_received(lines: Vec<HeaderLine<'_>>) -> Vec<HeaderLine<'_>> {
             Ok(value) if !is_plain(&line) => {
                 for text in format!("{}: {value}", line.name).lines() {
                     let (name, value) = text.split_once(':').unwrap_or((text, ""));
-                    let (name, value) = (name.trim().to_owned().into(), Ok(value.trim().to_owned()));
+                    let (name, value) = (name.trim().to_owned().into(), Ok(value.trim().to_owned().into()));
                     received.push(HeaderLine { name, value, ..line.clone() });
                 }
             }
@@ -210,7 +219,7 @@ fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, na
         "connection" => {
             let upgrade = forwarded_upgrade(environment, passing)?;
             let value = if upgrade.values.is_empty() { "close" } else { "Upgrade" };
-            Ok(Sent { values: vec![value.to_owned()], ..upgrade })
+            Ok(Sent { values: smallvec![value.to_owned()], ..upgrade })
         }
         "host" => {
             let preserves = environment.gateway.scopes.scalar(route.scope, Property::PreserveHost)?;
@@ -219,7 +228,7 @@ fn sent_by_httpd(environment: &Environment<'_>, route: &Route, proxy: &Proxy, na
             }
             // Every backend of a group is asked by its own name.
             let host = Part::Variable(Variable::UpstreamHost);
-            Ok(Sent { values: vec![environment.evaluate_part(host)?], ..Sent::default() })
+            Ok(Sent { values: smallvec![environment.evaluate_part(host)?], ..Sent::default() })
         }
         name if HOP_BY_HOP.contains(&name) => Ok(Sent::default()),
         _ => client_header(environment, &levels, name),
@@ -242,8 +251,11 @@ pub(super) struct Passing<'a> {
     pub(super) worker: Option<ScopeId>,
 }
 
-/// The client's header `name` (lower case) after `RequestHeader`.
-fn client_header(environment: &Environment<'_>, levels: &[ScopeId], name: &str) -> Known<Sent> {
+/// The client's header `name` (lower case) after `RequestHeader`, with the lines that changed it.
+///
+/// # Errors
+/// Where a value or a condition cannot be known.
+pub(super) fn client_header(environment: &Environment<'_>, levels: &[ScopeId], name: &str) -> Known<Sent> {
     let gateway = environment.gateway;
     let own = environment.request.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
     let mut sent = Sent::default();
@@ -449,7 +461,7 @@ pub(super) fn forwarded_upgrade(environment: &Environment<'_>, passing: Passing<
         _ => None,
     };
     let asked = client_header(environment, passing.levels, "upgrade")?;
-    sent.spans.extend(&asked.spans);
+    sent.spans.extend_from_slice(&asked.spans);
     if let Some(asked) = asked.values.into_iter().next()
         && allowed.map_or(is_websocket && asked.eq_ignore_ascii_case("websocket"), |allowed| may_upgrade(&allowed, &asked))
     {
@@ -517,9 +529,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_not_always_what_is_read() {
-        let line = |name: &'static str, value: &str| HeaderLine {
+        let line = |name: &'static str, value: &'static str| HeaderLine {
             name: name.into(),
-            value: Ok(value.to_owned()),
+            value: Ok(value.into()),
             span: None,
             until: None,
         };

@@ -35,11 +35,18 @@ pub struct Chosen {
 /// # Errors
 /// Where an address or a name that decides cannot be known.
 pub fn choose(gateway: &Gateway, patterns: &Patterns, socket: Socket, host: &str) -> Known<Option<Chosen>> {
-    let candidates = listening(gateway, socket)?;
     match gateway.server {
-        Server::Nginx => by_name_as_nginx(gateway, patterns, &candidates, host),
+        Server::Nginx => by_name_as_nginx(gateway, patterns, &listening(gateway, socket, Holes::Decide)?, host),
         Server::Apache if !is_open(gateway, socket) => Ok(None),
-        Server::Apache => Ok(by_name_as_httpd(gateway, &candidates, host)),
+        Server::Apache => {
+            let among = |holes| Ok(by_name_as_httpd(gateway, &listening(gateway, socket, holes)?, host));
+            among(Holes::Decide).or_else(|why| {
+                // Where it is the same site either way, the port of another does not matter.
+                let (without, with): (Option<Chosen>, Option<Chosen>) = (among(Holes::Miss)?, among(Holes::Hit)?);
+                let is_same = without.map(|chosen| chosen.site) == with.map(|chosen| chosen.site);
+                if is_same { Ok(without) } else { Err(why) }
+            })
+        }
     }
 }
 
@@ -48,9 +55,20 @@ pub fn choose(gateway: &Gateway, patterns: &Patterns, socket: Socket, host: &str
 /// # Errors
 /// Where an address that decides cannot be known.
 pub(super) fn default_site(gateway: &Gateway, socket: Socket) -> Known<Option<SiteId>> {
-    let candidates = listening(gateway, socket)?;
+    let candidates = listening(gateway, socket, Holes::Decide)?;
     let default = candidates.iter().find(|(_, _, listen)| listen.is_some_and(|listen| listen.default));
     Ok(default.or(candidates.first()).map(|(site, ..)| *site))
+}
+
+/// What a port is taken for that a hole or variable decides.
+#[derive(Clone, Copy)]
+enum Holes {
+    /// It is not known.
+    Decide,
+    /// Another port.
+    Miss,
+    /// This very port.
+    Hit,
 }
 
 /// A site that listens on the socket, with the directive that says so.
@@ -70,7 +88,7 @@ fn is_open(gateway: &Gateway, socket: Socket) -> bool {
 /// the port where there are any, else those on every port.
 ///
 /// The one kind hides the other entirely (`ngx_http_add_addrs`; `find_ipaddr` and `find_default_server`, `vhost.c`).
-fn listening(gateway: &Gateway, socket: Socket) -> Known<Vec<Candidate<'_>>> {
+fn listening(gateway: &Gateway, socket: Socket, holes: Holes) -> Known<Vec<Candidate<'_>>> {
     // By how exactly they name the socket: address and port, address, port, neither.
     let mut ranks: [Vec<Candidate<'_>>; 4] = Default::default();
     for (site, index) in gateway.sites.iter().zip(0..) {
@@ -89,13 +107,15 @@ fn listening(gateway: &Gateway, socket: Socket) -> Known<Vec<Candidate<'_>>> {
                 Reach::Wildcard => 2,
                 Reach::Not => continue,
             };
-            let rank = match listen.port {
+            let rank = match (listen.port, holes) {
                 // A port that a hole or variable decides may be this one.
-                None => return Err(Unknown::TemplateHole(listen.span)),
-                Some(port) if port == socket.port => first,
+                (None, Holes::Decide) => return Err(Unknown::TemplateHole(listen.span)),
+                (None, Holes::Miss) => continue,
+                (None, Holes::Hit) => first,
+                (Some(port), _) if port == socket.port => first,
                 // `<VirtualHost *>` is on every port.
-                Some(0) if gateway.server == Server::Apache => first + 1,
-                Some(_) => continue,
+                (Some(0), _) if gateway.server == Server::Apache => first + 1,
+                (Some(_), _) => continue,
             };
             found[rank].get_or_insert(listen);
         }

@@ -1,5 +1,7 @@
 //! The way of one request through a gateway, step by step, and the verdict at its end.
 
+use std::borrow::Cow;
+
 use crate::gateway::{Millis, RouteId, SiteId, Unknown};
 use crate::source::Span;
 
@@ -26,7 +28,7 @@ pub struct Because {
     /// The directive; `None` for a default of the server.
     pub span: Option<Span>,
     /// What it did, lower case, without full stop.
-    pub message: String,
+    pub message: Cow<'static, str>,
     /// Whether this step is to blame for a verdict other than `upgraded`.
     pub culprit: bool,
 }
@@ -41,7 +43,47 @@ pub struct UpstreamRequest {
     /// `1.0`, `1.1` or `2`.
     pub http_version: String,
     /// All headers, in order.
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
+}
+
+/// The headers of a request, in order: names and values side by side in one text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers {
+    text: String,
+    /// Where each name and its value end.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Headers {
+    /// Puts one behind the others.
+    pub fn push(&mut self, name: &str, value: &str) {
+        self.text.push_str(name);
+        let name = self.text.len();
+        self.text.push_str(value);
+        self.ends.push((name, self.text.len()));
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|&(_, end)| end));
+        starts.zip(&self.ends).map(|(start, &(name, value))| (&self.text[start..name], &self.text[name..value]))
+    }
+
+    /// The value of a header by name, in any case; the first where there are several.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+impl FromIterator<(String, String)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(headers: I) -> Self {
+        let mut all = Self::default();
+        for (name, value) in headers {
+            all.push(&name, &value);
+        }
+        all
+    }
 }
 
 /// What comes of a WebSocket handshake.

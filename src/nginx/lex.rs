@@ -17,7 +17,7 @@ pub(super) type Lexed<'a, T> = IResult<&'a [u8], T, ()>;
 
 /// Whether nginx takes the byte for a blank. Form feed, vertical tab and no-break space are ordinary bytes.
 #[must_use]
-pub(super) fn is_blank(byte: u8) -> bool {
+pub(super) const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
@@ -28,6 +28,8 @@ pub(super) struct Word {
     pub(super) holed: bool,
     /// Whether a quoted word has its closing quote; true of a bare word.
     pub(super) closed: bool,
+    /// Whether a backslash is part of it.
+    pub(super) escapes: bool,
 }
 
 /// A run of blanks and line ends.
@@ -43,15 +45,50 @@ pub(super) fn comment(input: &[u8]) -> Lexed<'_, ()> {
 
 /// A bare word: up to a blank, `;` or `{`. Quotes, `#` and `}` in its middle are part of it.
 pub(super) fn bare(input: &[u8], holes: bool) -> Lexed<'_, Word> {
-    if holes {
+    if let Some(rest) = after_simple(input) {
+        Ok((rest, Word { closed: true, ..Word::default() }))
+    } else if holes {
         pieces(take_while1(is_plain_of_template), true, false, input)
     } else {
         pieces(take_while1(is_plain), false, false, input)
     }
 }
 
+/// What follows a bare word of nothing but letters, digits and the like, and of variables without brackets, as nearly all are; `None` for
+/// others, and for those that end with the input.
+fn after_simple(input: &[u8]) -> Option<&[u8]> {
+    const SIMPLE: [bool; 256] = {
+        let mut simple = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            #[expect(clippy::cast_possible_truncation, reason = "it is less than 256")]
+            let is_simple = is_plain_of_template(byte as u8);
+            simple[byte] = is_simple;
+            byte += 1;
+        }
+        simple
+    };
+    let mut at = 0;
+    loop {
+        match input.get(at)? {
+            b'$' if input.get(at + 1) != Some(&b'{') => {}
+            byte if SIMPLE[usize::from(*byte)] => {}
+            // A hole may begin with `{`.
+            b' ' | b'\t' | b'\r' | b'\n' | b';' if at > 0 => return Some(&input[at..]),
+            _ => return None,
+        }
+        at += 1;
+    }
+}
+
 /// A quoted word, from its opening quote: up to its own closing quote, line ends included.
 pub(super) fn quoted(input: &[u8], holes: bool) -> Lexed<'_, Word> {
+    if let (false, [quote @ (b'"' | b'\''), rest @ ..]) = (holes, input)
+        && let Some(at) = memchr::memchr2(*quote, b'\\', rest)
+        && rest[at] == *quote
+    {
+        return Ok((&rest[at + 1..], Word { closed: true, ..Word::default() }));
+    }
     let (rest, quote) = alt((char('"'), char('\''))).parse(input)?;
     let (rest, word) = match (quote, holes) {
         ('"', false) => pieces(take_while1(|byte| byte != b'"' && byte != b'\\'), false, true, rest),
@@ -67,6 +104,7 @@ pub(super) fn quoted(input: &[u8], holes: bool) -> Lexed<'_, Word> {
 #[derive(Clone, Copy)]
 enum Piece {
     Text,
+    Escape,
     Hole,
 }
 
@@ -83,14 +121,18 @@ fn pieces<'a>(
     let piece = alt((
         value(Piece::Text, plain),
         value(Piece::Hole, move |input| hole(input, holes)),
-        value(Piece::Text, escape),
+        value(Piece::Escape, escape),
         value(Piece::Text, dollar),
         value(Piece::Text, move |input| no_hole(input, holes, in_quotes)),
     ));
     fold_many0(
         piece,
-        || Word { holed: false, closed: true },
-        |word, piece| Word { holed: word.holed || matches!(piece, Piece::Hole), ..word },
+        || Word { closed: true, ..Word::default() },
+        |word, piece| match piece {
+            Piece::Text => word,
+            Piece::Escape => Word { escapes: true, ..word },
+            Piece::Hole => Word { holed: true, escapes: true, ..word },
+        },
     )
     .parse(input)
 }
@@ -112,11 +154,11 @@ fn no_hole(input: &[u8], holes: bool, in_quotes: bool) -> Lexed<'_, ()> {
     }
 }
 
-fn is_plain(byte: u8) -> bool {
+const fn is_plain(byte: u8) -> bool {
     !is_blank(byte) && !matches!(byte, b';' | b'{' | b'\\' | b'$')
 }
 
-fn is_plain_of_template(byte: u8) -> bool {
+const fn is_plain_of_template(byte: u8) -> bool {
     is_plain(byte) && !matches!(byte, b'<' | b'@')
 }
 
@@ -160,7 +202,7 @@ mod tests {
 
     #[test]
     fn holes_are_part_of_words_in_templates_only() {
-        assert_eq!(bare(b"a{{ b }}c;", true).unwrap(), (b";".as_slice(), Word { holed: true, closed: true }));
+        assert_eq!(bare(b"a{{ b }}c;", true).unwrap(), (b";".as_slice(), Word { holed: true, closed: true, escapes: true }));
         assert_eq!(bare(b"a{{ b", false).unwrap().0, b"{{ b");
         let (rest, word) = quoted(br#""{"a": "{{ "b" }}"}";"#, true).unwrap();
         assert_eq!((rest, word.holed), (br#"a": "{{ "b" }}"}";"#.as_slice(), false));

@@ -103,18 +103,18 @@ impl Parser<'_> {
         // Where nothing could be read there is still a byte to pass.
         let end = (self.bytes.len() - left.len()).max(self.at + 1);
         self.check_length(self.at, end, None);
-        self.word(if word.holed { TokenKind::Holed } else { TokenKind::Word }, end);
+        self.word(TokenKind::Word, word, end);
     }
 
     fn quoted(&mut self) {
         let (start, quote) = (self.at, self.bytes[self.at]);
         // A longer word is refused, so do not look for its end all through the file.
         let window = &self.bytes[start..self.bytes.len().min(start + 2 * BUFFER)];
-        let (left, Word { holed, closed }) = lex::quoted(window, self.holes).unwrap_or_default();
-        if closed {
+        let (left, word) = lex::quoted(window, self.holes).unwrap_or_default();
+        if word.closed {
             let end = start + window.len() - left.len();
             self.check_length(start + 1, end, Some(quote));
-            self.word(if holed { TokenKind::Holed } else { TokenKind::Quoted }, end);
+            self.word(TokenKind::Quoted, word, end);
             self.expect_blank();
             return;
         }
@@ -126,20 +126,22 @@ impl Parser<'_> {
         }
         // The quote was meant to close on its line: there at its pair, or before the `;`.
         let line = lex::line(&self.bytes[start..], LONGEST_LINE);
-        if let Ok((left, Word { holed, closed: true })) = lex::quoted(line, self.holes) {
+        if let Ok((left, word @ Word { closed: true, .. })) = lex::quoted(line, self.holes) {
             let end = start + line.len() - left.len();
-            self.word(if holed { TokenKind::Holed } else { TokenKind::Quoted }, end);
+            self.word(TokenKind::Quoted, word, end);
         } else {
             let end = start + memchr::memchr2(b';', b'\r', line).unwrap_or(line.len());
-            self.word(TokenKind::Word, end);
+            self.word(TokenKind::Word, Word { escapes: true, ..Word::default() }, end);
         }
     }
 
-    fn word(&mut self, kind: TokenKind, end: usize) {
+    /// Appends a word of this kind, unless a hole is part of it.
+    fn word(&mut self, kind: TokenKind, word: Word, end: usize) {
         if self.builder.current().is_none() {
             self.builder.begin();
         }
-        self.push(kind, end);
+        self.builder.word(if word.holed { TokenKind::Holed } else { kind }, offset(end), word.escapes);
+        self.at = end;
     }
 
     /// After a closing quote: only a blank, `;`, `{` or `)` may follow.

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::outline::Written;
 use super::{glob, words};
 use crate::gateway::{Remark, RemarkKind, Server, Unknown};
 use crate::project::{LoadError, Root, Store, has_glob};
 use crate::source::{SourceId, Span};
-use crate::tree::{DirectiveId, Shape, TokenKind};
+use crate::tree::DirectiveId;
 
 /// What the includes of one root lead to.
 #[derive(Debug, Default)]
@@ -94,10 +94,7 @@ pub fn resolve(store: &mut Store, root: &Root) -> Resolved {
     let mut level = vec![root.source];
     while !level.is_empty() {
         let first_new = resolver.resolved.outcomes.len();
-        // Most files include nothing, or what another one does: only to read them takes time.
-        let written: Vec<Vec<Written>> = level.par_iter().map(|&source| includes(store, source)).collect();
-        let found: Vec<Found> =
-            level.iter().zip(written).flat_map(|(&source, written)| resolver.place(store, source, written)).collect();
+        let found: Vec<Found> = level.iter().flat_map(|&source| resolver.place(store, source)).collect();
         resolver.load(store, first_new);
         level.clear();
         for Found { row, in_http, .. } in &found {
@@ -137,14 +134,20 @@ struct Found {
 
 impl Resolver<'_> {
     /// Gives the includes of a source their outcomes; those of new paths are still to be loaded.
-    fn place(&mut self, store: &mut Store, source: SourceId, includes: Vec<Written>) -> Vec<Found> {
+    fn place(&mut self, store: &mut Store, source: SourceId) -> Vec<Found> {
         let in_http = self.resolved.http.contains(&source);
         let is_new = !self.resolved.includes.contains_key(&source);
-        let mut found = Vec::with_capacity(includes.len());
-        for Written { id, path, in_other } in includes {
-            let row = if let Some(&row) = self.known.get(&path) {
+        let count = store.outline(source).includes.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let mut found = Vec::with_capacity(count);
+        for at in 0..count {
+            let Written { id, ref path, in_other } = store.outline(source).includes[at];
+            let row = if let Some(&row) = self.known.get(path) {
                 row
             } else {
+                let path = path.clone();
                 let row = u32::try_from(self.resolved.outcomes.len()).unwrap_or(u32::MAX);
                 let outcome = self.locate(store, &String::from_utf8_lossy(&path));
                 self.resolved.outcomes.push(outcome);
@@ -153,9 +156,7 @@ impl Resolver<'_> {
             };
             found.push(Found { source, id, row, in_http: in_http && !in_other, is_new });
         }
-        if !found.is_empty() {
-            self.resolved.includes.insert(source, found.iter().map(|found| (found.id, found.row)).collect());
-        }
+        self.resolved.includes.insert(source, found.iter().map(|found| (found.id, found.row)).collect());
         found
     }
 
@@ -244,41 +245,6 @@ impl Resolver<'_> {
             }
         }
     }
-}
-
-/// An `include` directive whose path can be read.
-struct Written {
-    id: DirectiveId,
-    path: Vec<u8>,
-    /// Whether it stands in `stream` or `mail`.
-    in_other: bool,
-}
-
-/// The includes that stand in a source.
-fn includes(store: &Store, source: SourceId) -> Vec<Written> {
-    let mut includes = Vec::new();
-    // One past the last directive of the `stream` or `mail` block that we are in.
-    let mut other_until = DirectiveId(0);
-    let tree = store.tree(source);
-    let bytes = store.sources.get(source).bytes();
-    for (id, directive) in (0u32..).map(DirectiveId).zip(tree.directives()) {
-        match tree.text(directive.name, bytes) {
-            b"stream" | b"mail" if directive.parent.is_none() && directive.shape == Shape::Block => {
-                other_until = directive.after;
-            }
-            b"include" if directive.shape == Shape::Simple => {
-                let mut words = tree.words(id);
-                if let (Some(word), None) = (words.next(), words.next())
-                    && tree.token(word).kind != TokenKind::Holed
-                {
-                    let path = words::value(tree.token(word).kind, tree.text(word, bytes)).into_owned();
-                    includes.push(Written { id, path, in_other: id.0 < other_until.0 });
-                }
-            }
-            _ => {}
-        }
-    }
-    includes
 }
 
 /// The name and words of a directive as a span.

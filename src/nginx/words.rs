@@ -35,6 +35,12 @@ pub fn value(kind: TokenKind, text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(value)
 }
 
+/// The text in lower case: names of variables are compared so.
+#[must_use]
+pub fn lower(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.iter().any(u8::is_ascii_uppercase) { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) }
+}
+
 /// One piece of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {

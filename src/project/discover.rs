@@ -8,7 +8,7 @@ use ignore::gitignore::Gitignore;
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use super::sniff::{is_candidate, server_of};
-use super::{LoadError, Store};
+use super::{LoadError, Store, Wanted};
 use crate::source::SourceId;
 
 /// A path that the user gave.
@@ -68,10 +68,17 @@ impl Problem {
     }
 }
 
+/// A file that may be configuration.
+struct Found {
+    path: PathBuf,
+    /// Whether it is known to be a file, and no symbolic link.
+    is_file: bool,
+}
+
 /// The candidates below the given paths, in the order of their paths, and what went wrong.
 pub fn discover(store: &mut Store, given: &[Given]) -> (Vec<Candidate>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let mut paths: Vec<(usize, PathBuf)> = Vec::new();
+    let mut paths: Vec<(usize, Found)> = Vec::new();
     let mut named = vec![false; given.len()];
     for (index, Given { path, exclude }) in given.iter().enumerate() {
         let result = match fs::metadata(path) {
@@ -80,7 +87,7 @@ pub fn discover(store: &mut Store, given: &[Given]) -> (Vec<Candidate>, Vec<Prob
             }),
             Ok(_) => store.add_file_base(path).map(|()| {
                 named[index] = true;
-                paths.push((index, path.clone()));
+                paths.push((index, Found { path: path.clone(), is_file: false }));
             }),
             Err(error) => Err(error),
         };
@@ -90,12 +97,12 @@ pub fn discover(store: &mut Store, given: &[Given]) -> (Vec<Candidate>, Vec<Prob
             Err(error) => problems.push(Problem::Unreadable { path: path.clone(), reason: LoadError::Io(error) }),
         }
     }
-    let files: Vec<PathBuf> = paths.iter().map(|(_, path)| path.clone()).collect();
+    let files: Vec<Wanted<'_>> = paths.iter().map(|(_, file)| Wanted { path: &file.path, is_file: file.is_file }).collect();
     let loaded = store.load_where(&files, &server_of);
     let mut seen = vec![false; store.sources.len()];
     let mut found = vec![false; given.len()];
     let mut candidates = Vec::new();
-    for ((index, path), result) in paths.into_iter().zip(loaded) {
+    for ((index, Found { path, .. }), result) in paths.into_iter().zip(loaded) {
         match result {
             Ok(source) => {
                 found[index] = true;
@@ -124,7 +131,7 @@ pub fn discover(store: &mut Store, given: &[Given]) -> (Vec<Candidate>, Vec<Prob
 
 /// The files below `directory` that may be configuration, in no particular order. Hidden files and directories are left out, except
 /// `.htaccess`; so is what the repository's own `.gitignore` files name, but not what this machine's settings would.
-fn walk(directory: &Path, exclude: &Gitignore, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+fn walk(directory: &Path, exclude: &Gitignore, problems: &mut Vec<Problem>) -> Vec<Found> {
     let root = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
     let below = directory.to_path_buf();
     let exclude = exclude.clone();
@@ -152,7 +159,10 @@ fn walk(directory: &Path, exclude: &Gitignore, problems: &mut Vec<Problem>) -> V
     walker.run(|| {
         Box::new(|entry| {
             match entry {
-                Ok(entry) if is_file(&entry) && is_candidate(entry.path()) => push(&found, Ok(entry.into_path())),
+                Ok(entry) if is_file(&entry) && is_candidate(entry.path()) => {
+                    let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
+                    push(&found, Ok(Found { path: entry.into_path(), is_file }));
+                }
                 Ok(_) => {}
                 Err(error) => push(&found, Err(error)),
             }
@@ -166,13 +176,14 @@ fn walk(directory: &Path, exclude: &Gitignore, problems: &mut Vec<Problem>) -> V
     files
 }
 
-type Found = Mutex<(Vec<PathBuf>, Vec<ignore::Error>)>;
+/// What a walk has met so far.
+type Met = Mutex<(Vec<Found>, Vec<ignore::Error>)>;
 
-fn push(found: &Found, item: Result<PathBuf, ignore::Error>) {
+fn push(found: &Met, item: Result<Found, ignore::Error>) {
     // A poisoned lock means that another thread panicked, which the walker passes on.
     if let Ok(mut found) = found.lock() {
         match item {
-            Ok(path) => found.0.push(path),
+            Ok(file) => found.0.push(file),
             Err(error) => found.1.push(error),
         }
     }

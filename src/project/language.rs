@@ -10,13 +10,25 @@ use crate::source::{SourceId, Span};
 use crate::tree::{Tree, is_template};
 use crate::{apache, nginx};
 
+/// A file as it is read by itself.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) tree: Tree,
+    /// What it says to nginx by itself; to httpd, nothing: what its files say depends on those before them.
+    pub(super) outline: nginx::Outline,
+}
+
 /// Parses a file in the language of `server`.
 #[must_use]
-pub(super) fn parse(server: Server, path: &Path, bytes: &[u8]) -> Tree {
+pub(super) fn parse(server: Server, path: &Path, bytes: &[u8]) -> Parsed {
     let holes = is_template(path, bytes);
     match server {
-        Server::Nginx => nginx::parse(bytes, holes),
-        Server::Apache => apache::parse(bytes, holes),
+        Server::Nginx => {
+            let tree = nginx::parse(bytes, holes);
+            let outline = nginx::outline(&tree, bytes);
+            Parsed { tree, outline }
+        }
+        Server::Apache => Parsed { tree: apache::parse(bytes, holes), outline: nginx::Outline::default() },
     }
 }
 

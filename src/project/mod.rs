@@ -11,7 +11,7 @@ pub use discover::{Candidate, Given, Problem, discover};
 pub use language::{Resolved, resolve};
 pub use roots::{Reached, roots};
 pub use sniff::{is_candidate, server_of};
-pub use store::{Base, LoadError, Store, has_glob};
+pub use store::{Base, LoadError, Store, Wanted, has_glob};
 
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use crate::gateway::Server;
 
@@ -49,11 +49,10 @@ pub fn is_candidate(path: &Path) -> bool {
 /// Whose configuration a file is: by the directives in its first bytes, or by its name where these say nothing against it.
 #[must_use]
 pub fn server_of(path: &Path, head: &[u8]) -> Option<Server> {
-    let by_name = named(path);
-    if by_name == Some((Server::Apache, Certainty::Sure)) && path.file_name().is_some_and(|name| name == ".htaccess") {
+    if path.file_name().is_some_and(|name| name == ".htaccess") {
         return Some(Server::Apache);
     }
-    if head.contains(&0) && memchr_iter(0, head).count() > head.len() / 16 {
+    if memchr(0, head).is_some() && memchr_iter(0, head).count() > head.len() / 16 {
         return None;
     }
     if is_link_text(head) {
@@ -64,7 +63,7 @@ pub fn server_of(path: &Path, head: &[u8]) -> Option<Server> {
         Some(server) => Some(server),
         None if votes.foreign > 0 => None,
         // Nothing but comments, or directives that both servers or neither have.
-        None => match by_name {
+        None => match named(path) {
             Some((server, Certainty::Sure)) => Some(server),
             Some((Server::Nginx, Certainty::Hint)) if votes.nginx_shaped > 0 => Some(Server::Nginx),
             _ => None,
@@ -180,8 +179,8 @@ impl Votes {
     }
 
     fn nginx_line(&mut self, name: &[u8], block: bool) {
-        let known = if block { NGINX_BLOCKS } else { NGINX_WORDS };
-        if known.contains(&name) || name.ends_with(b"_pass") || name.starts_with(b"proxy_") || name.ends_with(b"_by_lua_block") {
+        let is_known = if block { NGINX_BLOCKS.contains(&name) } else { NGINX_WORDS.binary_search(&name).is_ok() };
+        if is_known || name.ends_with(b"_pass") || name.starts_with(b"proxy_") || name.ends_with(b"_by_lua_block") {
             self.nginx += 1;
         } else {
             self.nginx_shaped += 1;
@@ -241,7 +240,7 @@ const NGINX_BLOCKS: &[&[u8]] = &[
     b"match",
 ];
 
-/// Directives that tell nginx apart from what else ends its lines with `;` (bind, dhcpd, C).
+/// Directives that tell nginx apart from what else ends its lines with `;` (bind, dhcpd, C), in order.
 const NGINX_WORDS: &[&[u8]] = &[
     b"access_log",
     b"add_header",
@@ -270,10 +269,10 @@ const NGINX_WORDS: &[&[u8]] = &[
     b"fastcgi_split_path_info",
     b"grpc_set_header",
     b"gzip",
-    b"gzip_types",
-    b"gzip_vary",
     b"gzip_comp_level",
     b"gzip_proxied",
+    b"gzip_types",
+    b"gzip_vary",
     b"index",
     b"ip_hash",
     b"keepalive_timeout",
@@ -519,6 +518,11 @@ const FOREIGN_WORDS: &[&[u8]] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_in_order() {
+        assert!(NGINX_WORDS.is_sorted());
+    }
 
     fn of(path: &str, text: &str) -> Option<Server> {
         server_of(Path::new(path), text.as_bytes())

@@ -8,8 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::language;
+use super::language::{self, Parsed};
 use crate::gateway::Server;
+use crate::nginx::Outline;
 use crate::source::{FileKind, Source, SourceId, Sources};
 use crate::tree::Tree;
 
@@ -50,25 +51,54 @@ pub struct Base {
 pub struct Store {
     /// The sources.
     pub sources: Sources,
-    trees: Vec<Tree>,
+    parsed: Vec<Parsed>,
     servers: Vec<Server>,
     bases: Vec<Base>,
     /// The sources by their path without symbolic links.
-    ids: FxHashMap<PathBuf, SourceId>,
+    ids: FxHashMap<OsString, SourceId>,
     /// The sources by the paths that they were asked for, so that the file system is asked once.
     known: FxHashMap<OsString, SourceId>,
-    real_directories: FxHashMap<PathBuf, PathBuf>,
+    directories: Vec<Directory>,
+    /// Their indices, by the paths that they were asked for.
+    directory_ids: FxHashMap<OsString, usize>,
     listings: FxHashMap<PathBuf, Vec<PathBuf>>,
     /// Where absolute paths of the configuration lie in the given tree: the first prefix that fits is replaced.
     pub path_map: Vec<(PathBuf, PathBuf)>,
+}
+
+/// A directory that files were asked for in.
+#[derive(Debug)]
+struct Directory {
+    /// Absolute, without symbolic links.
+    real: PathBuf,
+    /// As the user would name it; `None` outside of all bases.
+    shown: Option<PathBuf>,
+}
+
+/// A file to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Its path.
+    pub path: &'a Path,
+    /// Whether it is known to be a file, and no symbolic link.
+    pub is_file: bool,
 }
 
 /// Where a path leads.
 enum Place {
     /// To a source that was read before.
     Known(SourceId),
-    /// To this file, by its path without symbolic links; with its size in bytes.
-    At(PathBuf, u64),
+    /// To this file.
+    At(Named),
+}
+
+/// A file inside a base.
+#[derive(Clone, Debug)]
+struct Named {
+    /// The path without symbolic links.
+    real: PathBuf,
+    /// The path as the user would name it.
+    shown: PathBuf,
 }
 
 /// The directory that holds `path`.
@@ -78,12 +108,15 @@ fn directory_of(path: &Path) -> &Path {
 
 /// A file read and parsed, to be added to the store.
 struct Loaded {
+    /// The path without symbolic links.
     real: PathBuf,
-    shown: PathBuf,
-    bytes: Vec<u8>,
+    source: Source,
     server: Server,
-    tree: Tree,
+    parsed: Parsed,
 }
+
+/// How many files a thread reads in one go: few enough that all threads are busy to the end.
+const BATCH: usize = 64;
 
 /// How many bytes of a file are looked at to say whose language it is written in.
 const HEAD: usize = 8 * 1024;
@@ -97,6 +130,9 @@ impl Store {
         let real = fs::canonicalize(directory)?;
         if !self.bases.iter().any(|base| base.real == real) {
             self.bases.push(Base { shown: directory.to_path_buf(), real });
+            // What lay outside may lie inside now.
+            self.directories.clear();
+            self.directory_ids.clear();
         }
         Ok(())
     }
@@ -128,7 +164,13 @@ impl Store {
     /// The tree of a source.
     #[must_use]
     pub fn tree(&self, id: SourceId) -> &Tree {
-        &self.trees[id.index()]
+        &self.parsed[id.index()].tree
+    }
+
+    /// What a source says to nginx by itself.
+    #[must_use]
+    pub(crate) fn outline(&self, id: SourceId) -> &Outline {
+        &self.parsed[id.index()].outline
     }
 
     /// In which server's language a source was parsed.
@@ -139,22 +181,22 @@ impl Store {
 
     /// Adds a source that is not read from disk: standard input, or a test's text.
     pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, server: Server) -> SourceId {
-        let tree = language::parse(server, &path, &bytes);
-        self.insert(Loaded { real: path.clone(), shown: path, bytes, server, tree })
+        let parsed = language::parse(server, &path, &bytes);
+        self.insert(Loaded { real: path.clone(), source: Source::new(path, bytes), server, parsed })
     }
 
     /// Puts other bytes in the place of a source's own, as if the file had held them when it was read; returns those it held.
     pub fn replace(&mut self, id: SourceId, bytes: Vec<u8>) -> Vec<u8> {
-        self.trees[id.index()] = language::parse(self.server(id), self.sources.get(id).path(), &bytes);
+        self.parsed[id.index()] = language::parse(self.server(id), self.sources.get(id).path(), &bytes);
         self.sources.replace(id, bytes)
     }
 
     fn insert(&mut self, loaded: Loaded) -> SourceId {
-        let Loaded { real, shown, bytes, server, tree } = loaded;
-        let id = self.sources.add(Source::new(shown, bytes));
-        self.trees.push(tree);
+        let Loaded { real, source, server, parsed } = loaded;
+        let id = self.sources.add(source);
+        self.parsed.push(parsed);
         self.servers.push(server);
-        self.ids.insert(real, id);
+        self.ids.insert(real.into_os_string(), id);
         id
     }
 
@@ -162,51 +204,54 @@ impl Store {
     ///
     /// A file that was read before in the other server's language keeps it.
     pub fn load(&mut self, paths: &[PathBuf], server: Server) -> Vec<Result<SourceId, LoadError>> {
-        self.load_where(paths, &|_, _| Some(server))
+        let wanted: Vec<Wanted<'_>> = paths.iter().map(|path| Wanted { path, is_file: false }).collect();
+        self.load_where(&wanted, &|_, _| Some(server))
     }
 
     /// The same for files whose language is not known yet: `decide` says it by the path without symbolic links and the first
     /// bytes. A file for which it says none is [`LoadError::Foreign`], and no more of it is read.
     pub fn load_where(
         &mut self,
-        paths: &[PathBuf],
+        wanted: &[Wanted<'_>],
         decide: &(dyn Fn(&Path, &[u8]) -> Option<Server> + Sync),
     ) -> Vec<Result<SourceId, LoadError>> {
-        let directories: Vec<Option<io::Result<PathBuf>>> =
-            paths.iter().map(|path| (!self.is_known(path)).then(|| self.real_directory(directory_of(path)))).collect();
-        let place = |(path, directory): (&PathBuf, Option<io::Result<PathBuf>>)| match directory {
-            Some(directory) => self.real(path, &directory.map_err(io_error)?).map(|(real, size)| Place::At(real, size)),
-            None => self.known.get(path.as_os_str()).map(|&id| Place::Known(id)).ok_or(LoadError::Missing),
+        let directories: Vec<Option<io::Result<usize>>> =
+            wanted.iter().map(|file| (!self.is_known(file.path)).then(|| self.directory(directory_of(file.path)))).collect();
+        let place = |(file, directory): (&Wanted<'_>, Option<io::Result<usize>>)| match directory {
+            Some(directory) => self.named(file, &self.directories[directory.map_err(io_error)?]).map(Place::At),
+            None => self.known.get(file.path.as_os_str()).map(|&id| Place::Known(id)).ok_or(LoadError::Missing),
         };
-        let places: Vec<Result<Place, LoadError>> = paths.par_iter().zip(directories).map(place).collect();
+        let places: Vec<Result<Place, LoadError>> = wanted.par_iter().zip(directories).map(place).collect();
         let new = places.iter().flatten().filter_map(|place| match place {
-            Place::At(real, size) if !self.ids.contains_key(real) => Some((real, *size)),
+            Place::At(name) if !self.ids.contains_key(name.real.as_os_str()) => Some(name),
             _ => None,
         });
-        let mut wanted: Vec<(&PathBuf, u64)> = new.collect();
-        wanted.sort_unstable_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
-        wanted.dedup_by_key(|(path, _)| *path);
-        let results: Vec<(&PathBuf, Result<Loaded, LoadError>)> =
-            wanted.into_par_iter().map(|(path, size)| (path, read(&self.bases, path, size, decide))).collect();
+        let mut names: Vec<&Named> = new.collect();
+        names.par_sort_unstable_by_key(|name| name.real.as_os_str());
+        names.dedup_by_key(|name| name.real.as_os_str());
+        let results: Vec<(&Named, Result<Loaded, LoadError>)> =
+            names.into_par_iter().with_max_len(BATCH).map(|name| (name, read(name, decide))).collect();
         let mut failed = FxHashMap::default();
-        for (path, result) in results {
+        self.ids.reserve(results.len());
+        self.known.reserve(places.len());
+        for (name, result) in results {
             match result {
                 Ok(loaded) => drop(self.insert(loaded)),
-                Err(error) => drop(failed.insert(path.clone(), error)),
+                Err(error) => drop(failed.insert(name.real.clone(), error)),
             }
         }
-        let mut found = |(place, path): (Result<Place, LoadError>, &PathBuf)| match place? {
+        let mut found = |(place, file): (Result<Place, LoadError>, &Wanted<'_>)| match place? {
             Place::Known(id) => Ok(id),
-            Place::At(real, _) => match self.ids.get(&real) {
+            Place::At(name) => match self.ids.get(name.real.as_os_str()) {
                 Some(&id) => {
-                    self.known.insert(path.clone().into_os_string(), id);
+                    self.known.insert(file.path.as_os_str().to_owned(), id);
                     Ok(id)
                 }
                 // Asked for twice and failed once: the second asker gets the plain reason.
-                None => Err(failed.remove(&real).unwrap_or(LoadError::Missing)),
+                None => Err(failed.remove(&name.real).unwrap_or(LoadError::Missing)),
             },
         };
-        places.into_iter().zip(paths).map(&mut found).collect()
+        places.into_iter().zip(wanted).map(&mut found).collect()
     }
 
     /// The bytes of a file that is no configuration, where it is a file inside a base and has at most `most` bytes.
@@ -224,47 +269,53 @@ impl Store {
         self.known.contains_key(path.as_os_str())
     }
 
-    /// The path without symbolic links and the size, where it is a file inside a base; `directory` is that of its directory.
-    fn real(&self, path: &Path, directory: &Path) -> Result<(PathBuf, u64), LoadError> {
-        let real = directory.join(path.file_name().ok_or(LoadError::NotAFile)?);
-        let mut meta = fs::symlink_metadata(&real).map_err(io_error)?;
-        let real = if meta.is_symlink() {
-            let target = fs::canonicalize(&real).map_err(io_error)?;
-            meta = fs::metadata(&target).map_err(io_error)?;
-            target
-        } else {
-            real
+    /// The names of a file of `directory`, where it leads to a file inside a base.
+    fn named(&self, file: &Wanted<'_>, directory: &Directory) -> Result<Named, LoadError> {
+        let name = file.path.file_name().ok_or(LoadError::NotAFile)?;
+        let real = directory.real.join(name);
+        let is_file = file.is_file || {
+            let meta = fs::symlink_metadata(&real).map_err(io_error)?;
+            if meta.is_symlink() {
+                let real = fs::canonicalize(&real).map_err(io_error)?;
+                let is_file = fs::metadata(&real).map_err(io_error)?.is_file();
+                let shown = self.shown(&real).ok_or(LoadError::Outside)?;
+                return if is_file { Ok(Named { real, shown }) } else { Err(LoadError::NotAFile) };
+            }
+            meta.is_file()
         };
-        if !self.is_inside(&real) {
-            Err(LoadError::Outside)
-        } else if !meta.is_file() {
-            // Known before the file is opened: to open a pipe would wait for its writer.
-            Err(LoadError::NotAFile)
-        } else if meta.len() > Sources::MAX_BYTES {
-            Err(LoadError::TooLarge)
-        } else {
-            Ok((real, meta.len()))
-        }
+        let shown = directory.shown.as_ref().ok_or(LoadError::Outside)?.join(name);
+        // Known before the file is opened: to open a pipe would wait for its writer.
+        if is_file { Ok(Named { real, shown }) } else { Err(LoadError::NotAFile) }
     }
 
-    fn real_directory(&mut self, directory: &Path) -> io::Result<PathBuf> {
-        if let Some(real) = self.real_directories.get(directory) {
-            return Ok(real.clone());
+    /// A path without symbolic links as the user would name it: below the base as it was given; `None` outside of all bases.
+    fn shown(&self, real: &Path) -> Option<PathBuf> {
+        let inside = |base: &Base| {
+            let rest = real.strip_prefix(&base.real).ok()?;
+            Some(if base.shown == Path::new(".") { rest.to_path_buf() } else { base.shown.join(rest) })
+        };
+        self.bases.iter().find_map(inside)
+    }
+
+    /// The index of a directory.
+    fn directory(&mut self, directory: &Path) -> io::Result<usize> {
+        if let Some(&index) = self.directory_ids.get(directory.as_os_str()) {
+            return Ok(index);
         }
         let real = fs::canonicalize(directory)?;
-        self.real_directories.insert(directory.to_path_buf(), real.clone());
-        Ok(real)
+        let (index, shown) = (self.directories.len(), self.shown(&real));
+        self.directories.push(Directory { real, shown });
+        self.directory_ids.insert(directory.as_os_str().to_owned(), index);
+        Ok(index)
     }
 
     /// The entries of a directory inside a base, sorted by name as bytes; `None` where it cannot be listed or lies outside.
     pub fn list(&mut self, directory: &Path) -> Option<&[PathBuf]> {
-        let real = self.real_directory(directory).ok()?;
-        if !self.is_inside(&real) {
-            return None;
-        }
+        let index = self.directory(directory).ok()?;
+        self.directories[index].shown.as_ref()?;
         if !self.listings.contains_key(directory) {
             let mut entries: Vec<PathBuf> = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
-            entries.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+            entries.par_sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
             self.listings.insert(directory.to_path_buf(), entries);
         }
         self.listings.get(directory).map(Vec::as_slice)
@@ -321,8 +372,13 @@ fn io_error(error: io::Error) -> LoadError {
     if error.kind() == io::ErrorKind::NotFound { LoadError::Missing } else { LoadError::Io(error) }
 }
 
-fn read(bases: &[Base], real: &Path, size: u64, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result<Loaded, LoadError> {
+fn read(name: &Named, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result<Loaded, LoadError> {
+    let real = &name.real;
     let mut file = File::open(real).map_err(io_error)?;
+    let size = file.metadata().map_err(io_error)?.len();
+    if size > Sources::MAX_BYTES {
+        return Err(LoadError::TooLarge);
+    }
     // On the stack: most files are smaller, and what is kept of each is to be no larger than the file.
     let mut buffer = [0; HEAD];
     // A file of no size may be one that the system makes up while it is read.
@@ -338,8 +394,8 @@ fn read(bases: &[Base], real: &Path, size: u64, decide: &dyn Fn(&Path, &[u8]) ->
         }
         bytes.shrink_to_fit();
     }
-    let tree = language::parse(server, real, &bytes);
-    Ok(Loaded { real: real.to_path_buf(), shown: shown(bases, real), bytes, server, tree })
+    let parsed = language::parse(server, real, &bytes);
+    Ok(Loaded { real: real.clone(), source: Source::new(name.shown.clone(), bytes), server, parsed })
 }
 
 /// Fills `buffer` from the beginning of `file`, as far as there is anything; returns what was read.
@@ -354,14 +410,4 @@ fn read_head<'a>(file: &mut File, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> 
         }
     }
     Ok(&buffer[..filled])
-}
-
-/// The path as the user would name it: below the base as it was given.
-fn shown(bases: &[Base], real: &Path) -> PathBuf {
-    let base = bases.iter().find(|base| real.starts_with(&base.real));
-    match base.and_then(|base| Some((base, real.strip_prefix(&base.real).ok()?))) {
-        Some((base, rest)) if base.shown == Path::new(".") => rest.to_path_buf(),
-        Some((base, rest)) => base.shown.join(rest),
-        None => real.to_path_buf(),
-    }
 }

@@ -75,7 +75,7 @@ pub fn text(out: &mut dyn Write, shown: Shown<'_>) -> io::Result<()> {
     if let Some(request) = &shown.walk.upstream_request {
         writeln!(out, "\n  the upstream is sent")?;
         writeln!(out, "    {} {} HTTP/{}", printable(&request.method), printable(&request.target), request.http_version)?;
-        for (name, value) in &request.headers {
+        for (name, value) in request.headers.iter() {
             writeln!(out, "    {}: {}", printable(name), printable(value))?;
         }
     }
@@ -103,7 +103,7 @@ struct JsonRequest<'a> {
     method: &'a str,
     target: &'a str,
     http_version: &'a str,
-    headers: &'a [(String, String)],
+    headers: Vec<(&'a str, &'a str)>,
 }
 
 #[derive(Serialize)]
@@ -138,7 +138,7 @@ pub fn json(out: &mut dyn Write, shown: Shown<'_>) -> io::Result<()> {
             method: &request.method,
             target: &request.target,
             http_version: &request.http_version,
-            headers: &request.headers,
+            headers: request.headers.iter().collect(),
         }),
         verdict: verdict(&walk.verdict),
         because: walk.because.iter().map(|step| of_step(store, step)).collect(),

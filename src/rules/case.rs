@@ -1,7 +1,7 @@
 //! One rule over one item: whether it speaks, how loudly, and what it shows.
 
 use super::compile::Compiled;
-use super::condition::{Condition, Slot, Truth};
+use super::condition::{Slot, Truth};
 use super::finding::{Finding, Intent, Level, Subject};
 use crate::facts::{Evidence, Item, Reading, Value};
 use crate::gateway::{Server, Version};
@@ -11,8 +11,6 @@ use crate::source::Span;
 pub(super) struct Case<'a> {
     pub(super) name: &'a str,
     pub(super) rule: &'a Compiled,
-    /// What further decides whether the rule is for the item.
-    pub(super) applies: &'a Condition,
     /// The values of the rule's parameters.
     pub(super) parameters: &'a [Value],
     pub(super) server: Server,
@@ -26,7 +24,7 @@ impl Case<'_> {
     /// What the rule says of the item whose facts `read` gives; `place` is where the item itself stands.
     pub(super) fn judge<'r>(&self, read: &impl Fn(Slot) -> &'r Reading, place: impl FnOnce() -> Span) -> Option<Finding> {
         let Self { rule, parameters, .. } = *self;
-        let mut conditions = [self.applies, &rule.when].into_iter();
+        let mut conditions = rule.applies.iter().chain([&rule.when]);
         if !conditions.all(|condition| condition.evaluate(read, parameters) == Truth::True) {
             return None;
         }
@@ -166,7 +164,6 @@ mod tests {
         let case = Case {
             name: "some-rule",
             rule: &rule,
-            applies: rule.applies.as_ref().unwrap(),
             parameters: &parameters,
             server: Server::Nginx,
             pedantic: false,

@@ -16,7 +16,7 @@ pub(super) enum Condition {
 }
 
 /// What is asked of a fact. The types were checked when the rule was compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Comparison {
     Absent(bool),
     /// The value is one of these.
@@ -32,7 +32,7 @@ pub(super) enum Comparison {
 }
 
 /// What a fact is compared with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Operand {
     Value(Value),
     /// The n-th parameter of the rule.
@@ -48,7 +48,7 @@ pub(super) enum Truth {
 }
 
 impl Truth {
-    fn not(self) -> Self {
+    pub(super) fn not(self) -> Self {
         match self {
             Self::True => Self::False,
             Self::False => Self::True,
@@ -70,18 +70,7 @@ impl Condition {
             Self::All(parts) => decide(parts, Truth::False, read, parameters),
             Self::Any(parts) => decide(parts, Truth::True, read, parameters),
             Self::Not(inner) => inner.evaluate(read, parameters).not(),
-            Self::Compare(slot, comparison) => match &read(*slot).value {
-                Ok(value) => comparison.holds(value, parameters).into(),
-                Err(_) => Truth::Unknown,
-            },
-        }
-    }
-
-    /// The condition without those of its parts that hold whatever else is read.
-    pub(super) fn rest(&self, holds: impl Fn(&Self) -> bool) -> Self {
-        match self {
-            Self::All(parts) => Self::All(parts.iter().filter(|part| !holds(part)).cloned().collect()),
-            other => other.clone(),
+            Self::Compare(slot, comparison) => comparison.truth(read(*slot), parameters),
         }
     }
 
@@ -119,6 +108,26 @@ fn decide<'r>(parts: &[Condition], decisive: Truth, read: &impl Fn(Slot) -> &'r 
 }
 
 impl Comparison {
+    /// The same with the values of `parameters` in their places.
+    pub(super) fn with(&self, parameters: &[Value]) -> Self {
+        let known = |operand: &Operand| Operand::Value(operand.value(parameters).clone());
+        match self {
+            Self::OneOf(operands) => Self::OneOf(operands.iter().map(known).collect()),
+            Self::Below(operand) => Self::Below(known(operand)),
+            Self::AtLeast(operand) => Self::AtLeast(known(operand)),
+            Self::Above(operand) => Self::Above(known(operand)),
+            Self::Absent(_) | Self::Contains(_) => self.clone(),
+        }
+    }
+
+    /// Whether what was read meets it.
+    pub(super) fn truth(&self, reading: &Reading, parameters: &[Value]) -> Truth {
+        match &reading.value {
+            Ok(value) => self.holds(value, parameters).into(),
+            Err(_) => Truth::Unknown,
+        }
+    }
+
     /// Whether a known value meets it. Of what is absent only `absent` can be true.
     fn holds(&self, value: &Value, parameters: &[Value]) -> bool {
         let same = |operand: &Operand| operand.value(parameters) == value;
@@ -171,7 +180,7 @@ mod tests {
 
     /// Readings of which slot 0 is absent, 1 present, 2 unknown.
     fn readings() -> [Reading; 3] {
-        let unknown = Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None };
+        let unknown = Reading::unknown(Unknown::Runtime);
         [Reading::new(Value::Absent), Reading::new(Value::Flag(true)), unknown]
     }
 

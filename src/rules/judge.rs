@@ -6,8 +6,9 @@ use std::cmp::Ordering;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::asked::{Asked, Questions};
 use super::case::Case;
-use super::condition::{Condition, Slot, Truth};
+use super::condition::{Slot, Truth};
 use super::finding::{Finding, Intent};
 use super::options::Options;
 use super::rule::Rule;
@@ -18,31 +19,49 @@ use crate::source::Span;
 /// Items judged in one go. Enough that a thread's cells are worth their making; a small gateway is judged where it stands.
 const CHUNK: usize = 512;
 
+/// Rules under options, made ready to judge one gateway after another.
+#[derive(Debug)]
+pub struct Benches<'a>(Vec<Bench<'a>>);
+
+/// Chunks that a thread takes in one go: few enough that all threads are busy to the end.
+const BATCH: usize = 4;
+
 /// What `rules` say of everything in `view`, by place and then by rule.
 #[must_use]
 pub fn judge<'a>(rules: impl IntoIterator<Item = &'a Rule>, view: &View<'_>, options: &Options) -> Vec<Finding> {
-    judge_among(rules, view, options, |_| true)
+    Benches::new(rules, options).judge(view)
 }
 
-/// What they say of those items that `among` lets in.
-#[must_use]
-pub(crate) fn judge_among<'a>(
-    rules: impl IntoIterator<Item = &'a Rule>,
-    view: &View<'_>,
-    options: &Options,
-    among: impl Fn(Item) -> bool,
-) -> Vec<Finding> {
-    let rules: Vec<&Rule> = rules.into_iter().collect();
-    let mut findings = Vec::new();
-    for subject in [Subject::Route, Subject::Upstream, Subject::Site, Subject::Directive, Subject::Gateway] {
-        let bench = Bench::new(&rules, subject, view, options);
-        if !bench.always.is_empty() || !bench.gated.is_empty() {
-            let items: Vec<Item> = view.items(subject).into_iter().filter(|&item| among(item)).collect();
-            findings.par_extend(items.par_chunks(CHUNK).flat_map_iter(|items| bench.judge(items)));
-        }
+impl<'a> Benches<'a> {
+    /// Makes `rules` ready.
+    #[must_use]
+    pub fn new(rules: impl IntoIterator<Item = &'a Rule>, options: &Options) -> Self {
+        let rules: Vec<&Rule> = rules.into_iter().collect();
+        let subjects = [Subject::Route, Subject::Upstream, Subject::Site, Subject::Directive, Subject::Gateway];
+        let benches = subjects.map(|subject| Bench::new(&rules, subject, options));
+        Self(benches.into_iter().filter(|bench| !bench.always.is_empty() || !bench.gated.is_empty()).collect())
     }
-    settle(&mut findings);
-    findings
+
+    /// What they say of everything in `view`, by place and then by rule.
+    #[must_use]
+    pub fn judge(&self, view: &View<'_>) -> Vec<Finding> {
+        self.judge_among(view, |_| true)
+    }
+
+    /// What they say of those items that `among` lets in.
+    pub(crate) fn judge_among(&self, view: &View<'_>, among: impl Fn(Item) -> bool) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for bench in &self.0 {
+            let items: Vec<Item> = view.items(bench.subject).into_iter().filter(|&item| among(item)).collect();
+            if items.is_empty() {
+                continue;
+            }
+            let sitting = bench.sit(view);
+            findings.par_extend(items.par_chunks(CHUNK).with_max_len(BATCH).flat_map_iter(|items| sitting.judge(items)));
+        }
+        settle(&mut findings);
+        findings
+    }
 }
 
 /// Puts findings in order, and says once, at the worst level, what many sites that include one snippet have in common.
@@ -72,8 +91,9 @@ fn order(one: &Finding, other: &Finding) -> Ordering {
 }
 
 /// The rules about one subject, with every fact that any of them uses named once.
+#[derive(Debug)]
 struct Bench<'a> {
-    view: &'a View<'a>,
+    subject: Subject,
     pedantic: bool,
     possible: bool,
     /// Those that judge every item.
@@ -81,23 +101,28 @@ struct Bench<'a> {
     /// Those that judge what carries WebSockets.
     gated: Vec<Seat<'a>>,
     facts: Vec<&'a Fact>,
+    questions: Questions,
     /// The fact `intent`, where a rule asks for it.
     intent: Option<Fact>,
 }
 
 /// A rule on the bench.
+#[derive(Debug)]
 struct Seat<'a> {
     rule: &'a Rule,
-    /// What is left to decide whether the rule is for an item.
-    applies: Condition,
+    /// Whether the rule is for an item.
+    applies: Asked,
+    /// Whether it has something to say of one that it is for.
+    when: Asked,
     parameters: Vec<Value>,
     /// Where on the bench the rule's facts are.
     facts: Vec<usize>,
 }
 
 impl<'a> Bench<'a> {
-    fn new(rules: &[&'a Rule], subject: Subject, view: &'a View<'a>, options: &Options) -> Self {
+    fn new(rules: &[&'a Rule], subject: Subject, options: &Options) -> Self {
         let mut facts: Vec<&Fact> = Vec::new();
+        let mut questions = Questions::default();
         let mut known: FxHashMap<(&str, &str), usize> = FxHashMap::default();
         let mut index = |fact: &'a Fact| {
             *known.entry((fact.definition.name, &fact.parameter)).or_insert_with(|| {
@@ -107,74 +132,90 @@ impl<'a> Bench<'a> {
         };
         let seat = |rule: &'a Rule| {
             let parameters = options.parameters(rule);
-            let applies = applies(rule, &parameters, view)?;
-            let facts = rule.facts.iter().map(&mut index).collect();
-            Some(Seat { rule, applies, parameters, facts })
+            let facts: Vec<usize> = rule.facts.iter().map(&mut index).collect();
+            let mut ask = |condition| questions.ask(condition, &facts, &parameters);
+            let applies = rule.compiled.applies.as_ref().map_or(Asked::All(Vec::new()), &mut ask);
+            let when = ask(&rule.compiled.when);
+            Seat { rule, applies, when, parameters, facts }
         };
-        let seats = rules.iter().copied().filter(|rule| rule.subject() == subject).filter_map(seat);
+        let seats = rules.iter().copied().filter(|rule| rule.subject() == subject).map(seat);
         let (gated, always): (Vec<Seat<'_>>, Vec<Seat<'_>>) = seats.partition(|seat| seat.rule.is_about_websockets());
         let intent = if gated.is_empty() { None } else { Fact::named("intent").ok() };
         let possible = options.pedantic || options.possible;
-        Self { view, pedantic: options.pedantic, possible, always, gated, facts, intent }
+        Self { subject, pedantic: options.pedantic, possible, always, gated, facts, questions, intent }
     }
 
+    /// Those of the rules that may be for something in `view`: others are for another server, perhaps.
+    fn sit<'v>(&'v self, view: &'v View<'v>) -> Sitting<'v> {
+        let reader = Reader::new(view, Item::Gateway);
+        let unknown = || Reading::unknown(Unknown::Runtime);
+        let is_whole = |fact: &Fact| fact.definition.subject == Subject::Gateway;
+        let readings: Vec<Reading> =
+            self.facts.iter().map(|fact| if is_whole(fact) { fact.read(&reader) } else { unknown() }).collect();
+        let answers = self.questions.unanswered();
+        let read = |fact: usize| &readings[fact];
+        let may_be = |seat: &&Seat<'_>| seat.applies.evaluate(&self.questions, &answers, &read) != Truth::False;
+        let always = self.always.iter().filter(may_be).collect();
+        let gated = self.gated.iter().filter(may_be).collect();
+        Sitting { bench: self, view, always, gated }
+    }
+}
+
+/// Rules that judge the items of one gateway.
+struct Sitting<'a> {
+    bench: &'a Bench<'a>,
+    view: &'a View<'a>,
+    always: Vec<&'a Seat<'a>>,
+    gated: Vec<&'a Seat<'a>>,
+}
+
+impl Sitting<'_> {
     /// Judges `items`. Each fact of an item is read once, when a rule first asks for it.
     fn judge(&self, items: &[Item]) -> Vec<Finding> {
+        let Bench { pedantic, possible, ref facts, ref questions, ref intent, .. } = *self.bench;
+        let hinting = intent.as_ref().filter(|_| !self.gated.is_empty());
         let mut findings = Vec::new();
-        let mut cells: Vec<OnceCell<Reading>> = self.facts.iter().map(|_| OnceCell::new()).collect();
+        let mut cells: Vec<OnceCell<Reading>> = facts.iter().map(|_| OnceCell::new()).collect();
         // The cells that hold what was read of one item.
         let used: RefCell<Vec<usize>> = RefCell::default();
+        let answers = questions.unanswered();
         for &item in items {
             let reader = Reader::new(self.view, item);
-            let hint = self.intent.as_ref().map(|fact| fact.read(&reader));
+            let hint = hinting.map(|fact| fact.read(&reader));
             let intent = hint.as_ref().map_or(Intent::None, intent_of);
-            let carries_websockets = intent > Intent::Possible || (intent == Intent::Possible && self.possible);
+            let carries_websockets = intent > Intent::Possible || (intent == Intent::Possible && possible);
             for index in used.borrow_mut().drain(..) {
                 cells[index].take();
             }
+            answers.clear();
+            let read = |index: usize| {
+                cells[index].get_or_init(|| {
+                    // What is true of the whole configuration stays true from item to item.
+                    if facts[index].definition.subject != Subject::Gateway {
+                        used.borrow_mut().push(index);
+                    }
+                    facts[index].read(&reader)
+                })
+            };
+            let holds = |asked: &Asked| asked.evaluate(questions, &answers, &read) == Truth::True;
             let gated = if carries_websockets { self.gated.as_slice() } else { &[] };
-            for Seat { rule, applies, parameters, facts } in self.always.iter().chain(gated) {
+            for &seat in self.always.iter().chain(gated).filter(|seat| holds(&seat.applies) && holds(&seat.when)) {
+                let Seat { rule, parameters, facts, .. } = seat;
                 let gated = rule.is_about_websockets();
                 let case = Case {
                     name: rule.name(),
                     rule: &rule.compiled,
-                    applies,
                     parameters,
                     server: self.view.gateway.server,
-                    pedantic: self.pedantic || intent == Intent::Possible && gated,
+                    pedantic: pedantic || intent == Intent::Possible && gated,
                     item,
                     intent: hint.as_ref().filter(|_| gated).map(|hint| (intent, hint)),
                 };
-                let read = |slot: Slot| {
-                    let index = facts[slot.0];
-                    cells[index].get_or_init(|| {
-                        let fact = self.facts[index];
-                        // What is true of the whole configuration stays true from item to item.
-                        if fact.definition.subject != Subject::Gateway {
-                            used.borrow_mut().push(index);
-                        }
-                        fact.read(&reader)
-                    })
-                };
-                findings.extend(case.judge(&read, || place_of(self.view, item)));
+                findings.extend(case.judge(&|slot: Slot| read(facts[slot.0]), || place_of(self.view, item)));
             }
         }
         findings
     }
-}
-
-/// What is left to be asked of each item, to know whether the rule is for it, when what is true of the whole configuration is known; `None`
-/// where the rule, for another server perhaps, is for nothing in it.
-fn applies(rule: &Rule, parameters: &[Value], view: &View<'_>) -> Option<Condition> {
-    let Some(applies) = &rule.compiled.applies else { return Some(Condition::All(Vec::new())) };
-    let reader = Reader::new(view, Item::Gateway);
-    let read = |fact: &Fact| match fact.definition.subject {
-        Subject::Gateway => fact.read(&reader),
-        _ => Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None },
-    };
-    let readings: Vec<Reading> = rule.facts.iter().map(read).collect();
-    let truth = |condition: &Condition| condition.evaluate(&|slot: Slot| &readings[slot.0], parameters);
-    (truth(applies) != Truth::False).then(|| applies.rest(|part| truth(part) == Truth::True))
 }
 
 /// The intent that a reading of the fact `intent` gives; what is unknown is none.
@@ -237,7 +278,7 @@ mod tests {
 
     #[test]
     fn an_intent_that_is_not_known_is_none() {
-        let unknown = Reading { value: Err(Unknown::Runtime), evidence: Vec::new(), until: None };
+        let unknown = Reading::unknown(Unknown::Runtime);
         assert_eq!(intent_of(&unknown), Intent::None);
         assert_eq!(intent_of(&Reading::new(Value::Text("inferred".to_owned()))), Intent::Inferred);
     }

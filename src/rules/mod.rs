@@ -3,6 +3,7 @@
 //! `page` takes a file apart, `form` reads its `toml` block, `compile` gives names slots and values types, and `judge` asks every
 //! rule about every item it is about. Nothing here knows a server: what a rule knows of servers, it knows through facts.
 
+mod asked;
 mod builtin;
 mod case;
 mod compile;
@@ -24,8 +25,8 @@ pub use builtin::builtin;
 pub use finding::{Finding, Intent, Level, Subject};
 pub use fix::{Fix, Plan, Want};
 pub use form::Safety;
-pub use judge::judge;
-pub(crate) use judge::{judge_among, merge};
+pub(crate) use judge::merge;
+pub use judge::{Benches, judge};
 pub use options::{Options, ParameterError};
 pub use page::Example;
 pub use problem::{Problem, RuleError};

@@ -15,6 +15,12 @@ pub struct Mark {
 const HEAD: &[u8] = b"proxylint:";
 
 impl Mark {
+    /// Whether what a mark begins with stands in a text, as people write it: mostly not, and looking for it is cheap.
+    #[must_use]
+    pub fn stands_in(text: &[u8]) -> bool {
+        ["roxylint:", "ROXYLINT:"].iter().any(|head| memchr::memmem::find(text, head.as_bytes()).is_some())
+    }
+
     /// What a comment, from its `#` on, says to proxylint, where it says something.
     #[must_use]
     pub fn of(comment: &[u8]) -> Option<Self> {
@@ -55,6 +61,14 @@ fn skip_blanks(text: &[u8], from: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_are_seen_as_people_write_them() {
+        for text in ["listen 80; # proxylint: websocket", "#Proxylint: ignore", "# PROXYLINT: ignore[x]"] {
+            assert!(Mark::stands_in(text.as_bytes()), "{text}");
+        }
+        assert!(!Mark::stands_in(b"# linted by proxylint"));
+    }
 
     fn read(comment: &str) -> Option<(&str, Option<Vec<&str>>)> {
         let mark = Mark::of(comment.as_bytes())?;

@@ -23,6 +23,8 @@ pub use span::{SourceId, Span};
 pub struct Source {
     path: PathBuf,
     bytes: Vec<u8>,
+    /// Whether what begins a comment to us stands in it.
+    has_marks: bool,
     lines: OnceLock<LineIndex>,
 }
 
@@ -30,7 +32,14 @@ impl Source {
     /// A source named `path` with these bytes.
     #[must_use]
     pub fn new(path: PathBuf, bytes: Vec<u8>) -> Self {
-        Self { path, bytes, lines: OnceLock::new() }
+        let has_marks = Mark::stands_in(&bytes);
+        Self { path, bytes, has_marks, lines: OnceLock::new() }
+    }
+
+    /// Whether any comment of it may speak to us.
+    #[must_use]
+    pub fn has_marks(&self) -> bool {
+        self.has_marks
     }
 
     /// The path as it is shown: relative where the user's was.
@@ -85,6 +94,7 @@ impl Sources {
     pub fn replace(&mut self, id: SourceId, bytes: Vec<u8>) -> Vec<u8> {
         let source = &mut self.sources[id.index()];
         source.lines = OnceLock::new();
+        source.has_marks = Mark::stands_in(&bytes);
         std::mem::replace(&mut source.bytes, bytes)
     }
 

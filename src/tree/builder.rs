@@ -30,7 +30,7 @@ impl Builder {
         // Measured over real configuration: about one token for 5 bytes and one directive for 40.
         tokens.reserve(length / 5);
         directives.reserve(length / 40);
-        Self { tree: Tree { tokens, directives, errors: Vec::new() }, ..Self::default() }
+        Self { tree: Tree { tokens, directives, ..Tree::default() }, ..Self::default() }
     }
 
     /// The id that the next token will have.
@@ -47,8 +47,14 @@ impl Builder {
 
     /// Appends a token that reaches to `end`. An empty one is not stored.
     pub fn token(&mut self, kind: TokenKind, end: u32) {
+        self.word(kind, end, false);
+    }
+
+    /// Appends a token that reaches to `end`, with a backslash in it or without one. An empty one is not stored.
+    pub fn word(&mut self, kind: TokenKind, end: u32, escapes: bool) {
         if end > self.offset() {
-            self.tree.tokens.push(Packed::new(Token { kind, end }));
+            self.tree.kinds |= 1 << kind as u16;
+            self.tree.tokens.push(Packed::new(Token { kind, end, escapes }));
         }
     }
 
@@ -151,8 +157,8 @@ impl Builder {
         self.end_head();
         while self.close_block().is_some() {}
         // Twenty thousand trees live side by side: each takes what it needs, and the room to grow in goes to the next.
-        let Tree { mut tokens, mut directives, errors } = self.tree;
-        let tree = Tree { tokens: tokens.as_slice().into(), directives: directives.as_slice().into(), errors };
+        let Tree { mut tokens, mut directives, errors, kinds } = self.tree;
+        let tree = Tree { tokens: tokens.as_slice().into(), directives: directives.as_slice().into(), errors, kinds };
         tokens.clear();
         directives.clear();
         if tokens.capacity() <= LARGEST_SCRATCH {

@@ -30,16 +30,27 @@ const ENDINGS: [&str; 10] = [".j2", ".jinja", ".jinja2", ".erb", ".epp", ".tmpl"
 #[must_use]
 pub fn is_template(path: &Path, bytes: &[u8]) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
-        || name.contains(".conf.")
-        || [("{%", "%}"), ("<%", "%>"), ("{{ ", " }}"), ("{{", "}}")].iter().any(|&(open, close)| holds_pair(bytes, open, close))
+    ENDINGS.iter().any(|ending| name.ends_with(ending)) || name.contains(".conf.") || holds_pair(bytes)
 }
 
-/// Whether `open` and then `close` stand on one line.
-fn holds_pair(bytes: &[u8], open: &str, close: &str) -> bool {
-    memmem::find_iter(bytes, open).any(|at| {
+/// Whether template brackets open and close on one line.
+fn holds_pair(bytes: &[u8]) -> bool {
+    const CLOSING: [&str; 3] = ["%}", "%>", "}}"];
+    // Up to where each is known not to stand: a line of many opening brackets is searched once.
+    let mut none_before = [0; CLOSING.len()];
+    memchr::memchr2_iter(b'{', b'<', bytes).any(|at| {
+        let kind = match &bytes[at..] {
+            [b'{', b'%', ..] => 0,
+            [b'<', b'%', ..] => 1,
+            [b'{', b'{', ..] => 2,
+            _ => return false,
+        };
+        if at < none_before[kind] {
+            return false;
+        }
         let line_end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
-        memmem::find(&bytes[at..line_end], close.as_bytes()).is_some()
+        none_before[kind] = line_end;
+        memmem::find(&bytes[at..line_end], CLOSING[kind].as_bytes()).is_some()
     })
 }
 

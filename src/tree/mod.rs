@@ -63,6 +63,8 @@ pub struct Token {
     pub kind: TokenKind,
     /// One past its last byte.
     pub end: u32,
+    /// Whether it is a word with a backslash in it, so that its value may be other than its text. Of nginx's words only.
+    pub escapes: bool,
 }
 
 /// A token in four bytes: a big tree is mostly tokens, and they are read far less often than kept.
@@ -70,8 +72,10 @@ pub struct Token {
 struct Packed(u32);
 
 impl Packed {
-    /// Bits of the kind. The others hold the end: 28 bits, more than the largest source that is read has bytes.
+    /// Bits of the kind, and the one of [`Token::escapes`]. The others hold the end: 27 bits, more than the largest source that is read
+    /// has bytes.
     const KIND_BITS: u32 = 4;
+    const END_AT: u32 = Self::KIND_BITS + 1;
 
     /// The kinds, each at its own number.
     const KINDS: [TokenKind; 12] = [
@@ -90,19 +94,27 @@ impl Packed {
     ];
 
     fn new(token: Token) -> Self {
-        debug_assert!(token.end <= u32::MAX >> Self::KIND_BITS, "a source is read only up to `Sources::MAX_BYTES`");
-        Self(token.end << Self::KIND_BITS | token.kind as u32)
+        debug_assert!(token.end <= u32::MAX >> Self::END_AT, "a source is read only up to `Sources::MAX_BYTES`");
+        Self(token.end << Self::END_AT | u32::from(token.escapes) << Self::KIND_BITS | token.kind as u32)
     }
 
     fn end(self) -> u32 {
-        self.0 >> Self::KIND_BITS
+        self.0 >> Self::END_AT
+    }
+
+    fn number(self) -> u32 {
+        self.0 & ((1 << Self::KIND_BITS) - 1)
+    }
+
+    /// As [`TokenKind::is_word`] of its kind: the three kinds of words are numbered in a row.
+    fn is_word(self) -> bool {
+        (TokenKind::Word as u32..=TokenKind::Holed as u32).contains(&self.number())
     }
 
     fn token(self) -> Token {
-        let number = self.0 & ((1 << Self::KIND_BITS) - 1);
         // `Junk` is the last kind, behind all in the table.
-        let kind = Self::KINDS.get(number as usize).copied().unwrap_or(TokenKind::Junk);
-        Token { kind, end: self.end() }
+        let kind = Self::KINDS.get(self.number() as usize).copied().unwrap_or(TokenKind::Junk);
+        Token { kind, end: self.end(), escapes: self.0 >> Self::KIND_BITS & 1 == 1 }
     }
 }
 
@@ -153,13 +165,25 @@ pub struct Tree {
     tokens: Vec<Packed>,
     directives: Vec<Directive>,
     errors: Vec<SyntaxError>,
+    /// Which kinds of tokens there are: the bit of each kind's number.
+    kinds: u16,
 }
 
 impl Tree {
+    fn has(&self, kind: TokenKind) -> bool {
+        self.kinds >> kind as u16 & 1 == 1
+    }
+
     /// Whether any of it is filled in later.
     #[must_use]
     pub fn is_template(&self) -> bool {
-        self.tokens().any(|token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole | TokenKind::Holed))
+        self.has(TokenKind::Holed) || self.has_standing_holes()
+    }
+
+    /// Whether it is a template of whose directives some may be others, or none: a hole or tag stands where directives stand.
+    #[must_use]
+    pub fn has_standing_holes(&self) -> bool {
+        self.has(TokenKind::Tag) || self.has(TokenKind::Hole)
     }
 
     /// All tokens, in order.
@@ -208,16 +232,17 @@ impl Tree {
     }
 
     /// The words after the name of a directive, in order.
-    pub fn words(&self, id: DirectiveId) -> impl Iterator<Item = TokenId> + '_ {
+    #[must_use]
+    pub fn words(&self, id: DirectiveId) -> Words<'_> {
         let Directive { name, head_end, .. } = *self.directive(id);
-        (name.0 + 1..head_end.0).map(TokenId).filter(|&token| self.token(token).kind.is_word())
+        Words { tokens: &self.tokens, next: name.0 + 1, end: head_end.0 }
     }
 
     /// The name and words of a directive as one range: what to underline when the directive is to blame.
     #[must_use]
     pub fn head(&self, id: DirectiveId) -> std::ops::Range<u32> {
         let directive = self.directive(id);
-        let last = self.words(id).last().unwrap_or(directive.name);
+        let last = self.words(id).next_back().unwrap_or(directive.name);
         self.range(directive.name).start..self.range(last).end
     }
 
@@ -260,6 +285,46 @@ impl Tree {
     }
 }
 
+/// The words behind the name of a directive, in order; made by [`Tree::words`].
+#[derive(Clone, Debug)]
+pub struct Words<'a> {
+    tokens: &'a [Packed],
+    next: u32,
+    end: u32,
+}
+
+impl Words<'_> {
+    fn is_word(&self, token: u32) -> bool {
+        self.tokens.get(token as usize).is_some_and(|token| token.is_word())
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = TokenId;
+
+    fn next(&mut self) -> Option<TokenId> {
+        while self.next < self.end {
+            self.next += 1;
+            if self.is_word(self.next - 1) {
+                return Some(TokenId(self.next - 1));
+            }
+        }
+        None
+    }
+}
+
+impl DoubleEndedIterator for Words<'_> {
+    fn next_back(&mut self) -> Option<TokenId> {
+        while self.next < self.end {
+            self.end -= 1;
+            if self.is_word(self.end) {
+                return Some(TokenId(self.end));
+            }
+        }
+        None
+    }
+}
+
 /// The directives of one block, in order; made by [`Tree::children`].
 #[derive(Clone, Debug)]
 pub struct Children<'a> {
@@ -288,8 +353,10 @@ mod tests {
     #[test]
     fn a_packed_token_is_the_token() {
         let kinds = Packed::KINDS.into_iter().chain([TokenKind::Junk]);
-        for (kind, end) in kinds.zip([0, 1, 0x0fff_ffff].into_iter().cycle()) {
-            assert_eq!(Packed::new(Token { kind, end }).token(), Token { kind, end });
+        for ((kind, end), escapes) in kinds.zip([0, 1, 0x07ff_ffff].into_iter().cycle()).zip([false, true].into_iter().cycle()) {
+            let token = Token { kind, end, escapes };
+            assert_eq!(Packed::new(token).token(), token);
+            assert_eq!(Packed::new(token).is_word(), kind.is_word());
         }
     }
 }

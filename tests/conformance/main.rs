@@ -15,6 +15,7 @@ mod judged;
 mod mending;
 mod model;
 mod outcome;
+mod parts;
 mod prediction;
 mod random;
 mod run;

@@ -1,7 +1,7 @@
 //! Fixes under the real servers: every case is mended as `check --unsafe-fixes` does it, and run before and after.
 //!
 //! What is mended starts; what was upgraded still is, and what `trace` now says is upgraded is; requests that ask for no upgrade are answered
-//! as before, and reach the backend unchanged but for what the rules that found something want of them. Every recorded handshake that is broken
+//! as before, and reach the backend unchanged but for what the rules want that found something of the route which takes them. Every recorded handshake that is broken
 //! is upgraded after its fixes, or its case is listed in `unmended.txt` with the reason.
 
 use std::collections::BTreeSet;
@@ -11,12 +11,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Completion, Failed};
-use proxylint::rules::{Options, Safety, builtin};
+use proxylint::rules::Safety;
 use proxylint::{Request, fix};
 
 use crate::case::{Case, Mode, Recorded, Software, Step};
 use crate::check::{Judgement, Told, against_prediction};
 use crate::outcome::Outcome;
+use crate::parts::{self, Part};
 use crate::prediction::{self, Kind};
 use crate::run::{self, Happened};
 use crate::sent::Sent;
@@ -30,10 +31,15 @@ const SHOWN: [&str; 8] =
 /// Recorded cases in which a handshake stays broken: a line with the reason, which begins with `#`, then the names it is true of.
 const UNMENDED: &str = include_str!("unmended.txt");
 
+/// The cases on that list.
+pub(crate) fn listed() -> impl Iterator<Item = &'static str> {
+    UNMENDED.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace)
+}
+
 /// Whether a case is on that list.
 fn is_listed(case: &Case) -> bool {
     let name = format!("{}::{}", case.software.name(), case.name);
-    UNMENDED.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).any(|listed| listed == name)
+    listed().any(|listed| listed == name)
 }
 
 /// What came of all cases, for the last line.
@@ -87,17 +93,20 @@ pub(crate) fn check(case: &Case, installed: &Installed, slots: &Slots, tally: &T
 /// Mends the case into `folder`, runs both, and returns the handshakes that stay broken.
 fn mend_and_run(case: &Case, folder: &Path, installed: &Installed, slots: &Slots, tally: &Tally) -> Result<Vec<String>, Failed> {
     copy(&case.folder, folder)?;
-    let fixed = mend(case.software, folder, &installed.version)?;
+    let after = asked(case, folder);
+    let (fixed, mut parts) = mend(&after, folder, &installed.version)?;
     let recorded = case.recorded.get(&installed.version);
     if fixed.count == 0 {
         return Ok(recorded.map(|recorded| broken_in_record(case, recorded)).unwrap_or_default());
     }
     let before = asked(case, &case.folder);
-    let after = asked(case, folder);
     let ran = |case: &Case| slots.with(|slot| run::run(installed, case, slot))?;
     let (then, now) = (ran(&before)?, ran(&after)?);
-    let mut parts = may_change(&fixed.rules);
-    parts.extend(is_by_chance(case).then_some(Part::Backend));
+    if is_by_chance(case) {
+        for parts in &mut parts {
+            parts.insert(Part::Backend);
+        }
+    }
     let mut wrong = compare(&after, &then, &now, &parts);
     tally.mended.fetch_add(1, Ordering::Relaxed);
     // Where a reader cannot know what the backend is, what it says of it is not judged.
@@ -184,11 +193,11 @@ pub(crate) fn request(software: Software, folder: &Path, version: &str) -> Reque
     request
 }
 
-/// Applies every fix.
-fn mend(software: Software, folder: &Path, version: &str) -> Result<fix::Fixed, Failed> {
-    let request = request(software, folder, version);
+/// Applies every fix, and says what may change of each request of the case.
+fn mend(case: &Case, folder: &Path, version: &str) -> Result<(fix::Fixed, Vec<BTreeSet<Part>>), Failed> {
+    let request = request(case.software, folder, version);
     let mut checked = proxylint::check(&request).map_err(|error| error.to_string())?;
-    let fixed = fix::mend(&mut checked, &request, Safety::Unsafe);
+    let (fixed, parts) = parts::mend(&mut checked, &request, case);
     if let Some((path, error)) = fix::write(&checked, &fixed).into_iter().next() {
         return Err(format!("{}: {error}", path.display()).into());
     }
@@ -196,66 +205,7 @@ fn mend(software: Software, folder: &Path, version: &str) -> Result<fix::Fixed, 
     if again.count > 0 {
         return Err("a second run mends more".into());
     }
-    Ok(fixed)
-}
-
-/// A part of a request that reaches a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Part {
-    /// Where it goes, and the target.
-    Target,
-    /// Which backend of a group it goes to.
-    Backend,
-    /// The version of HTTP.
-    Version,
-    /// The method, and a body in the place of the client's.
-    Method,
-    /// `Host`.
-    Host,
-    /// `Upgrade` and `Connection`.
-    Hop,
-    /// Whether `Connection` says that the connection is kept or closed: in httpd, what has a worker of its own keeps it.
-    Kept,
-    /// How the client came.
-    Scheme,
-    /// Other headers.
-    Others,
-}
-
-/// What of plain requests may change, by the facts that the rules want which found something.
-pub(crate) fn may_change(rules: &BTreeSet<String>) -> BTreeSet<Part> {
-    let mut parts = BTreeSet::new();
-    let options = Options::default();
-    for want in builtin().iter().filter(|rule| rules.contains(rule.name())).flat_map(|rule| rule.wants(&options)) {
-        let name = want.name();
-        parts.extend(match name.as_str() {
-            "http_version" => &[Part::Version][..],
-            "host" => &[Part::Host],
-            "scheme_forwarded" => &[Part::Scheme],
-            // The lines that were dropped say any of these.
-            "lost_headers" | "handshake.repeated_headers" => &[Part::Host, Part::Hop, Part::Scheme, Part::Others],
-            "target.path_fault" | "redirected_before" => &[Part::Target],
-            "rewrite_target.fault" => &[Part::Target, Part::Host],
-            // Another mapping takes them, with what it sends.
-            "shadowed_by" | "rewrite_engine" | "refused_clients" | "section_pattern" => {
-                &[Part::Target, Part::Version, Part::Host, Part::Hop]
-            }
-            "handshake.lacks" => &[Part::Version, Part::Method, Part::Hop, Part::Others],
-            // Of a worker that was another's, everything.
-            "worker_of.lost" | "upgrade_lost_at" | "plain.forced" | "forged_headers" | "subrequest.upgrading" | "noted" => {
-                &[Part::Hop]
-            }
-            "timeout.idle" | "timeout.zero" | "events.held_by" => &[Part::Kept],
-            _ if name.contains("request_header.") || name.starts_with("upgrade_parameter") => &[Part::Hop],
-            _ => &[],
-        });
-    }
-    // What makes a mapping or a rule of what was none gives requests somewhere to go.
-    let makes_routes = ["proxy-url-malformed", "conditional-module-section", "rewrite-proxy-flag-missing"];
-    if makes_routes.iter().any(|rule| rules.contains(*rule)) {
-        parts.extend([Part::Target, Part::Version, Part::Host]);
-    }
-    parts
+    Ok((fixed, parts))
 }
 
 /// Whether a group of the case leaves it to chance which backend is asked.
@@ -292,6 +242,12 @@ fn asked(case: &Case, folder: &Path) -> Case {
     Case { folder: folder.to_path_buf(), steps, show, recorded: std::collections::BTreeMap::new(), ..case.clone() }
 }
 
+/// Whether the `Upgrade` of a step, if it has one of its own, is a handshake's (RFC 6455, section 4.2.1).
+fn asks_for_websocket(step: &Step) -> bool {
+    let mut own = step.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
+    own.all(|(_, value)| value.as_ref().is_some_and(|value| value.eq_ignore_ascii_case("websocket")))
+}
+
 fn refused(happened: &Happened) -> bool {
     matches!(happened.steps[..], [ref only] if only.outcome == Outcome::Refused)
 }
@@ -306,15 +262,20 @@ fn gained(then: &Happened, now: &Happened) -> usize {
     now.steps.iter().enumerate().filter(|(number, seen)| is_upgraded(&seen.outcome) && !before(*number)).count()
 }
 
-/// What is worse than before; of plain requests only `parts` may differ.
-fn compare(case: &Case, then: &Happened, now: &Happened, parts: &BTreeSet<Part>) -> Vec<String> {
+/// What is worse than before; of each plain request only its `parts` may differ.
+fn compare(case: &Case, then: &Happened, now: &Happened, parts: &[BTreeSet<Part>]) -> Vec<String> {
     if refused(then) || refused(now) {
         return Vec::new();
     }
     let mut wrong = Vec::new();
+    // Copies and questions of the server's own come to other routes.
+    let all: BTreeSet<Part> = parts.iter().flatten().copied().collect();
     for (number, step) in case.steps.iter().enumerate() {
         let (Some(before), Some(after)) = (then.steps.get(number), now.steps.get(number)) else { continue };
-        if is_upgraded(&before.outcome) && !is_upgraded(&after.outcome) {
+        let is_alone = [before, after].into_iter().all(|seen| seen.upstream.as_ref().is_none_or(|sent| sent.len() < 2));
+        let parts = parts.get(number).filter(|_| is_alone).unwrap_or(&all);
+        // Who asks for another protocol was given a WebSocket because it was forced on everybody.
+        if is_upgraded(&before.outcome) && !is_upgraded(&after.outcome) && asks_for_websocket(step) {
             wrong.push(format!("{}: was {}, is {}", step.path(), before.outcome, after.outcome));
         }
         if !step.is_plain() {

@@ -17,7 +17,8 @@ use proxylint::source::{Edit, Sources, apply, overlap};
 use proxylint::{Checked, Request, fix};
 
 use crate::case::{Case, Software, Step};
-use crate::mending::{Part, copy, may_change, request};
+use crate::mending::{copy, request};
+use crate::parts::{Part, may_change};
 use crate::random;
 
 /// Deployments tried by every run, and fixes of one that are tried by themselves.
@@ -138,12 +139,13 @@ fn walks(checked: &Checked, case: &Case) -> Vec<(Walk, Walk)> {
     case.steps.iter().map(|step| (walk(&view, step, Probe::Chrome), walk(&view, step, Probe::Plain))).collect()
 }
 
+/// What becomes of the request of `probe` at the place of a step.
 pub(crate) fn walk(view: &View<'_>, step: &Step, probe: Probe) -> Walk {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let port = 18080 + step.port;
     let (path, query) = step.path().split_once('?').map_or((step.path(), None), |(path, query)| (path, Some(query)));
-    let host = step.host().split(':').next().unwrap_or_default().to_ascii_lowercase();
-    let mut request = probe.request(&host, path, step.tls);
+    let mut request = probe.request(step.host(), path, step.tls);
+    request.host = step.host().split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
     request.query = query.map(str::to_owned);
     request.port = port;
     follow(view, &Client { request, socket: Socket { address: here, port }, from: here }, &|_| None)

@@ -31,6 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("self::frames come back", frames_come_back),
         Trial::test("self::records are read and written alike", records_round_trip),
         Trial::test("self::whole ports are replaced", whole_ports_are_replaced),
+        Trial::test("self::what stays broken is listed once", listed_once),
     ];
     for (name, outcome, upstream, prediction, expected) in judgements() {
         trials.push(Trial::test(format!("self::{name}"), move || judge(outcome, &upstream, &prediction, expected)));
@@ -100,6 +101,17 @@ fn judge(outcome: &str, upstream: &[&str], prediction: &Value, expected: Expecte
         None => Undecided,
     };
     if given == expected { Ok(()) } else { Err(format!("{judgement:?}, expected {expected:?}").into()) }
+}
+
+fn listed_once() -> Result<(), Failed> {
+    let mut cases = std::collections::BTreeSet::new();
+    for software in Software::ALL {
+        cases.extend(Case::read_all(software)?.iter().map(|case| format!("{}::{}", software.name(), case.name)));
+    }
+    match crate::mending::listed().find(|listed| !cases.remove(*listed)) {
+        Some(listed) => Err(format!("`{listed}` is no case, or stands on unmended.txt twice").into()),
+        None => Ok(()),
+    }
 }
 
 fn frames_come_back() -> Result<(), Failed> {

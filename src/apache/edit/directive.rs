@@ -18,7 +18,13 @@ impl Editor<'_> {
             RemarkKind::UnitIgnored { written, meant, .. } => in_seconds(line, written, *meant),
             RemarkKind::Misread { how: Misreading::EmptyVariable, text } => name_header(line, text),
             RemarkKind::Misread { how: Misreading::WebSocketNotProxied, .. } => pass_on(line),
-            RemarkKind::Misread { how: Misreading::AddressUnusable, .. } => part_path(line),
+            RemarkKind::Misread { how: Misreading::LeadsPastMappings, .. } => {
+                let edit = with_flag(line, "PT", false)?.ok_or("nothing is left to write for it")?;
+                Ok(plan("write the flag `PT`".to_owned(), vec![edit]))
+            }
+            RemarkKind::Misread { how: Misreading::AddressUnusable, .. } => {
+                straight_quotes(line).map_or_else(|| part_path(line), Ok)
+            }
             RemarkKind::Misread { how: Misreading::SectionNeverTrue | Misreading::SectionHidesWebSocket, text } => {
                 self.name_module(line, text)
             }
@@ -36,7 +42,7 @@ impl Editor<'_> {
             Fault::Duplicate => remove_copy(line),
             Fault::UpgradeMisplaced => self.upgrade_members(line),
             Fault::Duration => Err("what the duration is to be is for you to say".to_owned()),
-            Fault::Address => Err("what the address is to be is for you to say".to_owned()),
+            Fault::Address => straight_quotes(line).ok_or_else(|| "what the address is to be is for you to say".to_owned()),
             _ => Err("no edit is known for it".to_owned()),
         }
     }
@@ -113,6 +119,18 @@ impl Editor<'_> {
 
 fn plan(title: String, edits: Vec<Edit>) -> Vec<Plan> {
     vec![Plan { title, edits }]
+}
+
+/// Quotes as typesetters have them, which stand around words, in the form that httpd knows.
+fn straight_quotes(line: Line<'_>) -> Option<Vec<Plan>> {
+    let bare = |word: &Word<'_>| {
+        let text = std::str::from_utf8(word.text).ok()?;
+        let inside = text.trim_matches(|c| ('\u{2018}'..='\u{201f}').contains(&c));
+        let is_quoted = inside.len() < text.len() && !inside.contains(['"', '\\']);
+        is_quoted.then(|| Edit { span: word.span, text: format!("\"{inside}\"").into_bytes() })
+    };
+    let edits: Vec<Edit> = line.words().filter_map(|word| bare(&word)).collect();
+    (!edits.is_empty()).then(|| plan("write `\"` for the quotes".to_owned(), edits))
 }
 
 /// `ProxyPass "/" "http://b:9000"`: what is behind the slash is glued to the port, so that no request gets through.

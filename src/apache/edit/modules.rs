@@ -148,7 +148,7 @@ impl Editor<'_> {
     }
 
     /// The steps that let handshakes keep their upgrade whose URL is shorter than the mapping's own.
-    pub(super) fn catch_lost(&self, id: RouteId) -> Result<Vec<Step>, String> {
+    pub(super) fn catch_lost(&self, id: RouteId, lost_at: impl Iterator<Item = Span>) -> Result<Vec<Step>, String> {
         let (_, proxy) = self.proxied(id)?;
         let own = self.line_at(proxy.span).ok_or("the mapping cannot be found")?;
         let parameters: Vec<String> = own
@@ -158,6 +158,11 @@ impl Editor<'_> {
             .collect();
         let step = worker_section(own, own.in_server(), &parameters).filter(|_| !parameters.is_empty());
         let mut steps: Vec<Step> = step.into_iter().collect();
+        // Of two workers that are as long, the first counts: this one goes ahead of the one that is found.
+        let other = { lost_at }.filter_map(|span| self.line_at(span)).find(|line| line.source == own.source && line.id < own.id);
+        if let Some(other) = other.filter(|_| !parameters.is_empty()) {
+            steps.extend(worker_section(own, other.in_server(), &parameters));
+        }
         // The worker may be that of a mapping before it.
         if proxy.shares.is_some() {
             steps.extend(self.unshare(id).unwrap_or_default());

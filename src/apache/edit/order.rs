@@ -3,7 +3,7 @@
 use super::line::Line;
 use super::parameters::worker_section;
 use super::{Editor, Step};
-use crate::gateway::{Matcher, RouteId};
+use crate::gateway::{Matcher, RouteId, Target};
 use crate::handshake::alias_match;
 use crate::source::{Edit, SourceId, Span, apply};
 
@@ -71,7 +71,8 @@ impl Move {
 
 impl Editor<'_> {
     /// The steps that put a mapping where requests come to it.
-    pub(super) fn unshadow(&self, id: RouteId) -> Result<Vec<Step>, String> {
+    /// `taker` is the line of what takes them.
+    pub(super) fn unshadow(&self, id: RouteId, taker: Option<Span>) -> Result<Vec<Step>, String> {
         let gateway = self.gateway();
         let route = gateway.route(id);
         let site = gateway.site(route.site);
@@ -114,7 +115,10 @@ impl Editor<'_> {
         if let Some(section) = last_section {
             return sectioned(own, line(section)?).map(|step| vec![step]);
         }
-        let first = site.mappings.clone().map(RouteId).take_while(|other| *other < id).find(covers);
+        let is_taker =
+            |other: &RouteId| matches!(&gateway.route(*other).target, Target::Proxy(proxy) if Some(proxy.span) == taker);
+        let mut before_it = site.mappings.clone().map(RouteId).take_while(|other| *other < id);
+        let first = before_it.find(|other| covers(other) || is_taker(other));
         let first = line(first.ok_or("what takes its requests stands in the main server, ahead of every virtual host")?)?;
         beside(first)?;
         Ok(vec![before(own, first)])

@@ -262,6 +262,7 @@ pub(super) fn with_flag(line: Line<'_>, flag: &str, first: bool) -> Result<Optio
         "NC" => "nocase",
         "L" => "last",
         "P" => "proxy",
+        "PT" => "passthrough",
         other => other,
     };
     let value = word.value();

@@ -43,9 +43,11 @@ impl Editor<'_> {
                 ("rewrite_target.fault", Value::Absent) => parts.push(self.mend_target(id, &reading.value)?),
                 ("target.path_fault", Value::Absent) => parts.push(vec![self.straighten(id, &reading.value)?]),
                 ("upgrade.other_protocols", Value::Flag(false)) => parts.push(vec![self.only_websockets(lines())?]),
-                ("shadowed_by", Value::Absent) => moves = Some(self.unshadow(id)?),
+                ("shadowed_by" | "handshake.taken_before", Value::Absent) => {
+                    moves = Some(self.unshadow(id, reading.evidence.last().map(|evidence| evidence.span))?);
+                }
                 ("worker_of.lost", Value::Absent) => parts.push(self.unshare(id)?),
-                ("upgrade_lost_at", Value::Absent) => parts.push(self.catch_lost(id)?),
+                ("upgrade_lost_at", Value::Absent) => parts.push(self.catch_lost(id, lines())?),
                 ("forged_headers" | "handshake.lacks", Value::Absent) => parts.push(vec![self.take_out(lines())?]),
                 ("refused_clients", Value::Absent) => parts.push(vec![self.loosen(id)?]),
                 ("missing_modules", Value::Absent) => parts.push(vec![self.load(&reading.value)?]),

@@ -6,8 +6,8 @@ use super::symbols::{captured, literal};
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::switch;
 use crate::gateway::{
-    Alias, Assignment, EncodedSlashes, ErrorPage, Matcher, Merging, OverrideClass, Part, Redirect, Settings, SymbolicId, TextId,
-    Variable, Via, When,
+    Alias, Assignment, EncodedSlashes, ErrorPage, Matcher, Merging, OverrideClass, OwnName, Part, Redirect, Settings, SymbolicId,
+    TextId, Variable, Via, When,
 };
 use crate::source::Span;
 
@@ -77,8 +77,12 @@ impl Lowerer<'_> {
                 };
             }
             b"directoryindex" => {
+                // Several lines of a level add up, and `disabled` alone takes all back (`add_index`, `mod_dir.c`).
                 let files = self.texts_of(statement);
-                self.here().settings.indexes = Some(files);
+                let before = self.here().settings.indexes.take().unwrap_or_default();
+                let is_off = files.len() == 1 && self.gateway.texts.get(files[0]).eq_ignore_ascii_case(b"disabled");
+                let all = if is_off { Vec::new() } else { before.into_iter().chain(files).collect() };
+                self.here().settings.indexes = Some(all.into());
             }
             b"fallbackresource" => {
                 let files = self.texts_of(statement);
@@ -87,7 +91,15 @@ impl Lowerer<'_> {
             b"errordocument" => self.error_document(statement),
             b"usecanonicalname" => {
                 let words = self.resolved.words(self.store, statement);
-                self.here().settings.canonical_name = Some(first(&words) == b"on");
+                self.here().settings.canonical_name = Some(match first(&words).as_slice() {
+                    b"on" => OwnName::Written,
+                    b"dns" => OwnName::LookedUp,
+                    _ => OwnName::Asked,
+                });
+            }
+            b"acceptpathinfo" => {
+                let words = self.resolved.words(self.store, statement);
+                self.here().settings.path_info = Some(first(&words) == b"on");
             }
             b"authmerging" => {
                 let words = self.resolved.words(self.store, statement);
@@ -280,7 +292,8 @@ impl Lowerer<'_> {
         let is_match = name == b"redirectmatch";
         let (path, target) = match words {
             [path, target] => (Some(path), Some(target)),
-            [one] if in_area => (None, Some(one)),
+            // Behind a status that is no redirect stands a path (`add_redirect_internal`).
+            [one] if in_area && (300..400).contains(&status) => (None, Some(one)),
             [one] => (Some(one), None),
             _ => (None, None),
         };

@@ -53,7 +53,9 @@ impl Lowerer<'_> {
             return id;
         }
         let id = UpstreamId(u32::try_from(self.gateway.upstreams.len()).unwrap_or(u32::MAX));
-        self.gateway.upstreams.push(Upstream { name, span, members: Vec::new(), affinity: None, keepalive: None, partial: None });
+        let members = Vec::new();
+        let upstream = Upstream { name, span, members, affinity: None, session: None, keepalive: None, partial: None };
+        self.gateway.upstreams.push(upstream);
         self.balancers.push(Balancer::default());
         self.servers[at.0].balancers.insert(name, id);
         id
@@ -120,7 +122,10 @@ impl Lowerer<'_> {
             }
             let Some(id) = own else { continue };
             if parameter.is(&["stickysession"]) {
-                self.gateway.upstreams[id.0 as usize].affinity = Some(word.span);
+                let session = self.gateway.texts.intern(value);
+                let upstream = &mut self.gateway.upstreams[id.0 as usize];
+                upstream.affinity = Some(word.span);
+                upstream.session = Some(session);
             } else if parameter.is(&["lbmethod"]) {
                 self.balancers[id.0 as usize].method = Some(value.to_vec());
             }

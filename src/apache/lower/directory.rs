@@ -30,7 +30,7 @@ impl Lowerer<'_> {
                 Kind::Begin => self.begin(statement),
                 Kind::End => self.end(statement),
                 // Where what is refused is no failure, it is passed over.
-                Kind::Line if self.need(statement).is_err() => {}
+                Kind::Line if !matches!(self.need(statement), Ok((_, false))) => {}
                 Kind::Line => self.line(statement),
                 Kind::Hole | Kind::Unseen(_) => {}
             }
@@ -65,7 +65,13 @@ impl Lowerer<'_> {
                 continue;
             }
             match self.need(statement) {
-                Ok(need) => file.needs.push(need),
+                Ok((need, is_faulty)) => {
+                    if is_faulty {
+                        file.refused = file.refused.or(Some((need.span, "is refused")));
+                        file.faulty.push(need.clone());
+                    }
+                    file.needs.push(need);
+                }
                 Err(why) => file.refused = file.refused.or(Some((statement.span(self.store), why))),
             }
         }
@@ -82,8 +88,9 @@ impl Lowerer<'_> {
         count(row, words).is_err() || compiles(row.name, words).is_err() || value::check(row.name, words, &raw, place).is_err()
     }
 
-    /// What must be allowed for a line; or why it is refused (`invoke_cmd`, `server/config.c`).
-    fn need(&mut self, statement: &Statement) -> Result<Needed, &'static str> {
+    /// What must be allowed for a line, and whether its words are refused where it is; or why it is refused whatever is allowed
+    /// (`invoke_cmd`, `server/config.c`).
+    fn need(&mut self, statement: &Statement) -> Result<(Needed, bool), &'static str> {
         let name = self.resolved.name(self.store, statement).to_ascii_lowercase();
         let rows = directives::directive(&name);
         let is_there = |row: &&Row| row.module == "core" || self.gateway.modules.has(row.module) != Some(false);
@@ -96,13 +103,6 @@ impl Lowerer<'_> {
         if allowed.peek().is_none() && (known || !rows.is_empty()) {
             return Err("is no directive of a module that is loaded");
         }
-        let words = self.resolved.words(self.store, statement);
-        if words.iter().all(|word| word.unknown.is_none())
-            && let Some(row) = rows.iter().find(|row| row.is_section == is_section)
-            && self.is_refused(row, &words, statement)
-        {
-            return Err("is refused");
-        }
         // Where only the manual is known, it is taken to be right.
         let classes: Box<[OverrideClass]> = match allowed.next().flatten() {
             Some(allowed) => allowed.classes().collect(),
@@ -111,6 +111,10 @@ impl Lowerer<'_> {
         if classes.is_empty() {
             return Err("is not allowed here");
         }
-        Ok(Needed { span: statement.span(self.store), classes, name: self.gateway.texts.intern(&name) })
+        let words = self.resolved.words(self.store, statement);
+        let row = rows.iter().find(|row| row.is_section == is_section);
+        let is_known = words.iter().all(|word| word.unknown.is_none());
+        let is_faulty = is_known && row.is_some_and(|row| self.is_refused(row, &words, statement));
+        Ok((Needed { span: statement.span(self.store), classes, name: self.gateway.texts.intern(&name) }, is_faulty))
     }
 }

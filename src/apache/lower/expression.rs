@@ -68,8 +68,9 @@ fn symbolic(gateway: &mut Gateway, pieces: &[Piece], span: Span) -> SymbolicId {
             Piece::Text(text) => parts.text.extend_from_slice(text),
             Piece::Variable(name) => expression_variable(&mut parts, name, span),
             Piece::Looked(name, Some(text)) => looked_up(&mut parts, name, text),
-            // What patterns capture is not kept, nor is what a name with variables in it leads to.
-            Piece::Looked(_, None) | Piece::Capture => parts.part(Part::Unknown(Unknown::Unmodelled(span))),
+            Piece::Capture(Some(group)) => parts.part(Part::Variable(Variable::Capture(*group))),
+            // What a name with variables in it leads to.
+            Piece::Looked(_, None) | Piece::Capture(None) => parts.part(Part::Unknown(Unknown::Unmodelled(span))),
         }
     }
     parts.finish()
@@ -160,8 +161,9 @@ fn binary(gateway: &mut Gateway, name: &[u8], right: Option<ExpressionStep>) -> 
         b"<=" => Comparison::Text(Order::LessOrEqual),
         b">" => Comparison::Text(Order::Greater),
         b">=" => Comparison::Text(Order::GreaterOrEqual),
-        b"strcmatch" => Comparison::Wildcard { ignore_case: true },
-        b"strmatch" | b"fnmatch" => Comparison::Wildcard { ignore_case: false },
+        b"strcmatch" => Comparison::Wildcard { ignore_case: true, by_segment: false },
+        b"strmatch" => Comparison::Wildcard { ignore_case: false, by_segment: false },
+        b"fnmatch" => Comparison::Wildcard { ignore_case: false, by_segment: true },
         b"ipmatch" => return network_of(gateway, right),
         number => Comparison::Number(numeric_order(number).unwrap_or(Order::Equal)),
     })

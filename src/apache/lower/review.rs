@@ -55,6 +55,12 @@ fn refused_files(store: &Store, gateway: &Gateway) -> Vec<Remark> {
                 _ => (Misreading::DirectoryFileUnknown, format!("`{}` {why}, {then}", name(span))),
             };
             found.push(misread(span, Vec::new(), how, text));
+        } else if let Some(needed) = file.faulty.iter().find(|needed| {
+            let read = |overrides: &&Overrides| overrides.reads() && overrides.allow(needed);
+            allowed.iter().copied().any(|overrides| read(&overrides))
+        }) {
+            let text = format!("`{}` is refused, {then}", name(needed.span));
+            found.push(misread(needed.span, Vec::new(), Misreading::DirectoryFileUnknown, text));
         } else if let Some(needed) = file.needs.iter().find(|needed| read().any(|overrides| !overrides.allow(needed))) {
             let text = format!("`{}` is not among what `AllowOverride` allows here, {then}", name(needed.span));
             found.push(misread(needed.span, Vec::new(), Misreading::DirectoryFileForbids, text));

@@ -168,7 +168,9 @@ impl Lowerer<'_> {
         let unknown = word.and_then(|word| word.unknown);
         let globbed = text.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
         let is_pattern = is_match || tilde;
-        let pattern = if globbed && !is_pattern { glob_pattern(&text) } else { text.to_vec() };
+        // Of backends wildcards match slashes, too (`proxy_walk`).
+        let any: &[u8] = if name == b"proxy" { b"." } else { b"[^/]" };
+        let pattern = if globbed && !is_pattern { glob_pattern(&text, any) } else { text.to_vec() };
         let id = self.gateway.texts.intern(&pattern);
         let matcher = match unknown {
             Some(why) => Matcher::Unknown(why),
@@ -191,7 +193,7 @@ impl Lowerer<'_> {
             }
             b"directory" if globbed && !is_pattern && unknown.is_none() => {
                 let segments = text.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).count();
-                let glob = glob_pattern(text.strip_suffix(b"/").unwrap_or(&text));
+                let glob = glob_pattern(text.strip_suffix(b"/").unwrap_or(&text), b"[^/]");
                 let texts = &mut self.gateway.texts;
                 Covers::Directories { written: texts.intern(&text), pattern: texts.intern(&glob), segments }
             }
@@ -392,13 +394,17 @@ impl Lowerer<'_> {
     }
 }
 
-/// The regular expression for a path with wildcards, which do not match `/` (`ap_location_walk` with `APR_FNM_PATHNAME`).
-fn glob_pattern(glob: &[u8]) -> Vec<u8> {
+/// The regular expression for a path with wildcards, each of which matches `any`: not `/` in paths (`ap_location_walk` with
+/// `APR_FNM_PATHNAME`).
+fn glob_pattern(glob: &[u8], any: &[u8]) -> Vec<u8> {
     let mut out = vec![b'^'];
     for &byte in glob {
         match byte {
-            b'*' => out.extend_from_slice(b"[^/]*"),
-            b'?' => out.extend_from_slice(b"[^/]"),
+            b'*' => {
+                out.extend_from_slice(any);
+                out.push(b'*');
+            }
+            b'?' => out.extend_from_slice(any),
             b'.' | b'+' | b'(' | b')' | b'{' | b'}' | b'^' | b'$' | b'|' => out.extend_from_slice(&[b'\\', byte]),
             _ => out.push(byte),
         }
@@ -411,6 +417,6 @@ fn glob_pattern(glob: &[u8]) -> Vec<u8> {
 mod tests {
     #[test]
     fn wildcards_stay_within_a_segment() {
-        assert_eq!(super::glob_pattern(b"/a.b/*/?[0-9]"), br"^/a\.b/[^/]*/[^/][0-9]$");
+        assert_eq!(super::glob_pattern(b"/a.b/*/?[0-9]", b"[^/]"), br"^/a\.b/[^/]*/[^/][0-9]$");
     }
 }

@@ -3,7 +3,6 @@
 use super::{Checker, Line, Refused};
 use crate::apache::directives::Allowed;
 use crate::gateway::Fault;
-use crate::tree::{Token, TokenKind};
 
 /// A section that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +65,8 @@ impl Checker<'_> {
     }
 
     /// Whether the line's file is a template of which we see all branches at once.
-    pub(super) fn is_template(&mut self, line: &Line<'_>) -> bool {
-        let (source, store) = (line.statement.source, self.store);
-        let is_hole = |token: Token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole);
-        *self.templates.entry(source).or_insert_with(|| store.tree(source).tokens().any(is_hole))
+    pub(super) fn is_template(&self, line: &Line<'_>) -> bool {
+        self.store.tree(line.statement.source).has_standing_holes()
     }
 
     /// Whether the directive may stand where it does.

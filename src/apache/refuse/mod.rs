@@ -1,6 +1,7 @@
 //! What httpd refuses when it starts, in its own order: first what it meets while it reads the files (the resolver and the trees have
 //! noted that), then line by line in effect (`ap_walk_config`, `server/config.c`), then what the whole lacks.
 
+mod balancer;
 mod context;
 mod header;
 mod module;
@@ -20,7 +21,7 @@ use super::statement::{Kind, Statement, Word};
 use super::values::switch;
 use crate::gateway::{Fault, Gateway, Refusal, RemarkKind, Target, Unknown, Version};
 use crate::project::{Root, Store};
-use crate::source::{SourceId, Span};
+use crate::source::Span;
 
 /// Why httpd refuses a line.
 type Refused = (Fault, String);
@@ -45,8 +46,9 @@ pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved
         protocol: Vec::new(),
         unknown_workers: gateway.unknown_workers.iter().copied().collect(),
         sockets: FxHashSet::default(),
+        taken: FxHashMap::default(),
+        balancers: balancer::Balancers::default(),
         listens: false,
-        templates: FxHashMap::default(),
         aliases: resolved.statements.iter().any(|statement| {
             statement.kind == Kind::Begin && resolved.name(store, statement).eq_ignore_ascii_case(b"authzprovideralias")
         }),
@@ -117,9 +119,10 @@ struct Checker<'a> {
     required: Vec<usize>,
     /// What `Listen` bound.
     sockets: FxHashSet<Vec<u8>>,
+    /// What of each port is listened on.
+    taken: FxHashMap<Vec<u8>, server::Taken>,
+    balancers: balancer::Balancers,
     listens: bool,
-    /// Which files are templates.
-    templates: FxHashMap<SourceId, bool>,
     /// Whether the configuration defines requirements of its own: `<AuthzProviderAlias>`.
     aliases: bool,
     /// The mappings whose parameters are not looked at, for another's worker is theirs.
@@ -204,8 +207,8 @@ impl<'a> Checker<'a> {
         let rows = directives::directive(&name);
         let mut rows = rows.iter().filter(|row| row.is_section == is_section);
         let Some(first) = rows.clone().next() else {
-            // Some modules have a section beside the directive, or instead of it.
-            if directives::directive(&name).is_empty() {
+            // Some modules have a section beside the directive, or instead of it; a section's name alone is none.
+            if !is_section || directives::directive(&name).is_empty() {
                 self.unknown(&name, span, statement);
             } else {
                 self.doubt.get_or_insert(Unknown::ForeignDirective(span));
@@ -274,7 +277,12 @@ impl<'a> Checker<'a> {
                     _ => Ok(()),
                 }
             }
-            "Proxy" | "ProxyMatch" => proxy::section(line),
+            "Proxy" | "ProxyMatch" => {
+                if let Some(url) = line.words.first().filter(|word| proxy::is_balancer(&word.value)) {
+                    self.names_balancer(&url.value, &[], line.span);
+                }
+                proxy::section(line)
+            }
             name @ ("RequireAll" | "RequireAny" | "RequireNone") if !line.words.is_empty() => {
                 Err((Fault::Arguments, format!("<{name}> directive doesn't take additional arguments")))
             }

@@ -10,6 +10,7 @@ impl Checker<'_> {
         if !self.is_main || partial.is_some() {
             return;
         }
+        self.merge_balancers();
         let Some(&root) = self.resolved.sources.first() else { return };
         let start = Span::new(root, 0, 0);
         // `balancer_post_config`, `mod_proxy_balancer.c`.

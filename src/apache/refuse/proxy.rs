@@ -14,6 +14,11 @@ fn address_fault(message: String) -> Result<(), Refused> {
     Err((Fault::Address, message))
 }
 
+/// Whether a URL leads to a balancer.
+pub(super) fn is_balancer(url: &[u8]) -> bool {
+    url.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"balancer:"))
+}
+
 const FORM: &str = "Invalid ProxyPass|ProxyPassMatch parameter. Parameter must be in the form 'key=value'.";
 
 impl<'a> Checker<'a> {
@@ -62,8 +67,8 @@ impl<'a> Checker<'a> {
         if url.value.as_ref() == b"!" {
             return Ok(());
         }
-        let is_balancer = url.value.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"balancer:"));
-        if is_balancer {
+        if is_balancer(&url.value) {
+            self.names_balancer(&url.value, parameters, line.span);
             if proxy_url(&url.value).is_none_or(|url| url.authority.is_empty()) {
                 return address_fault(format!("ProxyPass Bad syntax for a balancer name ({})", escaped(&url.value)));
             }
@@ -112,7 +117,8 @@ impl<'a> Checker<'a> {
         if matches!(self.around.last(), Some(Around::Proxy(_))) {
             let Some(Around::Proxy(_)) = self.around.last() else { return Ok(()) };
             return match self.proxy_url() {
-                Some(url) if url.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"balancer:")) => {
+                Some(url) if is_balancer(&url) => {
+                    self.names_balancer(&url, &line.words, line.span);
                     line.words.iter().try_for_each(|word| {
                         let amiss = |(fault, message)| {
                             let set = escaped(&word.value);

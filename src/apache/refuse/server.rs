@@ -23,11 +23,66 @@ impl<'a> Checker<'a> {
                 Some(_) => {}
             }
         }
-        if self.sockets.insert(word.value.to_ascii_lowercase()) {
-            return Ok(());
+        if !self.sockets.insert(word.value.to_ascii_lowercase()) {
+            return Err((Fault::Duplicate, "Cannot define multiple Listeners on the same IP:port".to_owned()));
         }
-        Err((Fault::Duplicate, "Cannot define multiple Listeners on the same IP:port".to_owned()))
+        let host = text.strip_suffix(port).unwrap_or_default();
+        let taken = self.taken.entry(port.to_vec()).or_default();
+        if port.iter().all(u8::is_ascii_digit) && taken.clashes(host) {
+            let message = format!("Address already in use: make_sock: could not bind to address {}", escaped(text));
+            return Err((Fault::Duplicate, message));
+        }
+        taken.add(host);
+        Ok(())
     }
+}
+
+/// Which addresses of a port are listened on already.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// All of them.
+    any: bool,
+    /// All of IPv4: `0.0.0.0`.
+    all_of_4: bool,
+    /// One of IPv4.
+    one_of_4: bool,
+}
+
+impl Taken {
+    /// Whether the operating system lets nobody listen on this address any more (`EADDRINUSE`, as Linux does). All of IPv4 behind all
+    /// addresses is passed over by httpd (`open_listeners`), and how IPv6 goes with IPv4 depends on the machine.
+    fn clashes(&self, host: &[u8]) -> bool {
+        match Self::kind(host) {
+            Some(Kind::Any) => self.any || self.all_of_4 || self.one_of_4,
+            Some(Kind::AllOf4) => self.one_of_4,
+            Some(Kind::OneOf4) => self.any || self.all_of_4,
+            None => false,
+        }
+    }
+
+    fn add(&mut self, host: &[u8]) {
+        match Self::kind(host) {
+            Some(Kind::Any) => self.any = true,
+            Some(Kind::AllOf4) => self.all_of_4 = true,
+            Some(Kind::OneOf4) => self.one_of_4 = true,
+            None => {}
+        }
+    }
+
+    fn kind(host: &[u8]) -> Option<Kind> {
+        match host.strip_suffix(b":").unwrap_or(host) {
+            b"" | b"*" => Some(Kind::Any),
+            b"0.0.0.0" => Some(Kind::AllOf4),
+            host => str::from_utf8(host).ok()?.parse::<std::net::Ipv4Addr>().ok().map(|_| Kind::OneOf4),
+        }
+    }
+}
+
+/// What an address stands for.
+enum Kind {
+    Any,
+    AllOf4,
+    OneOf4,
 }
 
 /// `set_server_name`.

@@ -213,7 +213,8 @@ impl Reader {
                 let directory = place.as_deref().and_then(Path::parent);
                 // A template is put into another directory before the server reads it.
                 let is_template = self.frames.last().is_some_and(|frame| store.tree(frame.source).is_template());
-                self.is_main && !is_template && directory.is_some_and(|directory| store.list(directory).is_some())
+                let is_there = self.server_root.is_live() || directory.is_some_and(|directory| store.list(directory).is_some());
+                self.is_main && !is_template && is_there
             }
             Included::Elsewhere | Included::Outside => false,
         };
@@ -311,6 +312,10 @@ impl Reader {
 
     /// Whether the file `path` has the module `identifier`, and finds what it needs among those loaded before it.
     fn check_module(&mut self, identifier: &str, name: &str, path: &str, span: Span) {
+        if self.is_main && self.server_root.is_live() && !path.starts_with('/') && !self.server_root.place.join(path).exists() {
+            let message = format!("Cannot load {path} into server: cannot open shared object file: No such file or directory");
+            return self.refuse_as(span, Fault::Value, message);
+        }
         let file = path.rsplit('/').next().and_then(|file| file.strip_prefix("mod_")?.strip_suffix(".so"));
         let Some(file) = file.filter(|file| directives::is_own_module(file)) else { return };
         if !directives::is_own_module(name) {

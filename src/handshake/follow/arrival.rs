@@ -24,21 +24,21 @@ impl Following<'_> {
         let socket: Vec<_> = socket.filter(|listen| Some(listen.address) == address && listen.port == port).collect();
         let tls = socket.iter().find(|listen| listen.tls);
         if let Some(listen) = socket.iter().find(|listen| listen.speaks == Speaks::ProxyProtocol) {
-            self.note(Some(listen.span), "expects the PROXY protocol, which the client does not speak: closes".to_owned());
+            self.note(Some(listen.span), "expects the PROXY protocol, which the client does not speak: closes");
             return Ok(Next::Answer(444));
         }
         match (tls, self.request.tls) {
             (None, true) => {
-                self.note(chosen.listen, "expects no TLS here, and the client speaks it".to_owned());
+                self.note(chosen.listen, "expects no TLS here, and the client speaks it");
                 return Ok(Next::Answer(400));
             }
             (Some(listen), false) => {
-                self.note(Some(listen.span), "expects TLS here, and the client does not speak it".to_owned());
+                self.note(Some(listen.span), "expects TLS here, and the client does not speak it");
                 return Ok(Next::Status(497));
             }
             (None, false) if gateway.version.is_some_and(|version| version < RECOGNISES_HTTP_1) => {
                 if let Some(listen) = socket.iter().find(|listen| listen.speaks == Speaks::Http2) {
-                    self.note(Some(listen.span), "speaks nothing but HTTP/2 here before 1.25.1: closes".to_owned());
+                    self.note(Some(listen.span), "speaks nothing but HTTP/2 here before 1.25.1: closes");
                     return Ok(Next::Answer(444));
                 }
             }
@@ -46,7 +46,7 @@ impl Following<'_> {
         }
         // The request line and the head are read with the settings of the socket's default site.
         let own_scope = self.followed.scope;
-        if let Some(default) = default_site(gateway, self.client.socket)? {
+        if let Some(default) = default_site(gateway, self.followed.socket)? {
             self.followed.scope = gateway.site(default).scope;
         }
         let merge = self.is_on(Property::MergeSlashes, true)?;
@@ -68,7 +68,7 @@ impl Following<'_> {
         if self.request.tls
             && let Some((true, span)) = self.flag(Property::VerifyClient)?
         {
-            self.note(span, "a client's certificate is asked for".to_owned());
+            self.note(span, "a client's certificate is asked for");
             return Ok(Next::Status(496));
         }
         Ok(self.arrive(chosen, merge))
@@ -76,12 +76,13 @@ impl Following<'_> {
 
     /// The request line is read; `merge`: several slashes are one.
     pub(super) fn arrive(&mut self, chosen: Chosen, merge: bool) -> Next {
-        let Some(target) = uri::parse(&self.request.sent_target(), merge) else {
-            self.note(chosen.listen, "the target is not valid".to_owned());
+        let sent = self.request.sent_target();
+        let Some(target) = uri::parse(&sent, merge) else {
+            self.note(chosen.listen, "the target is not valid");
             return Next::Status(400);
         };
         // The target as sent stands beside what it is read as.
-        self.request.target = Some(self.request.sent_target());
+        self.request.target = Some(sent);
         self.request.path = target.path;
         self.request.query = target.query;
         self.escaped = target.escaped;

@@ -22,7 +22,7 @@ impl Following<'_> {
             }
             let target = self.environment().evaluate(target)?;
             if target != "off" && matches!(self.subrequest(&target)?.verdict, Verdict::Upgraded { .. }) {
-                self.note(Some(entry.span), "the copy asks for an upgrade too, and what answers it decides".to_owned());
+                self.note(Some(entry.span), "the copy asks for an upgrade too, and what answers it decides");
                 return Err(Unknown::Runtime);
             }
         }

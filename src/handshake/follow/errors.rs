@@ -82,7 +82,7 @@ impl Following<'_> {
             self.request.host.clone()
         };
         let (scheme, usual) = if self.request.tls { ("https", 443) } else { ("http", 80) };
-        let port = self.client.socket.port;
+        let port = self.followed.socket.port;
         let port = if port == usual || !self.is_on(Property::PortInRedirect, true)? { String::new() } else { format!(":{port}") };
         Ok(format!("{scheme}://{host}{port}{location}"))
     }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::following::{Following, Next};
 use super::uri;
-use crate::gateway::{Assigned, Fallback, Known, Matcher, Part, Property, ScopeId, TryFiles, Unknown};
-use crate::handshake::evaluate::Environment;
+use crate::gateway::{Assigned, Fallback, Known, Matcher, Part, Property, TryFiles, Unknown};
+use crate::handshake::evaluate::{DEPTH, Environment};
 use crate::source::{FileKind, Span};
 
 /// Where the files of a location are: `root` or `alias`.
@@ -31,17 +31,15 @@ enum Replaced {
 }
 
 impl Place {
-    /// Where the files of the level in force are (`ngx_http_map_uri_to_path`).
+    /// Where the files of the level in force are (`ngx_http_map_uri_to_path`); `depth` is how many variables may stand for one another.
     ///
     /// # Errors
     /// Where the directory cannot be known.
-    pub(super) fn of(environment: &Environment<'_>) -> Known<Self> {
-        let followed = environment.followed.ok_or(Unknown::Runtime)?;
-        followed.find_root(|| Self::in_force(environment, followed.scope))
-    }
-
-    fn in_force(environment: &Environment<'_>, scope: ScopeId) -> Known<Self> {
+    pub(super) fn of(environment: &Environment<'_>, depth: u8) -> Known<Self> {
         let gateway = environment.gateway;
+        // `root $request_filename`, or a map over it, asks for itself.
+        let depth = depth.checked_sub(1).ok_or(Unknown::Runtime)?;
+        let scope = environment.followed.ok_or(Unknown::Runtime)?.scope;
         for level in gateway.scopes.chain(scope) {
             let Some(entry) = gateway.scopes.own(level).filter(|entry| entry.property == Property::DocumentRoot).last() else {
                 continue;
@@ -50,7 +48,7 @@ impl Place {
             return match entry.assigned {
                 Assigned::Text(root) => {
                     // A final slash is dropped where it is written, not where it comes from a variable.
-                    let parts = environment.parts(root)?;
+                    let parts = environment.parts_at(root, depth)?;
                     let written = matches!(parts.last(), Some((Part::Text(_), _)));
                     let root: String = parts.into_iter().map(|(_, text)| text).collect();
                     let root = root.strip_suffix('/').filter(|_| written).map(str::to_owned).unwrap_or(root);
@@ -64,7 +62,7 @@ impl Place {
                         }
                         _ => Replaced::Everything { path_behind: environment.followed.is_some_and(|now| now.behind_alias) },
                     };
-                    Ok(Self { root: environment.evaluate(root)?, replaced, span })
+                    Ok(Self { root: environment.value(root, depth)?, replaced, span })
                 }
                 Assigned::Unknown(why) => Err(why),
                 _ => Err(Unknown::Unmodelled(entry.span)),
@@ -99,14 +97,14 @@ impl Following<'_> {
     fn is_lost(&mut self, place: &Place) -> bool {
         let lost = !self.in_location && !matches!(place.replaced, Replaced::Nothing);
         if lost {
-            self.note(place.span, "an alias cannot be used for a path that was rewritten".to_owned());
+            self.note(place.span, "an alias cannot be used for a path that was rewritten");
         }
         lost
     }
 
     /// `ngx_http_try_files_handler`.
     pub(super) fn try_files(&mut self, try_files: &TryFiles) -> Known<Option<Next>> {
-        let place = Place::of(&self.environment())?;
+        let place = Place::of(&self.environment(), DEPTH)?;
         if self.is_lost(&place) {
             return Ok(Some(Next::Status(500)));
         }
@@ -172,7 +170,7 @@ impl Following<'_> {
             self.note(Some(span), format!("files are not served to {}", self.request.method));
             return Ok(Next::Status(405));
         }
-        let place = Place::of(&self.environment())?;
+        let place = Place::of(&self.environment(), DEPTH)?;
         if self.is_lost(&place) {
             return Ok(Next::Status(500));
         }

@@ -1,6 +1,9 @@
 //! A request on its way through one site of nginx's: what it has come to, and the settings in force.
 
-use super::{Client, Files};
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use super::Files;
 use crate::facts::View;
 use crate::gateway::{Assigned, Gateway, Known, Property, RouteId, SiteId, Target, Unknown};
 use crate::handshake::evaluate::{Environment, Followed};
@@ -16,7 +19,8 @@ pub(super) const MAX_CHANGES: u8 = 11;
 pub(super) struct Following<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) gateway: &'a Gateway,
-    pub(super) client: &'a Client,
+    /// The address that the connection comes from.
+    pub(super) from: IpAddr,
     pub(super) files: Files<'a>,
     pub(super) site: SiteId,
     /// The request as it stands: its path, query and method may have changed.
@@ -86,12 +90,12 @@ pub(super) struct Outcome {
 }
 
 impl Following<'_> {
-    pub(super) fn note(&mut self, span: Option<Span>, message: String) {
-        self.because.push(Because { span, message, culprit: false });
+    pub(super) fn note(&mut self, span: Option<Span>, message: impl Into<Cow<'static, str>>) {
+        self.because.push(Because { span, message: message.into(), culprit: false });
     }
 
-    pub(super) fn blame(&mut self, span: Option<Span>, message: String) {
-        self.because.push(Because { span, message, culprit: true });
+    pub(super) fn blame(&mut self, span: Option<Span>, message: impl Into<Cow<'static, str>>) {
+        self.because.push(Because { span, message: message.into(), culprit: true });
     }
 
     /// What the values of variables depend on by now.

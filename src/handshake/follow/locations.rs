@@ -9,18 +9,18 @@ use crate::handshake::evaluate::Followed;
 use crate::handshake::{Because, Chosen, Verdict, Walk, find_location};
 
 /// Follows the request of `client` from the socket through the site `chosen`.
-pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen: Chosen) -> Walk {
+pub(super) fn follow(view: &View<'_>, client: Client, files: Files<'_>, chosen: Chosen) -> Walk {
     walk(view, client, files, chosen, Following::listener)
 }
 
 /// Follows it from where it has come to the site `chosen`.
-pub(super) fn follow_in_site(view: &View<'_>, client: &Client, files: Files<'_>, chosen: Chosen) -> Walk {
+pub(super) fn follow_in_site(view: &View<'_>, client: Client, files: Files<'_>, chosen: Chosen) -> Walk {
     walk(view, client, files, chosen, |following, chosen| Ok(following.arrive(chosen, true)))
 }
 
 fn walk<'a>(
     view: &'a View<'a>,
-    client: &'a Client,
+    Client { request, socket, from }: Client,
     files: Files<'a>,
     chosen: Chosen,
     begin: impl FnOnce(&mut Following<'a>, Chosen) -> Known<Next>,
@@ -30,13 +30,13 @@ fn walk<'a>(
     let mut following = Following {
         view,
         gateway: view.gateway,
-        client,
+        from,
         files,
         site: chosen.site,
-        request: client.request.clone(),
+        request,
         followed: Followed {
-            client: client.from,
-            socket: client.socket,
+            client: from,
+            socket,
             files,
             memory: std::cell::RefCell::default(),
             scope,
@@ -65,7 +65,7 @@ fn walk<'a>(
     let (verdict, upstream_request) = match outcome {
         Ok(Outcome { verdict, upstream_request }) => (verdict, upstream_request),
         Err(why) => {
-            following.because.push(Because { span: why.span(), message: why.reason().to_owned(), culprit: true });
+            following.because.push(Because { span: why.span(), message: why.reason().into(), culprit: true });
             (Verdict::Unknown(why), None)
         }
     };
@@ -137,7 +137,7 @@ impl Following<'_> {
         if !self.internal
             && let Some((true, span)) = self.flag(Property::Internal)?
         {
-            self.note(span, "is for requests from within the server only".to_owned());
+            self.note(span, "is for requests from within the server only");
             return Ok(Next::Status(404));
         }
         if found.adds_slash {
@@ -184,7 +184,7 @@ impl Following<'_> {
         let route = gateway.route(id);
         self.internal = true;
         self.enter(Some(id), route.scope)?;
-        self.note(Some(route.span), "takes it by its name".to_owned());
+        self.note(Some(route.span), "takes it by its name");
         self.limit_methods();
         Ok(Next::Rewrite)
     }
@@ -221,7 +221,7 @@ impl Following<'_> {
         }
         self.mirrors()?;
         if let Some(span) = self.handled_by_nothing {
-            self.note(Some(span), "an `if` before it passes the request on, and this one says not to where".to_owned());
+            self.note(Some(span), "an `if` before it passes the request on, and this one says not to where");
             return Ok(Next::Status(500));
         }
         let Some(handler) = self.handler else {

@@ -15,7 +15,7 @@ mod variables;
 
 use super::{Client, Files};
 use crate::facts::View;
-use crate::gateway::{Area, Assumed, Covers, EncodedSlashes, Gateway, Handler, Known, SiteId, Target, Unknown};
+use crate::gateway::{Area, Assumed, Covers, Gateway, Handler, Known, SiteId, Target, Unknown};
 use crate::handshake::evaluate::{Environment, Notes};
 use crate::handshake::request::Request;
 use crate::handshake::request::Word;
@@ -25,7 +25,7 @@ use crate::handshake::{Chosen, Walk};
 use crate::source::Span;
 
 use areas::{Whereto, covering, setting};
-use backend::{Asked, pass_on};
+use backend::{Asked, pass_on, unfit};
 use paths::UNKNOWN_ROOT;
 
 /// How often a request may be handled anew (`AP_DEFAULT_MAX_INTERNAL_REDIRECTS`).
@@ -124,7 +124,7 @@ impl<'a> Course<'a> {
         let said: Vec<Because> = (self.gateway.assumed.iter().filter(on_the_way))
             .map(|assumed| Because {
                 span: Some(assumed.head),
-                message: "is taken to hold: nothing here says whether it does".to_owned(),
+                message: "is taken to hold: nothing here says whether it does".into(),
                 culprit: false,
             })
             .collect();
@@ -132,7 +132,7 @@ impl<'a> Course<'a> {
     }
 
     fn step(&mut self, span: Option<Span>, message: impl Into<String>, culprit: bool) {
-        let message = message.into().replace(UNKNOWN_ROOT, "(unknown directory)");
+        let message = message.into().replace(UNKNOWN_ROOT, "(unknown directory)").into();
         self.walk.because.push(Because { span, message, culprit });
     }
 
@@ -150,7 +150,7 @@ impl<'a> Course<'a> {
             (false, true) => return Err(Unknown::Unmodelled(span)),
             _ => {}
         }
-        let slashes = setting(&site_areas, |settings| settings.encoded_slashes).unwrap_or(EncodedSlashes::Refused);
+        let slashes = areas::encoded_slashes(&site_areas);
         let merge = setting(&site_areas, |settings| settings.merge_slashes).unwrap_or(true);
         let written = self.request.target.get_or_insert_with(|| with_query(&self.request.path, self.request.query.as_deref()));
         let raw = written.split(['?', '#']).next().unwrap_or_default();
@@ -160,7 +160,7 @@ impl<'a> Course<'a> {
         }
         self.request.headers = change_early(&self.environment(), &areas::levels(&site_areas))?;
         self.notes.begun = true;
-        self.notes.canonical_name = setting(&site_areas, |settings| settings.canonical_name).unwrap_or(false);
+        self.notes.own_name = setting(&site_areas, |settings| settings.canonical_name).unwrap_or_default();
         self.notes.physical_port = setting(&site_areas, |settings| settings.physical_port).unwrap_or(false);
         for _ in 0..ROUNDS {
             match self.round()? {
@@ -178,7 +178,8 @@ impl<'a> Course<'a> {
                 }
             }
         }
-        Ok(self.answered(500, span, "the request was handled anew too often"))
+        let verdict = self.answered(500, span, "the request was handled anew too often");
+        Ok(self.after_failure(verdict))
     }
 
     /// The request is handled anew (`internal_internal_redirect`): its variables are told apart from those that are set then.
@@ -225,7 +226,7 @@ impl<'a> Course<'a> {
         self.notes.handler = None;
         let early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
         self.areas.clone_from(&early);
-        self.notes.canonical_name = setting(&early, |settings| settings.canonical_name).unwrap_or(false);
+        self.notes.own_name = setting(&early, |settings| settings.canonical_name).unwrap_or_default();
         if own {
             self.assign_in_server(&early)?;
         }
@@ -252,42 +253,34 @@ impl<'a> Course<'a> {
             Err((span, why)) => return Ok(Err(Round::Done(self.answered(500, span, why)))),
         };
         self.areas.clone_from(&areas);
-        self.notes.canonical_name = setting(&areas, |settings| settings.canonical_name).unwrap_or(false);
+        self.notes.own_name = setting(&areas, |settings| settings.canonical_name).unwrap_or_default();
         if own {
             self.assign_in_sections(&areas)?;
         }
-        // Where the same areas count as in the round before, nobody is asked again (`ap_process_request_internal`): those of `<Proxy>` are
-        // merged anew each time. A module that asks in the old way wants it done for every other path (`auth_internal_per_conf`).
-        let every_path_is_asked = gateway.modules.has("allowmethods");
-        let is_same = |(path, before): &(String, Vec<&'a Area>)| {
-            (every_path_is_asked != Some(true) || *path == self.request.path)
-                && before.len() == areas.len()
-                && before.iter().zip(&areas).all(|(one, other)| std::ptr::eq(*one, *other))
-                && !areas.iter().any(|area| matches!(area.covers, Covers::Proxied(_)))
-        };
-        let asks = !own || !self.asked_in.as_ref().is_some_and(is_same);
-        if own {
-            self.asked_in = Some((self.request.path.clone(), areas.clone()));
-        }
-        if asks && let Err(refused) = admission::admitted(&self.environment(), &areas)? {
-            let message = match refused.status {
-                401 => "asks for a password",
-                405 => "does not let the method in",
-                500 => "asks for a user, and nothing says how to give a password",
-                _ => "does not let the client in",
-            };
-            return Ok(Err(Round::Done(self.answered(refused.status, refused.span, message))));
-        }
-        self.assign_late(&areas)?;
-        if let Some(verdict) = self.redirected_in(&areas)? {
+        if let Some(verdict) = self.refused_in(&areas, own)? {
             return Ok(Err(Round::Done(verdict)));
         }
+        // The order of fixups: `mod_rewrite`, `mod_proxy`, then `mod_env` and `mod_alias`, then `mod_headers` and `mod_dir`.
         let rewritten = self.rewrite_in_areas(&areas, mapped, rewrites, !own)?;
+        if let Ok(Mapped::Backend(asked)) = &rewritten
+            && let Some(message) = unfit(self.gateway, asked)
+        {
+            return Ok(Err(Round::Done(self.answered(403, asked.span, message))));
+        }
+        self.assign_late(&areas)?;
+        if !matches!(rewritten, Err(Round::Done(_)))
+            && let Some(verdict) = self.redirected_in(&areas)?
+        {
+            return Ok(Err(Round::Done(verdict)));
+        }
         if own {
             // Where the request is handled anew, this is what it has (`do_headers_fixup`).
             self.changed = Some(client_headers(&self.environment(), &areas::levels(&areas))?);
         }
-        // Rules do not keep `mod_dir` from looking into a directory (`DirectoryCheckHandler Off`).
+        // Rules do not keep `mod_dir` from looking into a directory (`DirectoryCheckHandler Off`), and the query that they leave counts there.
+        if let Err(Round::Again(_, query, _)) = &rewritten {
+            self.request.query.clone_from(query);
+        }
         if own
             && !matches!(rewritten, Err(Round::Done(_)))
             && let Some(file) = file.filter(|_| url.is_none())
@@ -320,15 +313,42 @@ impl<'a> Course<'a> {
         Ok(Ok((areas, mapped)))
     }
 
+    /// The answer where the areas do not let the client in.
+    fn refused_in(&mut self, areas: &[&'a Area], own: bool) -> Known<Option<Verdict>> {
+        // Where the same areas count as in the round before, nobody is asked again (`ap_process_request_internal`): those of `<Proxy>` are
+        // merged anew each time. A module that asks in the old way wants it done for every other path (`auth_internal_per_conf`).
+        let every_path_is_asked = self.gateway.modules.has("allowmethods");
+        let is_same = |(path, before): &(String, Vec<&'a Area>)| {
+            (every_path_is_asked != Some(true) || *path == self.request.path)
+                && before.len() == areas.len()
+                && before.iter().zip(areas).all(|(one, other)| std::ptr::eq(*one, *other))
+                && !areas.iter().any(|area| matches!(area.covers, Covers::Proxied(_)))
+        };
+        let asks = !own || !self.asked_in.as_ref().is_some_and(is_same);
+        if own {
+            self.asked_in = Some((self.request.path.clone(), areas.to_vec()));
+        }
+        if !asks {
+            return Ok(None);
+        }
+        let Err(refused) = admission::admitted(&self.environment(), areas)? else { return Ok(None) };
+        let message = match refused.status {
+            401 => "asks for a password",
+            405 => "does not let the method in",
+            500 => "asks for a user, and nothing says how to give a password",
+            _ => "does not let the client in",
+        };
+        Ok(Some(self.answered(refused.status, refused.span, message)))
+    }
+
     /// What takes the request before it is decoded, else the rules where they are carried out, else the mappings.
     fn mapped_to(&mut self, early: &[&'a Area], own: bool) -> Known<Result<Mapped, Verdict>> {
-        if let Some(asked) = self.mapped_undecoded(early)? {
-            self.step(Some(asked.span), format!("passes the path on to {}", asked.url), false);
-            self.walk.route = Some(asked.route);
-            return Ok(Ok(Mapped::Backend(asked)));
-        }
+        let taken = self.mapped_undecoded(early)?;
         if self.rewrites {
-            return self.translate(early, !own);
+            return self.translate(early, taken, !own);
+        }
+        if let Some(asked) = taken {
+            return Ok(Ok(self.takes_undecoded(asked)));
         }
         let asked = self.request.path.clone();
         self.map(early, &asked)

@@ -57,7 +57,7 @@ pub fn follow(view: &View<'_>, client: &Client, files: Files<'_>) -> Walk {
         Err(why) => return Walk::unknown(why),
     };
     match gateway.server {
-        Server::Nginx => locations::follow(view, client, files, chosen),
+        Server::Nginx => locations::follow(view, client.clone(), files, chosen),
         Server::Apache => mappings::follow(view, client, files, chosen),
     }
 }
@@ -65,7 +65,7 @@ pub fn follow(view: &View<'_>, client: &Client, files: Files<'_>) -> Walk {
 /// What becomes of the client's request once it has come to `site`, whichever socket it came by; what the server refuses elsewhere does
 /// not matter. The work grows with the site, not with the gateway.
 #[must_use]
-pub fn follow_in_site(view: &View<'_>, site: SiteId, client: &Client, files: Files<'_>) -> Walk {
+pub fn follow_in_site(view: &View<'_>, site: SiteId, client: Client, files: Files<'_>) -> Walk {
     let known = view.gateway.site(site);
     let listen = known.listens.first();
     let chosen = Chosen {
@@ -76,12 +76,12 @@ pub fn follow_in_site(view: &View<'_>, site: SiteId, client: &Client, files: Fil
     };
     match view.gateway.server {
         Server::Nginx => locations::follow_in_site(view, client, files, chosen),
-        Server::Apache => mappings::follow(view, client, files, chosen),
+        Server::Apache => mappings::follow(view, &client, files, chosen),
     }
 }
 
 fn nobody_listens(client: &Client) -> Walk {
-    let message = format!("nothing listens on port {}", client.socket.port);
+    let message = format!("nothing listens on port {}", client.socket.port).into();
     Walk { because: vec![Because { span: None, message, culprit: true }], ..Walk::unknown(Unknown::Environment) }
 }
 
@@ -89,13 +89,13 @@ impl Walk {
     /// A walk of which nothing can be said.
     #[must_use]
     pub fn unknown(why: Unknown) -> Self {
-        let because = vec![Because { span: why.span(), message: why.reason().to_owned(), culprit: true }];
+        let because = vec![Because { span: why.span(), message: why.reason().into(), culprit: true }];
         Self { site: None, route: None, upstream_request: None, verdict: Verdict::Unknown(why), unresolved: None, because }
     }
 
     /// A walk that ends before it begins: the server does not start.
     fn refused(refusal: &Refusal) -> Self {
-        let message = format!("the server refuses to start: {}", refusal.message);
+        let message = format!("the server refuses to start: {}", refusal.message).into();
         let because = vec![Because { span: Some(refusal.span), message, culprit: true }];
         let verdict = Verdict::RefusesToStart { message: refusal.message.clone() };
         Self { site: None, route: None, upstream_request: None, verdict, unresolved: None, because }
@@ -104,12 +104,12 @@ impl Walk {
     /// A walk that has come to the site `chosen`.
     pub(super) fn at_site(view: &View<'_>, chosen: Chosen) -> Self {
         let site = view.gateway.site(chosen.site);
-        let listen = chosen.listen.map(|span| Because { span: Some(span), message: "listens here".to_owned(), culprit: false });
+        let listen = chosen.listen.map(|span| Because { span: Some(span), message: "listens here".into(), culprit: false });
         let named = match chosen.name {
-            Some(span) => Because { span: Some(span), message: "has the name that is asked for".to_owned(), culprit: false },
+            Some(span) => Because { span: Some(span), message: "has the name that is asked for".into(), culprit: false },
             None => Because {
                 span: Some(site.span),
-                message: "answers, as no site has the name that is asked for".to_owned(),
+                message: "answers, as no site has the name that is asked for".into(),
                 culprit: false,
             },
         };

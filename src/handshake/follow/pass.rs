@@ -1,5 +1,7 @@
 //! What an upstream is sent by nginx, and what comes of it (`ngx_http_proxy_module.c`, `ngx_http_upstream.c`).
 
+use std::borrow::Cow;
+
 use super::following::{Following, Next, Outcome};
 use super::uri;
 use crate::gateway::{
@@ -7,7 +9,7 @@ use crate::gateway::{
 };
 use crate::handshake::idle::nginx_read_timeout;
 use crate::handshake::send::{HeaderLine, nginx_header_lines};
-use crate::handshake::{UpstreamRequest, Verdict};
+use crate::handshake::{Headers, UpstreamRequest, Verdict};
 use crate::source::Span;
 
 /// From this version on upstreams are asked with HTTP/1.1 unless told otherwise.
@@ -28,7 +30,7 @@ impl<'a> Following<'a> {
                 Ok(failure(101))
             }
             Protocol::Grpc => {
-                self.blame(Some(proxy.span), "gRPC is HTTP/2, in which no upgrade can be asked for".to_owned());
+                self.blame(Some(proxy.span), "gRPC is HTTP/2, in which no upgrade can be asked for");
                 Ok(self.bad_gateway(502))
             }
             _ => Err(Unknown::Unmodelled(proxy.span)),
@@ -44,7 +46,7 @@ impl<'a> Following<'a> {
     /// uwsgi and SCGI carry all of the client's headers, and a 101 is tunnelled.
     fn pass_tunnel(&mut self, proxy: &Proxy) -> Known<Next> {
         if let Some((false, span)) = self.flag(Property::PassRequestHeadersOf(proxy.protocol))? {
-            self.blame(span, "withholds the headers of the handshake".to_owned());
+            self.blame(span, "withholds the headers of the handshake");
             return Ok(Next::End(Outcome { verdict: Verdict::ForwardedPlain, upstream_request: None }));
         }
         self.note(Some(proxy.span), format!("passed on by {}, with the client's headers", proxy.protocol.scheme()));
@@ -52,7 +54,7 @@ impl<'a> Following<'a> {
             return Ok(next);
         }
         if !self.asks_for_upgrade() {
-            self.blame(None, "the client asks for no upgrade".to_owned());
+            self.blame(None, "the client asks for no upgrade");
             return Ok(Next::End(Outcome { verdict: Verdict::ForwardedPlain, upstream_request: None }));
         }
         Ok(self.upgraded(proxy, None))
@@ -78,12 +80,12 @@ impl<'a> Following<'a> {
         if let Some((true, span)) = self.flag(Property::VerifyUpstream)?
             && url.protocol == Protocol::Https
         {
-            self.note(span, "the upstream's certificate is checked".to_owned());
+            self.note(span, "the upstream's certificate is checked");
             return Err(Unknown::Environment);
         }
         let version = self.version()?;
         if version.0 == Version::new(2, 0, 0) {
-            self.blame(version.1, "asks with HTTP/2, in which no upgrade can be asked for".to_owned());
+            self.blame(version.1, "asks with HTTP/2, in which no upgrade can be asked for");
             return Ok(self.bad_gateway(502));
         }
         let method = self.text(Property::Method)?;
@@ -97,7 +99,7 @@ impl<'a> Following<'a> {
         };
         self.note(Some(proxy.span), format!("passed on as {} {} HTTP/{}", request.method, request.target, request.http_version));
         if let Some(span) = self.bound_elsewhere(proxy, &url)? {
-            self.blame(Some(span), "asks from an address of another family than the upstream's".to_owned());
+            self.blame(Some(span), "asks from an address of another family than the upstream's");
             return Ok(Next::Status(500));
         }
         // nginx takes no group without any.
@@ -106,7 +108,7 @@ impl<'a> Following<'a> {
             && group.members.is_empty()
         {
             let span = group.span;
-            self.blame(Some(span), "all backends of the group are marked as down".to_owned());
+            self.blame(Some(span), "all backends of the group are marked as down");
             return Ok(self.bad_gateway(502));
         }
         if let Some(next) = self.impatient(proxy) {
@@ -114,7 +116,7 @@ impl<'a> Following<'a> {
             return Ok(next);
         }
         if let Some((0, span)) = self.number(Property::BufferSize)? {
-            self.blame(span, "has no room for an answer in a buffer of 0 bytes".to_owned());
+            self.blame(span, "has no room for an answer in a buffer of 0 bytes");
             self.sent = Some(request);
             return Ok(self.bad_gateway(502));
         }
@@ -175,7 +177,7 @@ impl<'a> Following<'a> {
     fn impatient(&mut self, proxy: &Proxy) -> Option<Next> {
         match nginx_read_timeout(self.gateway, self.followed.scope, proxy) {
             Ok(Setting { value: Millis(0), origin }) => {
-                self.blame(origin.span(), "waits no time at all for an answer".to_owned());
+                self.blame(origin.span(), "waits no time at all for an answer");
                 Some(self.bad_gateway(504))
             }
             _ => None,
@@ -290,7 +292,7 @@ impl<'a> Following<'a> {
             return Ok(Err(Next::Status(500)));
         }
         if url.authority.is_empty() || url.authority.starts_with(':') {
-            self.blame(Some(proxy.span), "the URL names no host".to_owned());
+            self.blame(Some(proxy.span), "the URL names no host");
             return Ok(Err(Next::Status(500)));
         }
         if self.flag(Property::Resolver)?.is_none() {
@@ -418,25 +420,28 @@ fn with_request(next: Next, request: UpstreamRequest) -> Next {
 }
 
 /// The headers that are sent. One whose value depends on the moment is shown by the reason.
-fn sent(lines: &[HeaderLine<'_>], body: Option<usize>) -> Vec<(String, String)> {
-    let shown = |line: &HeaderLine<'_>| {
-        let value = match (&line.value, body) {
-            (_, Some(length)) if line.name == "Content-Length" => length.to_string(),
-            (Ok(value), _) => value.clone(),
-            (Err(why), _) => format!("<{}>", why.reason()),
+fn sent(lines: &[HeaderLine<'_>], body: Option<usize>) -> Headers {
+    let mut headers = Headers::default();
+    for line in lines {
+        let value: Cow<'_, str> = match (&line.value, body) {
+            (_, Some(length)) if line.name == "Content-Length" => length.to_string().into(),
+            (Ok(value), _) => value.as_ref().into(),
+            (Err(why), _) => format!("<{}>", why.reason()).into(),
         };
-        (!value.is_empty()).then(|| (line.name.clone().into_owned(), value))
-    };
-    lines.iter().filter_map(shown).collect()
+        if !value.is_empty() {
+            headers.push(&line.name, &value);
+        }
+    }
+    headers
 }
 
 /// The values of one header, with the directive that sets it.
-struct Values {
-    values: Vec<String>,
+struct Values<'a> {
+    values: Vec<&'a str>,
     span: Option<Span>,
 }
 
-impl Values {
+impl Values<'_> {
     fn tokens(&self) -> impl Iterator<Item = &str> {
         self.values.iter().flat_map(|value| value.split(',')).map(str::trim)
     }
@@ -459,11 +464,12 @@ impl Values {
     }
 }
 
-fn values(lines: &[HeaderLine<'_>], name: &str) -> Known<Values> {
+fn values<'a>(lines: &'a [HeaderLine<'_>], name: &str) -> Known<Values<'a>> {
     let mut found = Values { values: Vec::new(), span: None };
     for line in lines.iter().filter(|line| line.name.eq_ignore_ascii_case(name)) {
         found.span = line.span.or(found.span);
-        found.values.extend(Some(line.value.clone()?).filter(|value| !value.is_empty()));
+        let value: &str = line.value.as_ref().map_err(|why| *why)?;
+        found.values.extend(Some(value).filter(|value| !value.is_empty()));
     }
     Ok(found)
 }

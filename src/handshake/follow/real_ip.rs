@@ -12,7 +12,7 @@ impl Following<'_> {
     pub(super) fn real_client(&mut self) -> Known<()> {
         let gateway = self.gateway;
         let (level, _) = gateway.scopes.list(self.followed.scope, Property::TrustedProxies);
-        let Some(level) = level.filter(|_| self.followed.client == self.client.from) else { return Ok(()) };
+        let Some(level) = level.filter(|_| self.followed.client == self.from) else { return Ok(()) };
         let entries = gateway.scopes.own(level).filter(|entry| entry.property == Property::TrustedProxies);
         let trusted: Vec<_> = entries
             .filter_map(|entry| match entry.assigned {
@@ -24,7 +24,7 @@ impl Following<'_> {
         let name = header.as_ref().map_or(HEADER, |(name, _)| name.as_str());
         let recursive = self.is_on(Property::ClientRecursive, false)?;
         let Some(value) = self.request.header(name.as_bytes()) else { return Ok(()) };
-        let client = forwarded(self.client.from, value, &trusted, recursive);
+        let client = forwarded(self.from, value, &trusted, recursive);
         if client != self.followed.client {
             self.note(header.map(|(_, span)| span), format!("takes {client} for the client's address"));
             self.followed.client = client;

@@ -27,7 +27,7 @@ impl Following<'_> {
                 }
                 Act::If { condition, scope, route, otherwise } => {
                     if self.is_met(&condition)? {
-                        self.note(Some(step.span), "its condition holds".to_owned());
+                        self.note(Some(step.span), "its condition holds");
                         self.enter_if(scope, route, step.span)?;
                     } else {
                         at = otherwise as usize;
@@ -46,7 +46,7 @@ impl Following<'_> {
                     }
                     self.rewritten(replacement, keeps_query)?;
                     if self.request.path.is_empty() {
-                        self.note(Some(step.span), "the path is rewritten to nothing".to_owned());
+                        self.note(Some(step.span), "the path is rewritten to nothing");
                         return Ok(Some(Next::Status(500)));
                     }
                     self.note(Some(step.span), format!("the path becomes `{}`", self.with_query(&self.request.path)));

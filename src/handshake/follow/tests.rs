@@ -127,7 +127,7 @@ fn who_is_let_in() {
 fn what_keeps_a_handshake_from_being_one() {
     let blamed = |line: &str| {
         let walk = walk(&format!("server {{ location / {{ proxy_pass http://127.0.0.1:1; {line} }} }}"), "/", "localhost");
-        let blamed = walk.because.iter().filter(|because| because.culprit).map(|because| because.message.as_str());
+        let blamed = walk.because.iter().filter(|because| because.culprit).map(|because| &*because.message);
         format!("{}: {}", walk.verdict.kind(), blamed.collect::<Vec<_>>().join("; "))
     };
     let upgrade = "proxy_set_header Upgrade $http_upgrade;";

@@ -1,8 +1,11 @@
-//! nginx's variables that are known only while a request is followed.
+//! Variables that are known only while a request is followed, most of them nginx's.
 
 use super::files::Place;
 use crate::gateway::{Known, Part, SymbolicId, Unknown, Variable};
-use crate::handshake::evaluate::{Environment, argument};
+use crate::handshake::evaluate::{DEPTH, Environment, argument};
+
+/// A path at which nothing lies.
+const NOWHERE: &str = "/\u{1}";
 
 impl Environment<'_> {
     /// The value as the name of a file, which may be relative to the directory of the installation.
@@ -14,6 +17,10 @@ impl Environment<'_> {
         for &part in self.gateway.symbolics.get(value) {
             let place = match part {
                 Part::Variable(Variable::Runtime(name)) => self.place(&self.gateway.texts.show(name))?,
+                // What lies in a directory that is compiled in is taken as absent.
+                Part::Variable(Variable::DocumentRoot) if self.evaluate_part(part) == Err(Unknown::Environment) => {
+                    Some(NOWHERE.to_owned())
+                }
                 _ => None,
             };
             path.push_str(&place.map_or_else(|| self.evaluate_part(part), Ok)?);
@@ -35,14 +42,14 @@ impl Environment<'_> {
     /// The value of a variable that names a file or directory of the location; `None` for other variables.
     fn place(&self, name: &str) -> Known<Option<String>> {
         match name {
-            "document_root" => Ok(Some(Place::of(self)?.root)),
-            "request_filename" => Ok(Some(Place::of(self)?.path(&self.request.path))),
+            "document_root" => Ok(Some(Place::of(self, DEPTH)?.root)),
+            "request_filename" => Ok(Some(Place::of(self, DEPTH)?.path(&self.request.path))),
             _ => Ok(None),
         }
     }
 
     /// The value of a variable that the server has by itself (`ngx_http_core_variables` and those of the modules).
-    pub(in crate::handshake) fn runtime(&self, name: &str) -> Known<String> {
+    pub(in crate::handshake) fn runtime(&self, name: &str, depth: u8) -> Known<String> {
         let followed = self.followed.ok_or(Unknown::Runtime)?;
         let request = self.request;
         let header = |name: &str| request.header(name.as_bytes()).unwrap_or_default().to_owned();
@@ -53,8 +60,8 @@ impl Environment<'_> {
             "nginx_version" => self.gateway.version.ok_or(Unknown::Environment)?.to_string(),
             "realip_remote_addr" => followed.client.to_string(),
             "content_length" => header("content-length"),
-            "document_root" => Place::of(self)?.absolute()?.root,
-            "request_filename" => Place::of(self)?.absolute()?.path(&request.path),
+            "document_root" => Place::of(self, depth)?.absolute()?.root,
+            "request_filename" => Place::of(self, depth)?.absolute()?.path(&request.path),
             "invalid_referer" => self.invalid_referer()?,
             "connection_requests" => "1".to_owned(),
             "limit_rate" => "0".to_owned(),

@@ -33,31 +33,35 @@ impl Editor<'_> {
         match refusal.fault {
             Fault::Duration => respell(line),
             Fault::Address => mend_scheme(line),
-            Fault::Duplicate => remove_copy(line),
+            Fault::Duplicate => self.remove_copy(line),
             _ => Err("no edit is known for it".to_owned()),
         }
     }
-}
 
-/// Takes out a line that says again, word for word, what one before it says.
-fn remove_copy(line: Line<'_>) -> Result<Vec<Plan>, String> {
-    let parent = line.tree.directive(line.id).parent;
-    let words = |line: Line<'_>| line.words().map(|word| word.value().into_owned()).collect::<Vec<_>>();
-    if line.shape() != Shape::Simple {
-        return Err("which of the two blocks is to stay is for you to say".to_owned());
+    /// Takes out a line that says again, word for word, what one before it says.
+    fn remove_copy(&self, line: Line<'_>) -> Result<Vec<Plan>, String> {
+        let parent = line.tree.directive(line.id).parent;
+        let words = |line: Line<'_>| line.words().map(|word| word.value().into_owned()).collect::<Vec<_>>();
+        if line.shape() != Shape::Simple {
+            return Err("which of the two blocks is to stay is for you to say".to_owned());
+        }
+        let before = line.tree.children(parent).take_while(|id| *id < line.id);
+        let mut same = before.map(|id| line.other(id)).filter(|other| other.name() == line.name());
+        let Some(first) = same.next() else {
+            let elsewhere = "the other one stands in another file or block: which is to stay is for you to say";
+            let edit = self.without_second_include(line.source).map_err(|_| elsewhere)?;
+            return Ok(vec![Plan { title: "include the file once".to_owned(), edits: vec![edit] }]);
+        };
+        if words(first) != words(line) || line.words().any(Word::is_holed) {
+            return Err("they differ: which is to stay is for you to say".to_owned());
+        }
+        let block = Block { source: line.source, tree: line.tree, bytes: line.bytes, of: parent };
+        if block.is_templated() {
+            return Err("a template decides what stands in this block".to_owned());
+        }
+        let name = String::from_utf8_lossy(line.name());
+        Ok(vec![Plan { title: format!("remove the second `{name}`"), edits: vec![block.remove(line)] }])
     }
-    let before = line.tree.children(parent).take_while(|id| *id < line.id);
-    let mut same = before.map(|id| line.other(id)).filter(|other| other.name() == line.name());
-    let first = same.next().ok_or("the other one stands in another file or block: which is to stay is for you to say")?;
-    if words(first) != words(line) || line.words().any(Word::is_holed) {
-        return Err("they differ: which is to stay is for you to say".to_owned());
-    }
-    let block = Block { source: line.source, tree: line.tree, bytes: line.bytes, of: parent };
-    if block.is_templated() {
-        return Err("a template decides what stands in this block".to_owned());
-    }
-    let name = String::from_utf8_lossy(line.name());
-    Ok(vec![Plan { title: format!("remove the second `{name}`"), edits: vec![block.remove(line)] }])
 }
 
 /// `proxy_pass ws://…`: nginx knows no such scheme, and a WebSocket begins as a request over HTTP.

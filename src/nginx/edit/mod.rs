@@ -14,12 +14,14 @@ use std::cell::OnceCell;
 use rustc_hash::FxHashMap;
 
 use super::Resolved;
+use super::line::Line;
 use crate::facts::{Item, View};
 use crate::fix::Job;
 use crate::gateway::{Gateway, Property, RouteId, ScopeId, Target};
 use crate::project::Store;
 use crate::rules::Plan;
-use crate::source::Span;
+use crate::source::{SourceId, Span};
+use crate::tree::DirectiveId;
 
 /// Finds edits in the files of one root.
 #[derive(Debug)]
@@ -31,13 +33,15 @@ pub struct Editor<'a> {
     users: OnceCell<FxHashMap<u32, Vec<RouteId>>>,
     /// The routes by place; worked out when first asked for.
     places: OnceCell<FxHashMap<Span, RouteId>>,
+    /// The lines that include each file, in the order of the files; worked out when first asked for.
+    includes: OnceCell<FxHashMap<SourceId, Vec<(SourceId, DirectiveId)>>>,
 }
 
 impl<'a> Editor<'a> {
     /// An editor of the files of a root, which `view` shows.
     #[must_use]
     pub fn new(store: &'a Store, resolved: &'a Resolved, view: &'a View<'a>) -> Self {
-        Self { store, resolved, view, users: OnceCell::new(), places: OnceCell::new() }
+        Self { store, resolved, view, users: OnceCell::new(), places: OnceCell::new(), includes: OnceCell::new() }
     }
 
     /// The edits for a job: several plans, the best first.
@@ -63,6 +67,23 @@ impl<'a> Editor<'a> {
         let gateway = self.gateway();
         let places = self.places.get_or_init(|| gateway.route_ids().map(|id| (gateway.route(id).span, id)).collect());
         places.get(&span).copied()
+    }
+
+    /// The lines that include each file.
+    fn includes(&self) -> &FxHashMap<SourceId, Vec<(SourceId, DirectiveId)>> {
+        self.includes.get_or_init(|| {
+            let mut includes: FxHashMap<SourceId, Vec<(SourceId, DirectiveId)>> = FxHashMap::default();
+            for &source in &self.resolved.sources {
+                let (tree, bytes) = (self.store.tree(source), self.store.sources.get(source).bytes());
+                let ids = (0..tree.directives().len()).filter_map(|index| u32::try_from(index).ok()).map(DirectiveId);
+                for line in ids.map(|id| Line::new(source, tree, bytes, id)).filter(|line| line.name() == b"include") {
+                    for &file in self.resolved.include(source, line.id, line.span()).files {
+                        includes.entry(file).or_default().push((source, line.id));
+                    }
+                }
+            }
+            includes
+        })
     }
 
     /// The routes that proxy requests with the headers of a level.

@@ -39,6 +39,23 @@ impl<'a> Editor<'a> {
     }
 }
 
+impl Editor<'_> {
+    /// Takes out the second of two lines of a block that include one file and nothing else.
+    pub(super) fn without_second_include(&self, file: SourceId) -> Result<Edit, String> {
+        let yours = "it is included in several places: which is to stay is for you to say";
+        let lines = self.includes().get(&file).map_or(&[][..], Vec::as_slice);
+        let parent = |(source, id): (SourceId, DirectiveId)| (source, self.store.tree(source).directive(id).parent);
+        let pair = lines.windows(2).find(|pair| parent(pair[0]) == parent(pair[1])).ok_or(yours)?;
+        let (source, id) = pair[1];
+        let (tree, bytes) = (self.store.tree(source), self.store.sources.get(source).bytes());
+        let (line, block) = (Line::new(source, tree, bytes, id), Block { source, tree, bytes, of: parent(pair[1]).1 });
+        if self.resolved.include(source, id, line.span()).files != [file] || block.is_templated() {
+            return Err(yours.to_owned());
+        }
+        Ok(block.remove(line))
+    }
+}
+
 impl<'a> Block<'a> {
     /// The directives that stand in the block itself.
     pub(super) fn lines(self) -> impl Iterator<Item = Line<'a>> {

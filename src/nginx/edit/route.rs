@@ -90,6 +90,11 @@ impl<'a> Editor<'a> {
                 ("plain.forced", Value::Flag(false)) => self.unforce(id, &mut task)?,
                 ("handshake.repeated_headers", Value::Absent) => {
                     for (line, other) in repeated(&want.fact.read(&reader)) {
+                        // One line of a file that is included twice.
+                        if line == other {
+                            task.edits.push(self.without_second_include(line.source)?);
+                            continue;
+                        }
                         if self.value_of(line) != self.value_of(other) {
                             return Err("they differ: which is to stay is for you to say".to_owned());
                         }
@@ -283,10 +288,14 @@ impl<'a> Editor<'a> {
             self.copy_inherited(level, task, &mut lines)?;
         }
         for (name, value) in &task.headers {
-            let mut same = own.iter().filter(|entry| self.is_header(entry, name));
+            let colon = format!("{name}:");
+            let mut same = own.iter().filter(|entry| self.is_header(entry, name) || self.is_header(entry, &colon));
             match same.next() {
                 Some(first) => {
                     edits.push(self.reword(first.span, 1, value)?);
+                    if self.is_header(first, &colon) {
+                        edits.push(self.reword(first.span, 0, name)?);
+                    }
                     for other in same {
                         edits.push(self.take_out(other.span)?);
                     }

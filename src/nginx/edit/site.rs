@@ -2,7 +2,7 @@
 
 use super::Editor;
 use crate::facts::{Item, Reader, Reading};
-use crate::gateway::{SiteId, Speaks};
+use crate::gateway::{Protocol, Site, SiteId, Speaks, Target};
 use crate::nginx::line::Word;
 use crate::rules::{Plan, Want};
 use crate::source::{Edit, Span};
@@ -15,7 +15,7 @@ impl Editor<'_> {
     pub(super) fn site(&self, id: SiteId, wants: &[Want]) -> Result<Vec<Plan>, String> {
         let [want] = wants else { return Err("no edit is known for it".to_owned()) };
         match want.name().as_str() {
-            "listen.http2_without_tls" => self.without_http2(id),
+            "listen.http2_without_tls" => self.without_http2(id, &want.fact.read(&Reader::new(self.view, Item::Site(id)))),
             "tls.weak" => self.strong_protocols(&want.fact.read(&Reader::new(self.view, Item::Site(id)))),
             _ => Err("no edit is known for it".to_owned()),
         }
@@ -52,10 +52,24 @@ impl Editor<'_> {
     }
 
     /// `http2` taken out of the sockets without TLS.
-    fn without_http2(&self, id: SiteId) -> Result<Vec<Plan>, String> {
-        let listens = self.gateway().site(id).listens.iter();
+    fn without_http2(&self, id: SiteId, found: &Reading) -> Result<Vec<Plan>, String> {
+        let gateway = self.gateway();
+        let listens = gateway.site(id).listens.iter();
         let spans = listens.filter(|listen| listen.speaks == Speaks::Http2 && !listen.tls).map(|listen| listen.span);
-        let edits: Vec<Edit> = spans.filter_map(|span| self.without_word(span, b"http2")).collect();
+        let mut edits: Vec<Edit> = spans.filter_map(|span| self.without_word(span, b"http2")).collect();
+        if edits.is_empty() {
+            // The line of another site counts for its whole socket; that site may need it.
+            let place = found.evidence.first().map(|evidence| evidence.span).ok_or("the line cannot be found")?;
+            let is_grpc = |target: &Target| matches!(target, Target::Proxy(proxy) if proxy.protocol == Protocol::Grpc);
+            let others = gateway.sites.iter().filter(|site| site.listens.iter().any(|listen| listen.span == place));
+            if { others }.flat_map(Site::route_ids).any(|id| is_grpc(&gateway.route(id).target)) {
+                return Err(
+                    "the server whose `listen` it is passes gRPC on: which of the two moves to another port is for you to say"
+                        .to_owned(),
+                );
+            }
+            edits.extend(self.without_word(place, b"http2"));
+        }
         if edits.is_empty() {
             return Err("the word `http2` is not in this `listen`".to_owned());
         }

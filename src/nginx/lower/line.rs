@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::nginx::words;
 use crate::source::{SourceId, Span};
-use crate::tree::{DirectiveId, Shape, TokenId, TokenKind, Tree};
+use crate::tree::{DirectiveId, Shape, Token, TokenId, TokenKind, Tree};
 
 /// One directive of one source.
 #[derive(Clone, Copy)]
@@ -42,6 +42,12 @@ impl<'a> Line<'a> {
         self.tree.token(self.tree.directive(self.id).name).kind == TokenKind::Holed
     }
 
+    /// Whether its file is a template of which we see all branches at once: what stands in two of them is no duplicate, and what closes in
+    /// one may open in another.
+    pub(in crate::nginx) fn is_in_template(self) -> bool {
+        self.tree.has_standing_holes()
+    }
+
     /// What follows the words.
     pub(in crate::nginx) fn shape(self) -> Shape {
         self.tree.directive(self.id).shape
@@ -68,10 +74,17 @@ impl<'a> Line<'a> {
         Span::new(self.source, range.start, range.end)
     }
 
+    /// Whether there is a `$` in it. Most lines have none, and looking for that byte is cheap.
+    pub(in crate::nginx) fn has_dollar(self) -> bool {
+        let range = self.tree.head(self.id);
+        memchr::memchr(b'$', &self.bytes[range.start as usize..range.end as usize]).is_some()
+    }
+
     fn word_at(self, token: TokenId) -> Word<'a> {
         let range = self.tree.range(token);
         let text = &self.bytes[range.start as usize..range.end as usize];
-        Word { kind: self.tree.token(token).kind, text, span: Span::new(self.source, range.start, range.end) }
+        let Token { kind, escapes, .. } = self.tree.token(token);
+        Word { kind, escapes, text, span: Span::new(self.source, range.start, range.end) }
     }
 }
 
@@ -79,6 +92,7 @@ impl<'a> Line<'a> {
 #[derive(Clone, Copy)]
 pub(in crate::nginx) struct Word<'a> {
     pub(in crate::nginx) kind: TokenKind,
+    escapes: bool,
     pub(in crate::nginx) text: &'a [u8],
     pub(in crate::nginx) span: Span,
 }
@@ -86,7 +100,15 @@ pub(in crate::nginx) struct Word<'a> {
 impl<'a> Word<'a> {
     /// Its value: without quotes and escapes.
     pub(in crate::nginx) fn value(self) -> Cow<'a, [u8]> {
-        words::value(self.kind, self.text)
+        if self.escapes { words::value(self.kind, self.text) } else { Cow::Borrowed(self.inside()) }
+    }
+
+    /// The text without its quotes.
+    fn inside(self) -> &'a [u8] {
+        match (self.kind, self.text) {
+            (TokenKind::Quoted, [_, inside @ .., _]) => inside,
+            (_, text) => text,
+        }
     }
 
     /// Whether a template hole is part of it.
@@ -97,7 +119,7 @@ impl<'a> Word<'a> {
     /// The span of `range` of its value; the whole word where escapes move things.
     pub(in crate::nginx) fn part(self, range: &std::ops::Range<usize>) -> Span {
         let quote = usize::from(self.kind == TokenKind::Quoted);
-        if self.text.contains(&b'\\') {
+        if self.escapes {
             return self.span;
         }
         let at = |offset: usize| self.span.start + u32::try_from(offset + quote).unwrap_or(u32::MAX);

@@ -2,18 +2,18 @@
 
 use super::Lowerer;
 use super::line::Line;
-use crate::gateway::{Assigned, Entry, Instead, Property, Protocol, Unknown, Version};
+use crate::gateway::{Assigned, Entry, Instead, Part, Property, Protocol, Unknown, Version};
 use crate::nginx::values::{self, Resolution};
 
 /// The server does not start with such a value, so nothing that depends on it is known.
 const REFUSED: Assigned = Assigned::Unknown(Unknown::Environment);
 
 /// How the words of a directive are read.
-type Read<'a> = fn(&mut Lowerer<'a>, Line<'_>) -> Option<Assigned>;
+type Read<'a> = fn(&mut Lowerer<'a>, Line<'a>) -> Option<Assigned>;
 
 impl<'a> Lowerer<'a> {
     /// Adds the settings that a directive makes, where it makes some that are modelled. Returns whether it is such a directive.
-    pub(super) fn settings(&mut self, line: Line<'_>, entries: &mut Vec<Entry>) -> bool {
+    pub(super) fn settings(&mut self, line: Line<'a>, entries: &mut Vec<Entry>) -> bool {
         if let Some((property, read)) = Self::property(line.name()) {
             entries.extend(self.setting(line, property, read));
             return true;
@@ -122,7 +122,7 @@ impl<'a> Lowerer<'a> {
         Some(found)
     }
 
-    fn setting(&mut self, line: Line<'_>, property: Property, read: Read<'a>) -> Option<Entry> {
+    fn setting(&mut self, line: Line<'a>, property: Property, read: Read<'a>) -> Option<Entry> {
         let hole = line.words().find(|word| word.is_holed());
         let assigned = match hole {
             // A header whose value is a hole is still that header.
@@ -175,11 +175,21 @@ impl<'a> Lowerer<'a> {
         Some(values::size(&value).map_or(Assigned::Unknown(Unknown::Runtime), Assigned::Number))
     }
 
-    fn header(&mut self, line: Line<'_>) -> Option<Assigned> {
-        let (name, value) = (line.word(0)?, line.word(1)?);
+    fn header(&mut self, line: Line<'a>) -> Option<Assigned> {
+        let (name, word) = (line.word(0)?, line.word(1)?);
+        let written = (name.text, word.text);
+        if let Some(&known) = self.headers.get(&written) {
+            return Some(known);
+        }
         let name = name.value();
         let (lower, name) = (self.gateway.texts.intern_lower(&name), self.gateway.texts.intern(&name));
-        Some(Assigned::Header { name, lower, value: self.symbolic(value) })
+        let value = self.symbolic(word);
+        let assigned = Assigned::Header { name, lower, value };
+        // What cannot be known says where it stands.
+        if !self.gateway.symbolics.get(value).iter().any(|part| matches!(part, Part::Unknown(_))) {
+            self.headers.insert(written, assigned);
+        }
+        Some(assigned)
     }
 
     fn header_name_only(&mut self, line: Line<'_>) -> Option<Assigned> {

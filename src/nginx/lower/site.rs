@@ -2,9 +2,9 @@
 
 use super::Lowerer;
 use super::line::{Line, Word};
-use super::symbolic::lower;
 use crate::gateway::{Condition, FileTest, Listen, Name, Speaks, SymbolicId, Test, Unknown};
 use crate::nginx::values;
+use crate::nginx::words;
 
 impl Lowerer<'_> {
     /// `listen address[:port] [ssl] [default_server] …` (`ngx_http_core_listen`, `ngx_parse_url`).
@@ -29,8 +29,11 @@ impl Lowerer<'_> {
     pub(super) fn server_name(&mut self, word: Word<'_>) -> Name {
         let value = word.value();
         // Patterns keep their case: `\D` is not `\d`.
-        let text =
-            if value.starts_with(b"~") { self.gateway.texts.intern(&value) } else { self.gateway.texts.intern(&lower(&value)) };
+        let text = if value.starts_with(b"~") {
+            self.gateway.texts.intern(&value)
+        } else {
+            self.gateway.texts.intern(&words::lower(&value))
+        };
         Name { text, span: word.span }
     }
 

@@ -1,13 +1,11 @@
 //! From a word to a symbolic value: variables under the names that both servers share.
 
-use std::borrow::Cow;
-
 use super::Lowerer;
 use super::line::Word;
-use super::names::is_foreign;
 use crate::gateway::{Part, SymbolicId, TextId, Unknown, Variable};
 use crate::nginx::directives;
-use crate::nginx::words::{Piece, pieces};
+use crate::nginx::outline::is_foreign;
+use crate::nginx::words::{Piece, lower, pieces};
 
 impl Lowerer<'_> {
     /// The value of a word.
@@ -94,9 +92,4 @@ impl Lowerer<'_> {
         let name: Vec<u8> = name.iter().map(|&byte| if byte == b'_' { b'-' } else { byte }).collect();
         self.gateway.texts.intern(&name)
     }
-}
-
-/// The text in lower case: names of variables are compared so.
-pub(super) fn lower(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.iter().any(u8::is_ascii_uppercase) { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) }
 }

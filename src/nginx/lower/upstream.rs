@@ -17,6 +17,7 @@ impl Lowerer<'_> {
             name,
             span: line.span(),
             members: Vec::new(),
+            session: None,
             affinity: None,
             keepalive: None,
             partial,

@@ -68,6 +68,9 @@ impl<'a> Lowerer<'a> {
     /// Looks at the tokens between two directives: comments, and template holes.
     fn gap(&mut self, source: SourceId, from: TokenId, to: TokenId) {
         let (tree, bytes) = (self.store.tree(source), self.store.sources.get(source).bytes());
+        if from.0 + 1 == to.0 && self.above.is_empty() && tree.token(from).kind == TokenKind::Blank {
+            return;
+        }
         // A comment that begins behind something on its line belongs to what stands before it.
         let mut own_line = from.0 == 0;
         for token in (from.0..to.0).map(TokenId) {

@@ -1,5 +1,7 @@
 //! Addresses and URLs (`ngx_parse_url`, `ngx_inet.c`).
 
+use crate::nginx::values::number;
+
 /// Why nginx refuses an address with perhaps a path behind it (`ngx_parse_inet_url`, `ngx_parse_inet6_url`, `ngx_parse_unix_domain_url`).
 pub(super) fn check(text: &[u8], has_uri: bool) -> Result<(), &'static str> {
     if let Some(path) = text.strip_prefix(b"unix:") {
@@ -33,7 +35,7 @@ pub(super) fn check(text: &[u8], has_uri: bool) -> Result<(), &'static str> {
         }
     };
     if let Some(port) = port
-        && !matches!(crate::nginx::values::number(port), Some(1..=65535))
+        && !matches!(number(port), Some(1..=65535))
     {
         return Err("invalid port");
     }
@@ -48,11 +50,15 @@ pub(super) fn host(text: &[u8]) -> &[u8] {
 
 /// Whether a host of this name can never be found: RFC 6761, section 6.4; numbers that are no address; what no name has in it.
 pub(super) fn is_nowhere(host: &[u8]) -> bool {
-    let numbers: Vec<_> = host.split(|&byte| byte == b'.').map(crate::nginx::values::number).collect();
-    let is_number = !host.is_empty() && numbers.iter().all(Option::is_some);
-    let is_address =
-        numbers.len() < 4 || numbers.len() == 4 && numbers.iter().all(|number| number.is_some_and(|number| number < 256));
-    host.to_ascii_lowercase().ends_with(b".invalid") || is_number && !is_address || host.contains(&b'@')
+    const RESERVED: &[u8] = b".invalid";
+    let parts = || host.split(|&byte| byte == b'.');
+    let is_number = parts().all(|part| number(part).is_some());
+    let is_address = || match parts().count() {
+        4 => parts().all(|part| number(part).is_some_and(|number| number < 256)),
+        count => count < 4,
+    };
+    let is_reserved = host.len().checked_sub(RESERVED.len()).is_some_and(|at| host[at..].eq_ignore_ascii_case(RESERVED));
+    is_reserved || is_number && !is_address() || host.contains(&b'@')
 }
 
 #[cfg(test)]

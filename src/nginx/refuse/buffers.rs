@@ -66,8 +66,12 @@ impl Family {
 impl Buffers {
     /// One of the directives; whether it is one.
     pub(super) fn set(&mut self, line: Line<'_>) -> bool {
-        let Ok(name) = str::from_utf8(line.name()) else { return false };
-        let Some((family, setting)) = place_of(name) else { return false };
+        let name = line.name();
+        // Most lines are about something else, and say so by how their name ends.
+        if !name.ends_with(b"_size") && !name.ends_with(b"_buffers") {
+            return false;
+        }
+        let Some((family, setting)) = str::from_utf8(name).ok().and_then(place_of) else { return false };
         let words: Vec<_> = line.words().map(Word::value).collect();
         let value = match words.as_slice() {
             [size] => values::offset(size).map(|size| (0, size)),

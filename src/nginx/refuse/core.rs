@@ -174,7 +174,7 @@ impl<'a> Checker<'a> {
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
         let again = level.offs.iter().any(|&(name, off)| name == line.name() && (off || is_off));
         level.offs.push((line.name(), is_off));
-        if again && !self.is_template(line) {
+        if again && !line.is_in_template() {
             return Err((Fault::Duplicate, format!("\"{}\" directive is duplicate", show(line.name()))));
         }
         Ok(())
@@ -187,7 +187,7 @@ impl<'a> Checker<'a> {
         let key = (line.name(), zone.to_vec());
         let again = level.limits.contains(&key);
         level.limits.push(key);
-        if again && !self.is_template(line) {
+        if again && !line.is_in_template() {
             return Err((Fault::Duplicate, format!("\"{}\" directive is duplicate", show(line.name()))));
         }
         Ok(())

@@ -81,18 +81,19 @@ impl<'a> Checker<'a> {
         check(line, false)?;
         let Some(socket) = line.word(0).and_then(|word| socket(&word.value())) else { return Ok(()) };
         let server = self.levels.last().map_or(0, |level| level.number);
-        let says = |wanted: fn(&[u8]) -> bool| line.words().skip(1).any(|word| wanted(&word.value()));
+        let template = line.is_in_template();
         // QUIC goes over UDP: another socket on the same port.
-        let is_udp = says(|word| matches!(word, b"quic" | b"udp"));
-        let template = self.is_template(line);
-        let bound = Bound {
-            server,
-            has_default: says(|word| matches!(word, b"default_server" | b"default")),
-            has_options: says(is_option),
-            is_shared: says(|word| word == b"reuseport"),
-            takes_both: says(|word| word == b"ipv6only=off"),
-            span: line.span(),
-        };
+        let mut is_udp = false;
+        let mut bound =
+            Bound { server, has_default: false, has_options: false, is_shared: false, takes_both: false, span: line.span() };
+        for word in line.words().skip(1) {
+            let word = word.value();
+            is_udp |= matches!(word.as_ref(), b"quic" | b"udp");
+            bound.has_default |= matches!(word.as_ref(), b"default_server" | b"default");
+            bound.has_options |= is_option(&word);
+            bound.is_shared |= word.as_ref() == b"reuseport";
+            bound.takes_both |= word.as_ref() == b"ipv6only=off";
+        }
         match self.http.bind((is_udp, &socket), bound) {
             Some(again) if !template => {
                 let what = match again {

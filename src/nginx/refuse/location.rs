@@ -125,7 +125,7 @@ impl<'a> Checker<'a> {
             self.http.inherits_headers = true;
         }
         if let (Some(span), false, Some(head)) = (referers.nobody.filter(|_| !open), referers.named, head)
-            && !self.is_template(head)
+            && !head.is_in_template()
         {
             // `ngx_http_referer_merge_conf`.
             let message = "the \"none\" or \"blocked\" referers are specified in the \"valid_referers\" directive without any valid \
@@ -142,7 +142,7 @@ impl<'a> Checker<'a> {
             && context.is_some_and(|context| matches!(context, Context::Upstream | Context::StreamUpstream))
             && members.first == 0
             && !open
-            && !self.is_template(head)
+            && !head.is_in_template()
         {
             let name = head.word(0).map(|word| show(&word.value()).into_owned()).unwrap_or_default();
             if members.backup == 0 {
@@ -153,7 +153,7 @@ impl<'a> Checker<'a> {
             }
         }
         // The trees of locations are built when all of `http` is read.
-        if !place.twice.is_empty() && !head.is_some_and(|head| self.is_template(head)) {
+        if !place.twice.is_empty() && !head.is_some_and(Line::is_in_template) {
             self.http.twice(place.twice);
         }
     }

@@ -35,7 +35,7 @@ use super::line::Line;
 use crate::gateway::{Fault, Gateway, Misreading, Refusal, Remark, RemarkKind, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::{SourceId, Span};
-use crate::tree::{Children, Shape, Token, TokenKind};
+use crate::tree::{Children, Shape};
 
 /// Reads `root` and what it includes as nginx does when it starts. Needs nothing of the gateway, so that both are made at the same
 /// time; [`Checker::note`] brings them together.
@@ -65,7 +65,6 @@ pub(super) fn read<'a>(
         frames: Vec::new(),
         visited: FxHashSet::default(),
         snippets: FxHashMap::default(),
-        templates: FxHashMap::default(),
         http: Http::default(),
         budget,
     };
@@ -98,8 +97,6 @@ pub(super) struct Checker<'a> {
     visited: FxHashSet<SourceId>,
     /// What files without blocks set on the level that includes them, by the kind of that level; `None`: they do more than that.
     snippets: FxHashMap<(SourceId, Option<Context>), Option<Slots>>,
-    /// Which files are templates.
-    templates: FxHashMap<SourceId, bool>,
     http: Http,
     /// How many more directives may be visited.
     budget: usize,
@@ -358,7 +355,7 @@ impl<'a> Checker<'a> {
         }
         let Some(row) = rows.iter().find(|row| context.is_none_or(|context| row.contexts.has(context))) else {
             // What is only documented may be allowed where the documentation does not say so.
-            if self.fits_another(rows) || self.is_template(line) {
+            if self.fits_another(rows) || line.is_in_template() {
                 // It may well be right.
             } else if rows.iter().all(|row| row.arity.is_none()) {
                 self.doubt.get_or_insert(Unknown::ForeignDirective(line.span()));
@@ -371,8 +368,16 @@ impl<'a> Checker<'a> {
             return self.fragment(line);
         }
         self.version(line, row);
-        if !malformed && !line.words().any(|word| word.is_holed() || is_placeholder(word.text)) {
-            self.arguments(line, row);
+        if !malformed {
+            let has_dollar = line.has_dollar();
+            let (mut count, mut filled_in) = (0, false);
+            for word in line.words() {
+                count += 1;
+                filled_in |= word.is_holed() || has_dollar && is_placeholder(word.text);
+            }
+            if !filled_in {
+                self.arguments(line, row, count, has_dollar);
+            }
         }
         if line.shape() == Shape::Block {
             match context {
@@ -482,7 +487,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The number of arguments, then what the setter checks.
-    fn arguments(&mut self, line: Line<'a>, row: &'static Row) {
+    fn arguments(&mut self, line: Line<'a>, row: &'static Row, count: usize, has_dollar: bool) {
         let Some(arity) = row.arity else { return };
         // The parser told already where a block is missing or too much.
         if row.block.is_some_and(|block| block != (line.shape() == Shape::Block)) {
@@ -494,12 +499,10 @@ impl<'a> Checker<'a> {
             };
             return self.refuse(line.span(), Fault::Syntax, message);
         }
-        if !arity.takes(line.words().count()) || self.was_narrower(line) {
+        if !arity.takes(count) || self.was_narrower(line) {
             return self.refuse(line.span(), Fault::Arguments, arguments(line));
         }
-        if row.value.is_once()
-            && self.levels.last_mut().is_some_and(|level| level.slots.add(row.index))
-            && !self.is_template(line)
+        if row.value.is_once() && self.levels.last_mut().is_some_and(|level| level.slots.add(row.index)) && !line.is_in_template()
         {
             let message = format!("\"{}\" directive is duplicate", show(line.name()));
             return self.refuse(line.span(), Fault::Duplicate, message);
@@ -511,16 +514,9 @@ impl<'a> Checker<'a> {
             let kind = RemarkKind::Misread { how: Misreading::DurationOdd, text };
             self.remarks.push(Remark { span: line.span(), labels: Vec::new(), kind });
         }
-        if let Err((fault, message)) = self.set(line, row) {
+        if let Err((fault, message)) = self.set(line, row, has_dollar) {
             self.refuse(line.span(), fault, message);
         }
-    }
-
-    /// Whether the file is a template of which we see all branches at once: what stands in two of them is no duplicate, and what
-    /// closes in one may open in another.
-    fn is_template(&mut self, line: Line<'_>) -> bool {
-        let is_hole = |token: Token| matches!(token.kind, TokenKind::Tag | TokenKind::Hole);
-        *self.templates.entry(line.source).or_insert_with(|| line.tree.tokens().any(is_hole))
     }
 
     /// Whether a directive may stand in the block that a fragment is about: its `server` may be one of `stream` or `mail` as well.
@@ -553,9 +549,7 @@ fn arguments(line: Line<'_>) -> String {
 
 /// Whether `envsubst` or the like is to fill the word in: `${UPSTREAM}`. nginx's own variables are written in small letters.
 fn is_placeholder(text: &[u8]) -> bool {
-    // Most words have no `$`, and looking for that byte is cheap.
-    let at = memchr::memchr(b'$', text).and_then(|from| Some(from + memchr::memmem::find(&text[from..], b"${")?));
-    at.is_some_and(|at| text.get(at + 2).is_some_and(u8::is_ascii_uppercase))
+    memchr::memmem::find(text, b"${").is_some_and(|at| text.get(at + 2).is_some_and(u8::is_ascii_uppercase))
 }
 
 fn show(text: &[u8]) -> std::borrow::Cow<'_, str> {

@@ -61,7 +61,7 @@ impl<'a> Checker<'a> {
                     }
                 }
                 b"default" if has_default => {
-                    if !self.is_template(head) {
+                    if !head.is_in_template() {
                         self.refuse(row.span(), Fault::Duplicate, "duplicate default map parameter".to_owned());
                     }
                 }
@@ -74,7 +74,7 @@ impl<'a> Checker<'a> {
                         return self.refuse(row.span(), Fault::Value, message);
                     };
                     let again = names.into_iter().filter(|name| !keys.insert(name.clone())).count() > 0;
-                    if again && !self.is_template(head) {
+                    if again && !head.is_in_template() {
                         self.refuse(row.span(), Fault::Duplicate, format!("conflicting parameter \"{}\"", show(key)));
                     }
                 }

@@ -6,7 +6,7 @@ use super::{Checker, Context, bounds, cache, condition, core, listen, log, patte
 use crate::gateway::{Fault, Millis};
 use crate::nginx::directives::{self, Row};
 use crate::nginx::line::{Line, Word};
-use crate::nginx::lower;
+use crate::nginx::outline;
 use crate::nginx::values::{self, Resolution};
 use crate::nginx::words::{Piece, pieces};
 
@@ -15,13 +15,13 @@ fn value_fault(message: String) -> Result<(), Refused> {
 }
 
 impl<'a> Checker<'a> {
-    /// What the directive's own function checks.
-    pub(super) fn set(&mut self, line: Line<'a>, row: &Row) -> Result<(), Refused> {
+    /// What the directive's own function checks; `has_dollar`: there may be variables in it.
+    pub(super) fn set(&mut self, line: Line<'a>, row: &Row, has_dollar: bool) -> Result<(), Refused> {
         let Some(context) = self.context() else { return Ok(()) };
         if line.name() == b"proxy_set_header" && self.set_header(line, row, context) {
             return Ok(());
         }
-        if context.is_http() {
+        if context.is_http() && has_dollar {
             check_variables(line)?;
         }
         if !context.is_http() {
@@ -162,10 +162,13 @@ impl<'a> Checker<'a> {
             }
             None => {
                 let value = line.word(0).map(Word::value).unwrap_or_default();
-                let has = |name: &str| memchr::memmem::find(&value, name.as_bytes()).is_some();
-                let own = ["document_root", "realpath_root"].into_iter();
-                let mut own = own.filter(|name| has(&format!("${name}")) || has(&format!("${{{name}}}")));
-                own.next().map_or(Ok(()), |name| {
+                let own = [
+                    ("document_root", "$document_root", "${document_root}"),
+                    ("realpath_root", "$realpath_root", "${realpath_root}"),
+                ];
+                let has = |text: &str| memchr::memmem::find(&value, text.as_bytes()).is_some();
+                let mut own = own.into_iter().filter(|&(_, bare, braced)| value.contains(&b'$') && (has(bare) || has(braced)));
+                own.next().map_or(Ok(()), |(name, ..)| {
                     let message = "variable cannot be used in the";
                     value_fault(format!("the ${name} {message} \"{}\" directive", show(line.name())))
                 })
@@ -230,7 +233,7 @@ fn third(line: Line<'_>, known: &[&[u8]]) -> Result<(), Refused> {
 
 /// The syntax of variables in what is compiled at once (`ngx_http_script_compile`).
 fn check_variables(line: Line<'_>) -> Result<(), Refused> {
-    let Some(range) = lower::variables_in(line.name()) else { return Ok(()) };
+    let Some(range) = outline::variables_in(line.name()) else { return Ok(()) };
     let words = line.words().skip(range.start).take(range.end.saturating_sub(range.start));
     for word in words.filter(|word| word.text.contains(&b'$')) {
         if let Some(error) = pieces(&word.value()).find_map(Result::err) {

@@ -132,7 +132,7 @@ impl<'a> Checker<'a> {
                 let taken = name == b"combined" || self.http.shared.formats.contains(&name);
                 self.http.shared.formats.insert(name.to_ascii_lowercase());
                 self.http.shared.formats.insert(name);
-                if taken && !self.is_template(line) { Err((Fault::Duplicate, message)) } else { Ok(()) }
+                if taken && !line.is_in_template() { Err((Fault::Duplicate, message)) } else { Ok(()) }
             }
             b"access_log" => {
                 super::log::access_log(line)?;
@@ -149,7 +149,7 @@ impl<'a> Checker<'a> {
             b"upstream" => {
                 let Some(name) = line.word(0).map(Word::value) else { return Ok(()) };
                 let first = self.http.shared.groups.insert(name.to_ascii_lowercase());
-                if first || self.is_template(line) {
+                if first || line.is_in_template() {
                     return Ok(());
                 }
                 Err((Fault::Duplicate, format!("duplicate upstream \"{}\"", show(&name))))
@@ -210,7 +210,7 @@ impl<'a> Checker<'a> {
             Some(_) if of == Use::Backends => return Ok(()),
             Some(_) => again,
         };
-        if self.is_template(line) { Ok(()) } else { Err((Fault::Duplicate, message)) }
+        if line.is_in_template() { Ok(()) } else { Err((Fault::Duplicate, message)) }
     }
 
     /// `ngx_http_limit_req`.

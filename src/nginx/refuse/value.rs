@@ -14,6 +14,9 @@ const PROXY_HTTP_2: Version = Version::new(1, 29, 4);
 
 /// Whether the arguments of a directive are what its row says.
 pub(super) fn check(line: Line<'_>, row: &Row, version: Option<Version>) -> Result<(), Refused> {
+    if matches!(row.value, Kind::Own | Kind::OwnOnce | Kind::Text | Kind::Texts) {
+        return Ok(());
+    }
     let Some(word) = line.word(0) else { return Ok(()) };
     let value = word.value();
     let invalid = |what: &str| Err((Fault::Value, format!("\"{}\" directive {what}", show(line.name()))));
@@ -51,7 +54,10 @@ pub(super) fn check(line: Line<'_>, row: &Row, version: Option<Version>) -> Resu
 
 /// What a duration means that is read and hardly meant so: digits without a unit behind milliseconds are seconds (`ngx_parse_time`).
 pub(super) fn oddly_read(line: Line<'_>, row: &Row) -> Option<String> {
-    let value = line.word(0).filter(|_| row.value == Kind::Milliseconds)?.value();
+    if row.value != Kind::Milliseconds {
+        return None;
+    }
+    let value = line.word(0)?.value();
     let before = value.iter().rposition(|byte| !byte.is_ascii_digit()).map(|at| &value[..=at])?;
     let seconds = show(&value[before.len()..]);
     (before.ends_with(b"ms") && !seconds.is_empty())

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::gateway::{Area, Covers, Gateway, Known, Matcher, Overrides, ScopeId, Settings, SiteId};
+use rustc_hash::FxHashMap;
+
+use crate::gateway::{Area, Covers, EncodedSlashes, Gateway, Known, Matcher, Overrides, ScopeId, Settings, SiteId};
 use crate::handshake::evaluate::Environment;
 use crate::handshake::expression::expression_holds;
 use crate::handshake::select::{covers_path, main_of, matches};
@@ -25,7 +27,7 @@ pub(super) fn covering<'g>(
     site: SiteId,
     whereto: Whereto<'_>,
 ) -> Known<Vec<&'g Area>> {
-    let mut found: Vec<(Rank, &Area)> = Vec::new();
+    let mut found: Vec<(Rank, (SiteId, usize), &Area)> = Vec::new();
     let all = main_of(gateway, site).into_iter().chain([site]).flat_map(|site| &gateway.site(site).areas);
     let trusts_links = !all.map(|area| &area.settings).any(|settings| settings.follow_links == Some(false));
     for site in main_of(gateway, site).into_iter().chain([site]) {
@@ -42,12 +44,26 @@ pub(super) fn covering<'g>(
             };
             if let Some(rank) = rank {
                 covered[index] = true;
-                found.push((rank, area));
+                found.push((rank, (site, index), area));
             }
         }
     }
-    found.sort_by_key(|&(rank, _)| rank);
-    Ok(found.into_iter().map(|(_, area)| area).collect())
+    found.sort_by_key(|&(rank, ..)| rank);
+    let conditions = found.partition_point(|&(rank, ..)| rank < Rank::Condition);
+    if conditions == found.len() {
+        return Ok(found.into_iter().map(|(.., area)| area).collect());
+    }
+    let mut places: FxHashMap<(SiteId, usize), (usize, usize)> = FxHashMap::default();
+    for (place, &(_, id, _)) in found.iter().enumerate() {
+        places.insert(id, (0, place));
+    }
+    // Conditions come in the order of what they stand in, and those within others behind them all (`ap_if_walk`).
+    for &(_, (site, index), area) in &found[conditions..] {
+        let (depth, place) = places.get(&(site, area.within)).copied().unwrap_or_default();
+        places.insert((site, index), (depth + 1, place));
+    }
+    found[conditions..].sort_by_key(|&(_, id, _)| places.get(&id).copied());
+    Ok(found.into_iter().map(|(.., area)| area).collect())
 }
 
 /// When an area is merged: the later wins.
@@ -121,17 +137,25 @@ pub(super) fn allowed<'g>(gateway: &Gateway, areas: Vec<&'g Area>) -> Result<Vec
     // Where nothing says what may stand in such files, they are read, and nothing may.
     let unset = Overrides::default();
     let mut kept: Vec<&'g Area> = Vec::with_capacity(areas.len());
+    let mut unread = Vec::new();
     for area in areas {
         if let Some(file) = &area.file {
             let overrides = match setting(&kept, |settings| settings.overrides.as_deref()) {
                 Some(overrides) if overrides.reads() => overrides,
                 None if gateway.partial.is_none() => &unset,
-                _ => continue,
+                _ => {
+                    unread.push(area.span.source);
+                    continue;
+                }
             };
             if let Some(refused) = file.refused
                 && !overrides.lenient
             {
                 return Err(refused);
+            }
+            // A line that is allowed is read, and its fault is one.
+            if let Some(faulty) = file.faulty.iter().find(|faulty| overrides.allow(faulty)) {
+                return Err((faulty.span, "is refused"));
             }
             let forbidden: Vec<_> = file.needs.iter().filter(|needed| !overrides.allow(needed)).collect();
             if let Some(needed) = forbidden.first() {
@@ -140,11 +164,15 @@ pub(super) fn allowed<'g>(gateway: &Gateway, areas: Vec<&'g Area>) -> Result<Vec
                 }
                 // What is not allowed is passed over.
                 if forbidden.len() == file.needs.len() {
+                    unread.push(area.span.source);
                     continue;
                 }
             }
         }
-        kept.push(area);
+        // Sections in a file that is not read come later, and with it they go.
+        if !unread.contains(&area.span.source) {
+            kept.push(area);
+        }
     }
     Ok(kept)
 }
@@ -152,6 +180,11 @@ pub(super) fn allowed<'g>(gateway: &Gateway, areas: Vec<&'g Area>) -> Result<Vec
 /// The last value that the areas set.
 pub(super) fn setting<'a, T>(areas: &[&'a Area], get: impl Fn(&'a Settings) -> Option<T>) -> Option<T> {
     areas.iter().rev().find_map(|area| get(&area.settings))
+}
+
+/// What becomes of `%2F`: no level has it from those around it (`merge_core_dir_configs`, `server/core.c`).
+pub(super) fn encoded_slashes(areas: &[&Area]) -> EncodedSlashes {
+    areas.last().and_then(|area| area.settings.encoded_slashes).unwrap_or(EncodedSlashes::Refused)
 }
 
 /// The levels of the areas, the outer first.

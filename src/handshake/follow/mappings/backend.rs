@@ -2,17 +2,19 @@
 
 use std::net::IpAddr;
 
-use super::areas::{levels, setting};
+use super::areas::{encoded_slashes, levels, setting};
 use super::paths::{UNKNOWN_ROOT_ESCAPED, escaped, escaped_with_slashes};
 use super::with_query;
 use crate::gateway::{
-    Area, Assigned, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId, SiteId,
-    Spelling, Unknown, UpstreamId, Version, Via, Worker, is_authority,
+    Area, Assigned, Assignment, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId,
+    SiteId, Spelling, TextId, Unknown, UpstreamId, Version, Via, Worker, is_authority,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
 use crate::handshake::select::main_of;
-use crate::handshake::send::{HOP_BY_HOP, HTTP_UPGRADES, Passing, client_headers, forwarded_upgrade, last_edit, may_upgrade};
+use crate::handshake::send::{
+    HOP_BY_HOP, HTTP_UPGRADES, Passing, client_header, client_headers, forwarded_upgrade, last_edit, may_upgrade,
+};
 use crate::handshake::walk::{UpstreamRequest, Verdict};
 use crate::source::Span;
 
@@ -98,14 +100,9 @@ fn protocol(scheme: &str) -> Protocol {
 /// Where something that decides cannot be known.
 pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Asked) -> Known<Answer> {
     let gateway = environment.gateway;
-    // What stands before a socket's `|` is where it is, not what is asked.
-    let is_socket = asked.url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("unix:"));
-    let url = match asked.url.get(..5) {
-        Some(_) if is_socket => asked.url.split_once('|').map_or("", |(_, url)| url),
-        _ => &asked.url,
-    };
+    let (is_socket, url) = socket_url(&asked.url);
     let Some(url) = parts(url) else { return Ok(Answer::refused(500, asked.span, "is no URL that a request can be passed to")) };
-    let keeps_slashes = setting(areas, |settings| settings.encoded_slashes) == Some(EncodedSlashes::Kept);
+    let keeps_slashes = encoded_slashes(areas) == EncodedSlashes::Kept;
     let spelling = match (asked.verbatim, keeps_slashes) {
         (true, _) => Sent::AsItIs,
         (false, true) => Sent::WithSlashes,
@@ -122,7 +119,7 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             // `proxy_balancer_canon`.
             let url = Url { path: if url.path.is_empty() { "/" } else { url.path }, ..url };
             match members(environment, &url, spelling) {
-                Ok(members) => members,
+                Ok((members, session)) => kept_with(environment, members, session, asked),
                 Err(refused) => return Ok(Answer::refused(refused.0, asked.span, refused.1)),
             }
         }
@@ -134,14 +131,19 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
             let sent = format!("{}://{}{path}", url.scheme, url.authority);
             let worker = worker(gateway, site, &with_query(&sent, asked.query.as_deref()));
             let is_mapped = !asked.as_handler && !matches!(gateway.route(asked.route).matcher, Matcher::Rewrite(_));
-            if is_socket && is_mapped && worker.is_none() {
-                // Only the worker knows the socket: its host is asked, and hardly listens.
-                return Ok(Answer::refused(503, asked.span, "no backend is known by this URL, and without it no socket"));
-            }
-            vec![Backend { protocol, authority: url.authority.to_owned(), path, worker, route: None }]
+            // Only the worker knows the socket of a mapping.
+            let lost_socket = is_socket && is_mapped && worker.is_none();
+            vec![Backend {
+                protocol,
+                authority: url.authority.to_owned(),
+                path,
+                worker,
+                route: None,
+                is_member: false,
+                lost_socket,
+            }]
         }
     };
-    let backends = kept_with(environment, backends);
     let mut answers = Vec::new();
     for backend in &backends {
         answers.push(ask(environment, site, areas, asked, backend)?);
@@ -153,6 +155,32 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
         return Err(Unknown::Runtime);
     }
     Ok(first)
+}
+
+/// Why a URL is refused before anything is asked: what is passed on as it is must be fit for a request line (`proxy_http_canon` and its kin,
+/// AH10411).
+pub(super) fn unfit(gateway: &Gateway, asked: &Asked) -> Option<&'static str> {
+    if !asked.verbatim {
+        return None;
+    }
+    let url = parts(socket_url(&asked.url).1)?;
+    let lacks = |module: &str| gateway.modules.has(module) == Some(false);
+    // Without a module for the scheme nobody looks.
+    let is_read = match protocol(url.scheme) {
+        Protocol::Http | Protocol::Https => !lacks("proxy_http"),
+        Protocol::Ws | Protocol::Wss => !lacks("proxy_http") || !lacks("proxy_wstunnel"),
+        Protocol::Balancer => !lacks("proxy_balancer"),
+        _ => false,
+    };
+    let has_blank = url.path.bytes().any(|byte| byte == b' ' || byte.is_ascii_control());
+    (is_read && has_blank).then_some("a path with a blank is not passed on as it is")
+}
+
+/// What stands before a socket's `|` is where it is, not what is asked; whether there is one, and the URL.
+fn socket_url(url: &str) -> (bool, &str) {
+    let is_socket = url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("unix:"));
+    let asked = if is_socket { url.split_once('|').map_or("", |(_, asked)| asked) } else { url };
+    (is_socket, asked)
 }
 
 /// How a path is written when it is sent.
@@ -184,10 +212,18 @@ struct Backend {
     path: String,
     worker: Option<Worker>,
     route: Option<String>,
+    /// Whether it is one of a balancer.
+    is_member: bool,
+    /// Whether it would be asked through a socket that is not known, and its host is asked instead.
+    lost_socket: bool,
 }
 
-/// The backends of a balancer (`proxy_balancer_pre_request`): spares only where there are no others.
-fn members(environment: &Environment<'_>, url: &Url<'_>, spelling: Sent) -> Result<Vec<Backend>, (u16, &'static str)> {
+/// The backends of a balancer (`proxy_balancer_pre_request`): spares only where there are no others; and what names a client's session.
+fn members(
+    environment: &Environment<'_>,
+    url: &Url<'_>,
+    spelling: Sent,
+) -> Result<(Vec<Backend>, Option<TextId>), (u16, &'static str)> {
     let gateway = environment.gateway;
     let name = url.authority.to_ascii_lowercase();
     let named = |id: &UpstreamId| gateway.texts.get(gateway.upstream(*id).name) == name.as_bytes();
@@ -218,20 +254,26 @@ fn members(environment: &Environment<'_>, url: &Url<'_>, spelling: Sent) -> Resu
             path,
             worker: Some(Worker { url: member.url, is_pattern: false, scope: member.scope, span: member.span }),
             route: member.route.map(|route| gateway.texts.show(route).into_owned()),
+            is_member: true,
+            lost_socket: false,
         })
     });
-    Ok(backends.collect())
+    Ok((backends.collect(), id.and_then(|id| gateway.upstream(id).session)))
 }
 
-/// Those that a session is kept with, where the client names a route and one of them has it; else all.
-fn kept_with(environment: &Environment<'_>, backends: Vec<Backend>) -> Vec<Backend> {
-    let request = environment.request;
-    let cookie = request.header(b"cookie").unwrap_or_default();
-    let query = request.query.as_deref().unwrap_or_default();
-    let values = cookie.split(';').chain(query.split('&')).filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.trim());
-    let routes: Vec<&str> = values.filter_map(|value| value.rsplit_once('.')).map(|(_, route)| route).collect();
-    let kept = backends.iter().position(|backend| backend.route.as_deref().is_some_and(|route| routes.contains(&route)));
-    match kept {
+/// The one that a session is kept with, where the client names a route that one of them has; else all (`find_session_route`).
+fn kept_with(environment: &Environment<'_>, backends: Vec<Backend>, session: Option<TextId>, asked: &Asked) -> Vec<Backend> {
+    let Some(session) = session else { return backends };
+    let session = environment.gateway.texts.show(session);
+    let (in_cookie, in_url) = session.split_once('|').unwrap_or((&session, &session));
+    let url = with_query(&asked.url, asked.query.as_deref());
+    let behind = |name: &str| Some(url.split_once(&format!("{name}="))?.1.to_owned());
+    let cookies = environment.request.header(b"cookie").unwrap_or_default();
+    let cookie = cookies.split([';', ',']).filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == in_cookie);
+    let value = behind(in_url).or(cookie.map(|(_, value)| value.to_owned())).unwrap_or_default();
+    let value = value.split(['?', '&', ';']).next().unwrap_or_default();
+    let route = value.split_once('.').map(|(_, route)| route);
+    match backends.iter().position(|backend| route.is_some() && backend.route.as_deref() == route) {
         Some(at) => backends.into_iter().skip(at).take(1).collect(),
         None => backends,
     }
@@ -298,18 +340,23 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     let at = backend.worker.map_or(asked.span, |worker| worker.span);
     let modern = gateway.version.is_none_or(|version| version >= HTTP_UPGRADES);
     let lacks = |module: &str| gateway.modules.has(module) == Some(false);
+    // A balancer finds none of its members fit then (AH00934).
+    let unspoken = |asked: &Asked, message: &str| match backend.is_member {
+        true => Answer::refused(503, asked.span, message),
+        false => Answer::unspoken(asked, message),
+    };
     let is_websocket = matches!(backend.protocol, Protocol::Ws | Protocol::Wss);
     let falls_back = setting(areas, |settings| settings.http_tunnels);
     let speaker = match backend.protocol {
         Protocol::Http | Protocol::Https if lacks("proxy_http") => {
-            return Ok(Answer::unspoken(asked, "no module speaks http: mod_proxy_http is not loaded"));
+            return Ok(unspoken(asked, "no module speaks http: mod_proxy_http is not loaded"));
         }
         Protocol::Http | Protocol::Https => Speaker::Http,
         Protocol::Ws | Protocol::Wss if !modern && lacks("proxy_wstunnel") => {
-            return Ok(Answer::unspoken(asked, "no module speaks ws: mod_proxy_wstunnel is not loaded"));
+            return Ok(unspoken(asked, "no module speaks ws: mod_proxy_wstunnel is not loaded"));
         }
         Protocol::Ws | Protocol::Wss if lacks("proxy_wstunnel") && lacks("proxy_http") => {
-            return Ok(Answer::unspoken(asked, "no module speaks ws: mod_proxy_http is not loaded"));
+            return Ok(unspoken(asked, "no module speaks ws: mod_proxy_http is not loaded"));
         }
         Protocol::Ws | Protocol::Wss => {
             let by_itself = !modern || lacks("proxy_http") || falls_back.is_some_and(|(on, _)| !on);
@@ -324,18 +371,13 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
                 _ => "proxy_fcgi",
             };
             if lacks(module) {
-                return Ok(Answer::unspoken(asked, format!("needs mod_{module}, which is not loaded")));
+                return Ok(unspoken(asked, &format!("needs mod_{module}, which is not loaded")));
             }
             let because = Some((asked.span, format!("{} carries no upgrade", backend.protocol.scheme())));
             return Ok(Answer { verdict: Verdict::ForwardedPlain, sent: None, because });
         }
-        _ => return Ok(Answer::unspoken(asked, "no module speaks this scheme")),
+        _ => return Ok(unspoken(asked, "no module speaks this scheme")),
     };
-    // What is passed on as it is must be fit for a request line (`proxy_http_canon`, AH10411, before anything is asked).
-    if asked.verbatim && backend.path.bytes().any(|byte| byte == b' ' || byte.is_ascii_control()) {
-        let because = Some((asked.span, "a path with a blank is not passed on as it is".to_owned()));
-        return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
-    }
     // Another proxy is asked, in another form.
     if let Some(span) = setting(areas, |settings| settings.remote) {
         return Err(Unknown::Unmodelled(span));
@@ -372,6 +414,13 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     if !is_authority(&backend.authority) {
         let status = if gateway.version.is_none_or(|version| version >= UNRESOLVED_IS_500) { 500 } else { 502 };
         return Ok(Answer::refused(status, asked.span, format!("there is no host `{}`", backend.authority)));
+    }
+    if backend.lost_socket {
+        // Hardly anyone listens on this machine; any other name stands there for show.
+        let host = backend.authority.rsplit_once(':').map_or(backend.authority.as_str(), |(host, _)| host);
+        let is_host = host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok();
+        let status = if is_host { 503 } else { 500 };
+        return Ok(Answer::refused(status, asked.span, "no backend is known by this URL, and without it no socket"));
     }
     if let Some(worker) = backend.worker
         && flag(gateway, worker.scope, Property::Disabled)? == Some(true)
@@ -492,16 +541,21 @@ fn sent(
         None => headers.push(("Connection".to_owned(), if reused { "Keep-Alive" } else { "close" }.to_owned())),
     }
     let http_version = if old_http { "1.0" } else { "1.1" }.to_owned();
-    let request = UpstreamRequest { method: environment.request.method.clone().into_owned(), target, http_version, headers };
+    let request = UpstreamRequest {
+        method: environment.request.method.clone().into_owned(),
+        target,
+        http_version,
+        headers: headers.into_iter().collect(),
+    };
     // A path of the file system that is not known does not keep a handshake from being one.
     let is_known = !request.target.contains(UNKNOWN_ROOT_ESCAPED);
-    // What the client asks for may be taken from it.
-    let is_taken = !client.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
     let (verdict, because) = if let Some((reason, header)) = why_plain(&request, upgrade.as_deref()) {
-        let header = header.or((upgrade.is_none() && is_taken).then_some("upgrade"));
-        let edited = header.and_then(|header| last_edit(gateway, &levels, header));
-        let worker = backend.worker.filter(|_| upgrade.is_none()).map_or(asked.span, |worker| worker.span);
-        let span = edited.unwrap_or(worker);
+        let worker = backend.worker.map_or(asked.span, |worker| worker.span);
+        let span = match header.and_then(|header| last_edit(gateway, &levels, header)) {
+            Some(edited) => edited,
+            None if upgrade.is_some() => asked.span,
+            None => withholder(environment, areas, old_http)?.unwrap_or(worker),
+        };
         (Verdict::ForwardedPlain, Some((span, reason.to_owned())))
     } else {
         let proxy = Proxy {
@@ -531,6 +585,21 @@ fn sent(
         (Verdict::Upgraded { idle_limit }, because)
     };
     Ok(Answer { verdict, sent: Some(request).filter(|_| is_known), because })
+}
+
+/// The line that keeps the client's `Upgrade` from the backend: the one that may have it asked in HTTP/1.0, or else the last of those that
+/// make another of it.
+fn withholder(environment: &Environment<'_>, areas: &[&Area], old_http: bool) -> Known<Option<Span>> {
+    if old_http {
+        let texts = &environment.gateway.texts;
+        let sets = |one: &&Assignment| texts.get(one.name) == b"force-proxy-request-1.0" && one.value.is_some();
+        let mut lines = areas.iter().flat_map(|area| &area.variables).filter(sets);
+        let first = lines.next();
+        return Ok(first.filter(|_| lines.next().is_none()).map(|one| one.span));
+    }
+    let left = client_header(environment, &levels(areas), "upgrade")?;
+    let is_changed = left.values.first().map(String::as_str) != environment.request.header(b"upgrade");
+    Ok(left.spans.last().copied().filter(|_| is_changed))
 }
 
 fn gateway_url(route: &Route) -> crate::gateway::SymbolicId {
@@ -593,8 +662,7 @@ fn forwarded(headers: &mut Vec<(String, String)>, gateway: &Gateway, site: SiteI
 
 /// Why what is sent is no valid handshake, and the header of the client's that is spoilt; `None`: it is one (RFC 6455, section 4.2.1).
 fn why_plain(request: &UpstreamRequest, upgrade: Option<&str>) -> Option<(&'static str, Option<&'static str>)> {
-    let find =
-        |name: &str| request.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+    let find = |name: &str| request.headers.get(name);
     match upgrade {
         None => Some(("the backend gets no Upgrade", None)),
         Some(upgrade) if !upgrade.eq_ignore_ascii_case("websocket") => {

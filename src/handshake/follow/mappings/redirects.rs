@@ -30,20 +30,24 @@ impl<'a> Course<'a> {
         let Some(target) = target else { return Ok(Some(None)) };
         let environment = Environment { captures: Some(&captures), ..self.environment() };
         let target = environment.evaluate(target)?;
-        Ok(Some(Some(self.qualified(target + &paths::escaped_in_location(&rest)))))
+        let target = match matcher {
+            Matcher::Pattern { .. } => escaped_but_query(&target),
+            _ => target + &paths::escaped_in_location(&rest),
+        };
+        self.qualified(target).map(|location| Some(Some(location)))
     }
 
     /// Where a client is sent: at this very server where no other is named, and with the query that it asked with unless there is one
     /// (`try_redirect`, `mod_alias.c`).
-    fn qualified(&self, target: String) -> String {
-        let mut location = if target.starts_with('/') { self.environment().own_url(&target) } else { target };
+    fn qualified(&self, target: String) -> Known<String> {
+        let mut location = if target.starts_with('/') { self.environment().own_url(&target)? } else { target };
         if let Some(query) = &self.request.query
             && !location.contains('?')
         {
             location.push('?');
             location.push_str(query);
         }
-        location
+        Ok(location)
     }
 
     pub(super) fn sent_to(&mut self, status: u16, location: Option<String>, span: Span) -> Verdict {
@@ -62,7 +66,7 @@ impl<'a> Course<'a> {
             return Ok(None);
         };
         let target = redirect.target.map(|target| self.environment().evaluate(target)).transpose()?;
-        let location = target.map(|target| self.qualified(target));
+        let location = target.map(|target| self.qualified(escaped_but_query(&target))).transpose()?;
         Ok(Some(self.sent_to(redirect.status, location, redirect.span)))
     }
 
@@ -81,4 +85,21 @@ impl<'a> Course<'a> {
         }
         Ok(None)
     }
+}
+
+/// A URL that is put together at run time: all but its query and fragment is escaped, and the port of its scheme is left out
+/// (`try_alias_list`, `try_redirect`, `mod_alias.c`; `apr_uri_unparse`).
+fn escaped_but_query(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let (before, behind) = url.split_at(end);
+    let start = before.find("://").map_or(0, |at| at + 3);
+    let path_at = before[start..].find('/').map_or(before.len(), |at| start + at);
+    let (server, path) = before.split_at(path_at);
+    let port = match &server[..start] {
+        "http://" => ":80",
+        "https://" => ":443",
+        _ => "",
+    };
+    let server = server.strip_suffix(port).unwrap_or(server);
+    format!("{}{}{behind}", paths::escaped_in_location(server), paths::escaped_in_location(path))
 }

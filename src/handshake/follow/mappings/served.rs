@@ -15,7 +15,14 @@ impl<'a> Course<'a> {
     pub(super) fn serve(&mut self, areas: &[&'a Area], file: &str) -> Known<Round> {
         let span = self.gateway.site(self.site).span;
         let Some(files) = self.notes.files else { return Err(Unknown::Environment) };
-        match files(in_tree(file)) {
+        let there = self.on_disk(file)?;
+        if there.len() < file.len()
+            && files(in_tree(&there)) == Some(FileKind::File)
+            && setting(areas, |settings| settings.path_info) != Some(true)
+        {
+            return Ok(Round::Done(self.answered(404, span, format!("there is nothing behind the file {there}"))));
+        }
+        match files(in_tree(&there)) {
             Some(FileKind::File) => {
                 self.step(Some(span), format!("serves the file {file}"), true);
                 Ok(Round::Done(Verdict::Answered { status: 200, location: None }))
@@ -40,13 +47,7 @@ impl<'a> Course<'a> {
             return Ok(None);
         }
         if !file.ends_with('/') {
-            if setting(areas, |settings| settings.slash) == Some(false) {
-                return Ok(None);
-            }
-            let path = format!("{}/", super::paths::escaped_in_location(&self.request.path));
-            let location = super::with_query(&self.environment().own_url(&path), self.request.query.as_deref());
-            self.step(None, format!("{file} is a directory"), true);
-            return Ok(Some(Round::Done(Verdict::Answered { status: 301, location: Some(location) })));
+            return Ok(self.with_slash(areas, file)?.map(Round::Done));
         }
         let mut error = None;
         for name in self.index_names(areas) {
@@ -54,10 +55,37 @@ impl<'a> Course<'a> {
             let below = format!("{file}{name}");
             self.request.path = if name.starts_with('/') { name } else { format!("{}{name}", self.request.path) };
             self.request.target = None;
-            match self.look_up(false)? {
-                Ok((areas, Mapped::Backend(asked))) => return Ok(Some(Round::Done(self.pass(&areas, &asked)?))),
+            let mut found = self.look_up(false)?;
+            // On behalf of the directory, too, something stands for what is not there (`fixup_dflt`).
+            for _ in 0..2 {
+                let Ok((areas, Mapped::File(file))) = &found else { break };
+                if files(in_tree(file)).is_some() {
+                    break;
+                }
+                found = match self.fallback(areas) {
+                    Some(Round::Again(path, ..)) => {
+                        self.request.path = path;
+                        self.look_up(false)?
+                    }
+                    Some(done) => Err(done),
+                    None => break,
+                };
+            }
+            match found {
+                // What a handler passes on must be there.
+                Ok((areas, Mapped::Backend(asked))) if !asked.as_handler || self.is_file() => {
+                    return Ok(Some(Round::Done(self.pass(&areas, &asked)?)));
+                }
                 Ok((areas, Mapped::File(file))) if files(in_tree(&file)) == Some(FileKind::File) => {
                     return self.serve(&areas, &file).map(Some);
+                }
+                // On behalf of another, too, a directory wants its slash.
+                Ok((areas, Mapped::File(file)))
+                    if files(in_tree(&file)) == Some(FileKind::Directory)
+                        && !file.ends_with('/')
+                        && let Some(verdict) = self.with_slash(&areas, &file)? =>
+                {
+                    return Ok(Some(Round::Done(verdict)));
                 }
                 Err(round @ (Round::Again(..) | Round::Done(Verdict::Answered { status: 200..300, .. })))
                     if files(in_tree(&below)) == Some(FileKind::File) =>
@@ -74,12 +102,28 @@ impl<'a> Course<'a> {
         Ok(error.map(|status| Round::Done(self.answered(status, span, "what stands for the directory is refused"))))
     }
 
+    /// Whether the file that the request is mapped to is there.
+    fn is_file(&self) -> bool {
+        let file = self.notes.file.as_deref().zip(self.notes.files);
+        file.is_some_and(|(file, files)| files(in_tree(file)) == Some(FileKind::File))
+    }
+
+    /// Sends the client to a directory's own path, which ends with a slash.
+    fn with_slash(&mut self, areas: &[&'a Area], directory: &str) -> Known<Option<Verdict>> {
+        if setting(areas, |settings| settings.slash) == Some(false) {
+            return Ok(None);
+        }
+        let path = format!("{}/", super::paths::escaped_in_location(&self.request.path));
+        let location = super::with_query(&self.environment().own_url(&path)?, self.request.query.as_deref());
+        self.step(None, format!("{directory} is a directory"), true);
+        Ok(Some(Verdict::Answered { status: 301, location: Some(location) }))
+    }
+
     /// The names of files that stand for a directory: `DirectoryIndex`.
     fn index_names(&self, areas: &[&'a Area]) -> Vec<String> {
         let names = setting(areas, |settings| settings.indexes.as_deref());
         let shown = |names: &[TextId]| names.iter().map(|&name| self.gateway.texts.show(name).into_owned()).collect();
-        let names: Vec<String> = names.map_or_else(|| vec!["index.html".to_owned()], shown);
-        if names == ["disabled"] { Vec::new() } else { names }
+        names.map_or_else(|| vec!["index.html".to_owned()], shown)
     }
 }
 
@@ -105,8 +149,12 @@ impl<'a> Course<'a> {
     fn fallback(&mut self, areas: &[&'a Area]) -> Option<Round> {
         let (path, span) = setting(areas, |settings| settings.fallback)?;
         let path = self.gateway.texts.show(path).into_owned();
-        if self.gateway.modules.has("dir") == Some(false) || path == "disabled" || path == self.request.path {
+        if self.gateway.modules.has("dir") == Some(false) || path == "disabled" {
             return None;
+        }
+        // It is looked for on behalf of itself for ever (`fixup_dflt`).
+        if path == self.request.path {
+            return Some(Round::Done(self.answered(500, span, format!("{path} stands for what is not there, and is not there"))));
         }
         self.step(Some(span), format!("{path} stands for what is not there"), false);
         Some(Round::Again(path, self.request.query.clone(), false))

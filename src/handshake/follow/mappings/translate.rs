@@ -40,6 +40,13 @@ impl<'a> Course<'a> {
         Ok(Some(Asked { route: id, url, query: self.request.query.clone(), verbatim: true, span, as_handler: false }))
     }
 
+    /// Notes that a mapping takes the request before it is decoded.
+    pub(super) fn takes_undecoded(&mut self, asked: Asked) -> Mapped {
+        self.step(Some(asked.span), format!("passes the path on to {}", asked.url), false);
+        self.walk.route = Some(asked.route);
+        Mapped::Backend(asked)
+    }
+
     fn spelling(&self, id: RouteId) -> Spelling {
         match &self.gateway.route(id).target {
             Target::Proxy(proxy) => proxy.spelling,
@@ -47,17 +54,24 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// The rules of the site, then its mappings.
-    pub(super) fn translate(&mut self, early: &[&'a Area], is_subrequest: bool) -> Known<Result<Mapped, Verdict>> {
+    /// The rules of the site, then its mappings, unless one has `taken` the request already: then rules see what it is passed to.
+    pub(super) fn translate(
+        &mut self,
+        early: &[&'a Area],
+        taken: Option<Asked>,
+        is_subrequest: bool,
+    ) -> Known<Result<Mapped, Verdict>> {
         let mut notes = std::mem::take(&mut self.notes);
         let environment = Environment { notes: None, ..self.environment() };
         // The rules read and set variables in turn.
         // Locations are walked before (`ap_process_request_internal`), and what they say of the engine counts here, too.
         let on = early.iter().rev().find_map(|area| self.engine(area));
-        let rewritten = rewrite_in_site(&environment, self.site, &mut notes, is_subrequest, on);
+        let path = taken.as_ref().map_or_else(|| self.request.path.clone(), |asked| format!("proxy:{}", asked.url));
+        let rewritten = rewrite_in_site(&environment, self.site, path, &mut notes, is_subrequest, on);
         self.notes = notes;
         self.notes.file = None;
         match rewritten? {
+            Rewritten::Untouched if let Some(asked) = taken => Ok(Ok(self.takes_undecoded(asked))),
             Rewritten::Untouched => {
                 let asked = self.request.path.clone();
                 self.map(early, &asked)
@@ -161,11 +175,13 @@ impl<'a> Course<'a> {
         let modern = self.gateway.version.is_none_or(|version| version >= Version::new(2, 4, 47));
         let by_itself = setting(areas, |settings| settings.http_tunnels).is_some_and(|(on, _)| !on)
             || modules.has("proxy_http") == Some(false);
-        let asks = self.request.header(b"upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
+        let asks = self.request.header(b"upgrade").is_some();
         modern
             && by_itself
             && !asks
             && modules.has("proxy_wstunnel") != Some(false)
+            // A balancer is none of its members.
+            && proxy.upstream.is_none()
             && matches!(proxy.protocol, Protocol::Ws | Protocol::Wss)
     }
 
