@@ -177,7 +177,7 @@ fn by_own_name(view: &View<'_>, step: &Step, own: &Walk) -> Step {
 
 /// Whether the rules rightly say nothing of a handshake that does not come through:
 /// * of the path that the user declares another site has a mapping, which is then the one that is meant;
-/// * the path is declared as it is asked for, encoded;
+/// * the path is declared as it is asked for, encoded or with slashes that are read as one;
 /// * by the site's own name, which is what the rules ask for, something else becomes of it;
 /// * the backends are down by the user's own word, or `no-proxy` keeps the path out, or the backend is asked for the page of an error;
 /// * a variable holds the scheme of the backend's URL.
@@ -195,9 +195,10 @@ fn is_out_of_sight(view: &View<'_>, walk: &Walk, path: &str) -> bool {
     let meant = ["out of service", "marked as down", "asked instead of an error", "asks for a user"];
     let is_meant = culprits.any(|because| meant.iter().any(|text| because.message.contains(text)));
     let is_kept_out = matches!(walk.verdict, Verdict::Answered { .. }) && gateway.texts.find(b"no-proxy").is_some();
+    let is_encoded = path.contains('%') || path.contains("//");
     let target = walk.route.map(|id| &gateway.route(id).target);
     let is_veiled = matches!(target, Some(Target::Proxy(proxy)) if proxy.protocol == Protocol::Other);
-    is_of_another || path.contains('%') || is_meant || is_kept_out || is_veiled
+    is_of_another || is_encoded || is_meant || is_kept_out || is_veiled
 }
 
 /// Whether the configuration plainly says that this is answered so: by who is let in, by a redirect, by a place that passes nothing on.
