@@ -111,8 +111,8 @@ fn judge(software: Software, case: &Case, step: &Step) -> Result<Judged, Failed>
                 }
                 let asked = walk.upstream_request.as_ref().map(|request| request.target.split('?').next().unwrap_or_default());
                 let counts = |finding: &&&Finding| {
-                    !NOT_OF_HANDSHAKES.contains(&finding.rule.as_str())
-                        && !(OF_PATHS.contains(&finding.rule.as_str()) && asked != Some(path))
+                    let rule = finding.rule.as_str();
+                    !(NOT_OF_HANDSHAKES.contains(&rule) || OF_PATHS.contains(&rule) && asked != Some(path))
                 };
                 let false_ones: Vec<String> = errors.iter().filter(is_of_it_alone).filter(counts).map(line).collect();
                 if let Some(first) = false_ones.first() {
