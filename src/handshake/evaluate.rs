@@ -114,6 +114,8 @@ pub struct Memory {
     values: FxHashMap<TextId, String>,
     /// What the pattern that matched last has captured, the whole match first.
     captures: Vec<String>,
+    /// How often captures were kept.
+    kept: u32,
 }
 
 impl fmt::Debug for Followed<'_> {
@@ -137,6 +139,7 @@ impl Followed<'_> {
             }
         }
         memory.captures = captures;
+        memory.kept = memory.kept.wrapping_add(1);
     }
 
     /// Takes over the variables of a request beside it.
@@ -144,9 +147,9 @@ impl Followed<'_> {
         self.memory.get_mut().values = other.into_inner().values;
     }
 
-    /// What the pattern that matched last has captured.
-    pub(super) fn captures(&self) -> Vec<String> {
-        self.memory.borrow().captures.clone()
+    /// How often captures were kept so far: as long as it stays, so do they.
+    pub(super) fn kept(&self) -> u32 {
+        self.memory.borrow().kept
     }
 
     /// Forgets what was captured.

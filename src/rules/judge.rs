@@ -10,6 +10,7 @@ use super::asked::{Asked, Questions};
 use super::case::Case;
 use super::condition::{Slot, Truth};
 use super::finding::{Finding, Intent};
+use super::grade::Grade;
 use super::options::Options;
 use super::rule::Rule;
 use crate::facts::{Fact, Item, Reader, Reading, Subject, Value, View};
@@ -114,6 +115,8 @@ struct Seat<'a> {
     applies: Asked,
     /// Whether it has something to say of one that it is for.
     when: Asked,
+    /// What gives it another grade than its own: the first that holds.
+    grades: Vec<(Asked, Grade)>,
     parameters: Vec<Value>,
     /// Where on the bench the rule's facts are.
     facts: Vec<usize>,
@@ -136,7 +139,8 @@ impl<'a> Bench<'a> {
             let mut ask = |condition| questions.ask(condition, &facts, &parameters);
             let applies = rule.compiled.applies.as_ref().map_or(Asked::All(Vec::new()), &mut ask);
             let when = ask(&rule.compiled.when);
-            Seat { rule, applies, when, parameters, facts }
+            let grades = rule.compiled.grades.iter().map(|(when, grade)| (ask(when), *grade)).collect();
+            Seat { rule, applies, when, grades, parameters, facts }
         };
         let seats = rules.iter().copied().filter(|rule| rule.subject() == subject).map(seat);
         let (gated, always): (Vec<Seat<'_>>, Vec<Seat<'_>>) = seats.partition(|seat| seat.rule.is_about_websockets());
@@ -158,6 +162,23 @@ impl<'a> Bench<'a> {
         let always = self.always.iter().filter(may_be).collect();
         let gated = self.gated.iter().filter(may_be).collect();
         Sitting { bench: self, view, always, gated }
+    }
+}
+
+impl Seat<'_> {
+    /// Whether anybody would be told what it says of an item of this intent: many rules have words for pedants only, which take time to
+    /// find.
+    fn is_heard(&self, intent: Intent, holds: &impl Fn(&Asked) -> bool) -> bool {
+        let is_heard = |grade: Grade| {
+            let at_intent = if self.rule.is_about_websockets() { grade.at(intent) } else { Some(grade) };
+            at_intent.is_some_and(|grade| grade.shown(false).is_some())
+        };
+        let own = self.rule.compiled.grade;
+        let mut all = self.grades.iter().map(|(_, grade)| *grade).chain([own]);
+        if all.clone().all(is_heard) {
+            return true;
+        }
+        all.any(is_heard) && is_heard(self.grades.iter().find(|(when, _)| holds(when)).map_or(own, |(_, grade)| *grade))
     }
 }
 
@@ -199,15 +220,19 @@ impl Sitting<'_> {
             };
             let holds = |asked: &Asked| asked.evaluate(questions, &answers, &read) == Truth::True;
             let gated = if carries_websockets { self.gated.as_slice() } else { &[] };
-            for &seat in self.always.iter().chain(gated).filter(|seat| holds(&seat.applies) && holds(&seat.when)) {
+            for &seat in self.always.iter().chain(gated) {
                 let Seat { rule, parameters, facts, .. } = seat;
                 let gated = rule.is_about_websockets();
+                let pedantic = pedantic || intent == Intent::Possible && gated;
+                if !holds(&seat.applies) || !pedantic && !seat.is_heard(intent, &holds) || !holds(&seat.when) {
+                    continue;
+                }
                 let case = Case {
                     name: rule.name(),
                     rule: &rule.compiled,
                     parameters,
                     server: self.view.gateway.server,
-                    pedantic: pedantic || intent == Intent::Possible && gated,
+                    pedantic,
                     item,
                     intent: hint.as_ref().filter(|_| gated).map(|hint| (intent, hint)),
                 };

@@ -149,9 +149,9 @@ impl<'a> Following<'a> {
     /// The headers that the upstream reads. nginx measures all of them before it writes them: what the last one captures is in force for all.
     fn header_lines(&self) -> Known<Vec<HeaderLine<'a>>> {
         let lines = || nginx_header_lines(self.gateway, &self.environment(), self.followed.scope);
-        let captured = self.followed.captures();
+        let kept = self.followed.kept();
         let measured = lines()?;
-        let written = if self.followed.captures() == captured { measured } else { lines()? };
+        let written = if self.followed.kept() == kept { measured } else { lines()? };
         written.all()
     }
 
