@@ -180,6 +180,7 @@ fn by_own_name(view: &View<'_>, step: &Step, own: &Walk) -> Step {
 /// * the path is declared as it is asked for, encoded or with slashes that are read as one;
 /// * by the site's own name, which is what the rules ask for, something else becomes of it;
 /// * the backends are down by the user's own word, or `no-proxy` keeps the path out, or the backend is asked for the page of an error;
+/// * it is passed on by an `if`, for which no path is declared;
 /// * a variable holds the scheme of the backend's URL.
 fn is_out_of_sight(view: &View<'_>, walk: &Walk, path: &str) -> bool {
     let gateway = view.gateway;
@@ -198,7 +199,8 @@ fn is_out_of_sight(view: &View<'_>, walk: &Walk, path: &str) -> bool {
     let is_encoded = path.contains('%') || path.contains("//");
     let target = walk.route.map(|id| &gateway.route(id).target);
     let is_veiled = matches!(target, Some(Target::Proxy(proxy)) if proxy.protocol == Protocol::Other);
-    is_of_another || is_encoded || is_meant || is_kept_out || is_veiled
+    let is_conditional = matches!(walk.verdict, Verdict::ForwardedPlain) && matches!(target, Some(Target::Files));
+    is_of_another || is_conditional || is_encoded || is_meant || is_kept_out || is_veiled
 }
 
 /// Whether the configuration plainly says that this is answered so: by who is let in, by a redirect, by a place that passes nothing on.
