@@ -233,13 +233,13 @@ fn is_about_client(gateway: &Gateway, subject: SymbolicId) -> bool {
         next += 1;
         for part in gateway.symbolics.get(subject) {
             match *part {
-                Part::Text(_) => {}
                 Part::Variable(Variable::RequestHeader(name)) => {
                     if !matches!(gateway.texts.get(name), b"upgrade" | b"connection" | b"host" | b"sec-websocket-version") {
                         return true;
                     }
                 }
-                Part::Variable(
+                Part::Text(_)
+                | Part::Variable(
                     Variable::Path
                     | Variable::Host
                     | Variable::SiteName

@@ -444,14 +444,11 @@ impl<'a> Reader<'a> {
     fn sent_on_the_way(&self, probe: Probe, name: &str) -> Option<SmallVec<[String; 1]>> {
         let (id, route) = self.route()?;
         let followed;
-        let walk = match probe {
-            Probe::Chrome => self.walk()?,
-            _ => {
-                self.walk()?;
-                followed = self.view.followed(self.view.answers_for(route), probe, &self.handshake_path(id, route));
-                &followed
-            }
-        };
+        let mut walk = self.walk()?;
+        if probe != Probe::Chrome {
+            followed = self.view.followed(self.view.answers_for(route), probe, &self.handshake_path(id, route));
+            walk = &followed;
+        }
         let sent = walk.upstream_request.as_ref().filter(|_| walk.route == Some(id))?;
         let named = sent.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
         Some(named.map(|(_, value)| value.to_owned()).collect())

@@ -1,7 +1,7 @@
 //! The facts of what the upstream is sent beyond single headers: lines as written, repetitions, what keeps a request from being a handshake.
 
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact, intent};
-use crate::gateway::{Assigned, Matcher, Property, Proxy, Route, Server, Setting};
+use crate::gateway::{Assigned, Matcher, Property, Protocol, Proxy, Route, Server, Setting};
 use crate::handshake::{Probe, Sent};
 use crate::source::Span;
 
@@ -47,10 +47,10 @@ pub(super) const FACTS: &[Definition] = &[
 /// The headers that a handshake has once (RFC 6455, section 4.2.1), and the host, which every request has once (RFC 9112, section 3.2).
 const ONCE: [&str; 4] = ["upgrade", "host", "sec-websocket-key", "sec-websocket-version"];
 
-/// A fact of a route that asks its upstream with HTTP.
+/// A fact of a route that asks its upstream with HTTP, as the members of a group most often are.
 fn http(reader: &Reader<'_>, read: impl FnOnce(&Route, &Proxy) -> Reading) -> Reading {
     match reader.proxy() {
-        Some((route, proxy)) if proxy.protocol.is_http() => read(route, proxy),
+        Some((route, proxy)) if proxy.protocol.is_http() || proxy.protocol == Protocol::Balancer => read(route, proxy),
         _ => Reading::absent(),
     }
 }

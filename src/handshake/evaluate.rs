@@ -419,8 +419,6 @@ impl Environment<'_> {
         match self.gateway.variables.get(&name) {
             // No step has assigned it yet.
             Some(Definition::Assigned(_)) if self.followed.is_some() => Ok(self.of_family(&self.gateway.texts.show(name))),
-            // Which assignment is carried out, if any, the request's way decides.
-            Some(Definition::Assigned(_)) => Err(Unknown::Runtime),
             Some(Definition::Map(map)) => {
                 let value = self.look_up(map, depth)?;
                 if let Some(followed) = self.followed.filter(|_| !map.volatile) {
@@ -429,7 +427,8 @@ impl Environment<'_> {
                 Ok(value)
             }
             Some(&Definition::Opaque(span)) => Err(Unknown::Code(span)),
-            None => Err(Unknown::Runtime),
+            // Which assignment is carried out, if any, the request's way decides.
+            Some(Definition::Assigned(_)) | None => Err(Unknown::Runtime),
         }
     }
 

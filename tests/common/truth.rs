@@ -235,10 +235,10 @@ impl Truth {
                     }
                     let Some(Fault { fault, rules }) = judge(&read, step, seen) else { continue };
                     let names = [case.name.clone(), format!("{} {}", case.name, step.path())];
-                    let excuses = |rule: &Option<&str>| {
+                    let excuses = |rule: Option<&str>| {
                         rule.is_none_or(|rule| rule.split(" or ").any(|rule| rules.iter().any(|found| found == rule)))
                     };
-                    let excused = names.iter().filter(|name| exceptions.get(name.as_str()).is_some_and(excuses));
+                    let excused = names.iter().filter(|name| exceptions.get(name.as_str()).copied().is_some_and(excuses));
                     if excused.map(|name| needless.remove(name.as_str())).count() == 0 {
                         writeln!(wrong, "{}@{version} {}: {}, {fault}", case.name, step.path(), seen.outcome).unwrap();
                     }

@@ -13,7 +13,7 @@ use proxylint::source::Span;
 
 use crate::case::{Case, Software, Step};
 use crate::mending::request;
-use crate::model::{version, walk};
+use crate::model::{files, version, walk as follow};
 use crate::random;
 
 /// Deployments tried by every run.
@@ -34,13 +34,21 @@ pub(crate) fn check(software: Software) -> Result<Completion, Failed> {
     for seed in seeds.start..seeds.start + wanted {
         let folder = tempfile::tempdir()?;
         let case = random::case(software, seed, folder.path())?;
-        for step in case.steps.iter().filter(|step| !step.is_plain() && step.changes().is_empty()) {
+        // Of Engine.IO the rules know that its clients say in the query what they are.
+        let is_judged = |step: &&Step| {
+            !step.is_plain() && step.changes().is_empty() && (!step.path().starts_with("/socket.io") || step.path().contains('?'))
+        };
+        for step in case.steps.iter().filter(is_judged) {
             match judge(software, &case, step)? {
                 Judged::Nothing => {}
                 Judged::Through => through += 1,
                 Judged::Broken => broken += 1,
                 Judged::Wrong { what, where_ } => {
-                    let text = std::fs::read_to_string(case.folder.join(case.software.main_file()))?;
+                    let texts = files(&case.folder)?.into_iter().map(|path| {
+                        let text = std::fs::read_to_string(&path)?;
+                        Ok(format!("# {}\n{text}", path.display()))
+                    });
+                    let text = texts.collect::<std::io::Result<Vec<_>>>()?.join("\n");
                     faults.entry(what).or_default().push(format!("seed {seed} {}{}: {where_}\n{text}", step.host(), step.path()));
                 }
             }
@@ -82,7 +90,7 @@ fn judge(software: Software, case: &Case, step: &Step) -> Result<Judged, Failed>
         let Some(root) = project.roots.iter().position(|reached| reached.root.is_main) else { return Ok(Judged::Nothing) };
         let gateway = project.lower(&project.roots[root]);
         let view = project.view(&project.roots[root], &gateway);
-        let walk = walk(&view, step, Probe::Chrome);
+        let walk = follow(&view, step, Probe::Chrome);
         let errors: Vec<&Finding> = checked.findings.iter().filter(|finding| finding.level == Level::Error).collect();
         let place = |span: Span| {
             let source = project.store.sources.get(span.source);
@@ -94,14 +102,19 @@ fn judge(software: Software, case: &Case, step: &Step) -> Result<Judged, Failed>
             let of = |item: Item| matches!((item, walk.route), (Item::Route(own), Some(taker)) if own == taker);
             finding.subjects.iter().any(|subject| subject.root == root && of(subject.item))
         };
+        // What several routes have in common is said once, as loudly as of the worst of them.
+        let is_of_it_alone = |finding: &&&Finding| is_of_route(finding) && finding.subjects.len() == 1;
         match walk.verdict {
             Verdict::Upgraded { .. } => {
+                if !comes_through_for_all(&view, step, &walk) {
+                    continue;
+                }
                 let asked = walk.upstream_request.as_ref().map(|request| request.target.split('?').next().unwrap_or_default());
                 let counts = |finding: &&&Finding| {
-                    !NOT_OF_HANDSHAKES.contains(&finding.rule.as_str())
-                        && !(OF_PATHS.contains(&finding.rule.as_str()) && asked != Some(path))
+                    let rule = finding.rule.as_str();
+                    !(NOT_OF_HANDSHAKES.contains(&rule) || OF_PATHS.contains(&rule) && asked != Some(path))
                 };
-                let false_ones: Vec<String> = errors.iter().filter(is_of_route).filter(counts).map(line).collect();
+                let false_ones: Vec<String> = errors.iter().filter(is_of_it_alone).filter(counts).map(line).collect();
                 if let Some(first) = false_ones.first() {
                     let rule = first.rsplit(' ').next().unwrap_or_default();
                     let what = format!("comes through, and {rule} is an error (declared: {declares})");
@@ -110,7 +123,8 @@ fn judge(software: Software, case: &Case, step: &Step) -> Result<Judged, Failed>
                 judged = Judged::Through;
             }
             Verdict::ForwardedPlain | Verdict::BadGateway { .. } | Verdict::Answered { .. } if declares => {
-                if is_deliberate(&view, &walk) || is_out_of_sight(&view, &walk, path) {
+                let by_name = follow(&view, &by_own_name(&view, step, &walk), Probe::Chrome);
+                if is_deliberate(&view, &walk) || is_out_of_sight(&view, &walk, path) || by_name.verdict != walk.verdict {
                     return Ok(Judged::Nothing);
                 }
                 let culprits: Vec<(Span, &str)> = walk
@@ -140,10 +154,33 @@ fn judge(software: Software, case: &Case, step: &Step) -> Result<Judged, Failed>
     Ok(judged)
 }
 
+/// Whether what comes through does so for another browser as well, and by the site's own name, which is what the rules ask for; and whether
+/// the route is the site's own: what httpd's main server maps is judged in its first virtual host.
+fn comes_through_for_all(view: &View<'_>, step: &Step, own: &Walk) -> bool {
+    let gateway = view.gateway;
+    let is_own = match (own.site, own.route) {
+        (Some(site), Some(route)) => gateway.route(route).site == site,
+        _ => false,
+    };
+    let upgrades = |step: &Step, probe| matches!(follow(view, step, probe).verdict, Verdict::Upgraded { .. });
+    is_own && upgrades(&by_own_name(view, step, own), Probe::Chrome) && upgrades(step, Probe::Firefox)
+}
+
+/// The same handshake, by the name of the site that it came to, where that has a plain one.
+fn by_own_name(view: &View<'_>, step: &Step, own: &Walk) -> Step {
+    let gateway = view.gateway;
+    let names = own.site.into_iter().flat_map(|site| &gateway.site(site).names);
+    let mut names = names.map(|name| gateway.texts.show(name.text).into_owned());
+    let is_plain = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    Step { host: names.find(is_plain).or_else(|| step.host.clone()), ..step.clone() }
+}
+
 /// Whether the rules rightly say nothing of a handshake that does not come through:
 /// * of the path that the user declares another site has a mapping, which is then the one that is meant;
-/// * the path is declared as it is asked for, encoded;
+/// * the path is declared as it is asked for, encoded or with slashes that are read as one;
+/// * by the site's own name, which is what the rules ask for, something else becomes of it;
 /// * the backends are down by the user's own word, or `no-proxy` keeps the path out, or the backend is asked for the page of an error;
+/// * it is passed on by an `if`, for which no path is declared;
 /// * a variable holds the scheme of the backend's URL.
 fn is_out_of_sight(view: &View<'_>, walk: &Walk, path: &str) -> bool {
     let gateway = view.gateway;
@@ -156,12 +193,14 @@ fn is_out_of_sight(view: &View<'_>, walk: &Walk, path: &str) -> bool {
         gateway.routes.iter().filter(|route| text.is_some() && has_it(&route.matcher)).map(|route| route.site).peekable();
     let is_of_another = sites.peek().is_some() && sites.all(|site| Some(site) != walk.site);
     let mut culprits = walk.because.iter().filter(|because| because.culprit);
-    let meant = ["out of service", "marked as down", "asked instead of an error"];
+    let meant = ["out of service", "marked as down", "asked instead of an error", "asks for a user"];
     let is_meant = culprits.any(|because| meant.iter().any(|text| because.message.contains(text)));
     let is_kept_out = matches!(walk.verdict, Verdict::Answered { .. }) && gateway.texts.find(b"no-proxy").is_some();
+    let is_encoded = path.contains('%') || path.contains("//");
     let target = walk.route.map(|id| &gateway.route(id).target);
     let is_veiled = matches!(target, Some(Target::Proxy(proxy)) if proxy.protocol == Protocol::Other);
-    is_of_another || path.contains('%') || is_meant || is_kept_out || is_veiled
+    let is_conditional = matches!(walk.verdict, Verdict::ForwardedPlain) && matches!(target, Some(Target::Files));
+    is_of_another || is_conditional || is_encoded || is_meant || is_kept_out || is_veiled
 }
 
 /// Whether the configuration plainly says that this is answered so: by who is let in, by a redirect, by a place that passes nothing on.
@@ -181,7 +220,9 @@ fn is_deliberate(view: &View<'_>, walk: &Walk) -> bool {
         let beside = gateway.programs.get(route.scope).is_some_and(|program| program.beside.is_some());
         beside || matches!(route.target, Target::Proxy(_))
     });
-    matches!(status, 401 | 403 | 405)
+    let is_conditional = walk.because.iter().any(|because| because.message.contains("its condition holds"));
+    is_conditional
+        || matches!(status, 401 | 403 | 405)
         || location.is_some()
         || !passes_on
         || walk.because.iter().filter(|because| because.culprit).filter_map(|because| because.span).any(answers)

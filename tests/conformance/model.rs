@@ -202,7 +202,7 @@ fn texts(folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, Failed> {
     Ok(texts)
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Failed> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Failed> {
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.map_err(|error| error.to_string())?;

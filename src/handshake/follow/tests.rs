@@ -63,6 +63,16 @@ fn the_target_that_is_sent() {
 }
 
 #[test]
+fn a_root_by_way_of_itself_ends() {
+    let server = |root: &str| of(&format!("location /d/ {{ try_files $uri =404; }} root {root};"), "/d/x");
+    assert_eq!(server("$document_root"), "refuses-to-start");
+    assert_eq!(server("$DOCUMENT_ROOT"), "unknown");
+    let map = "map $uri $r { default $document_root; }";
+    let text = format!("{map} server {{ listen 80; root $r; location / {{ try_files $uri =404; }} }}");
+    assert_eq!(outcome(&walk(&text, "/x", "localhost")), "unknown");
+}
+
+#[test]
 fn the_rewrite_phase() {
     let pass = "proxy_pass http://127.0.0.1:1;";
     let rewritten = |line: &str| of(&format!("location /a/ {{ {line} {pass} }} location /b/ {{ {pass} }}"), "/a/x?q=1");
