@@ -16,7 +16,7 @@ pub(super) struct Names {
 }
 
 /// The files of a root that nginx reads inside `http`, in order.
-fn sources<'a>(resolved: &'a Resolved) -> impl Iterator<Item = SourceId> + 'a {
+fn sources(resolved: &Resolved) -> impl Iterator<Item = SourceId> + '_ {
     resolved.sources.iter().copied().filter(|&source| resolved.is_http(source))
 }
 
