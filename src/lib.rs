@@ -76,6 +76,7 @@ pub fn read(request: &Request) -> Result<Project, ConfigError> {
     store.path_map = request::path_map(&settings);
     let (candidates, problems) = project::discover(&mut store, &request.given(&settings));
     let roots = project::roots(&mut store, &candidates, &|given, server| settings[given].version(server));
+    store.settle();
     Ok(Project { store, roots, settings, problems })
 }
 

@@ -22,6 +22,17 @@ pub struct Outline {
     pub(super) used: Vec<Used>,
 }
 
+impl Outline {
+    /// That of a file that says nothing by itself, as most do.
+    pub const NOTHING: Self = Self { includes: Vec::new(), defined: Vec::new(), used: Vec::new() };
+
+    /// Whether the file says nothing by itself.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.includes.is_empty() && self.defined.is_empty() && self.used.is_empty()
+    }
+}
+
 /// An `include` directive.
 #[derive(Debug)]
 pub(super) struct Written {

@@ -144,9 +144,12 @@ fn walk(directory: &Path, exclude: &Gitignore, problems: &mut Vec<Problem>) -> V
         if name.starts_with(b".") && (is_dir || name != b".htaccess") {
             return false;
         }
+        if exclude.is_empty() {
+            return true;
+        }
         // The pattern's paths start at the configuration file, which may lie above what was given.
         let path = root.join(entry.path().strip_prefix(&below).unwrap_or(entry.path()));
-        exclude.is_empty() || !path.starts_with(exclude.path()) || !exclude.matched(&path, is_dir).is_ignore()
+        !path.starts_with(exclude.path()) || !exclude.matched(&path, is_dir).is_ignore()
     };
     let found = Mutex::new((Vec::new(), Vec::new()));
     let walker = WalkBuilder::new(directory)

@@ -14,8 +14,8 @@ use crate::{apache, nginx};
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) tree: Tree,
-    /// What it says to nginx by itself; to httpd, nothing: what its files say depends on those before them.
-    pub(super) outline: nginx::Outline,
+    /// What it says to nginx by itself, where it does; to httpd, nothing: what its files say depends on those before them.
+    pub(super) outline: Option<Box<nginx::Outline>>,
 }
 
 /// Parses a file in the language of `server`.
@@ -26,9 +26,9 @@ pub(super) fn parse(server: Server, path: &Path, bytes: &[u8]) -> Parsed {
         Server::Nginx => {
             let tree = nginx::parse(bytes, holes);
             let outline = nginx::outline(&tree, bytes);
-            Parsed { tree, outline }
+            Parsed { tree, outline: (!outline.is_empty()).then(|| Box::new(outline)) }
         }
-        Server::Apache => Parsed { tree: apache::parse(bytes, holes), outline: nginx::Outline::default() },
+        Server::Apache => Parsed { tree: apache::parse(bytes, holes), outline: None },
     }
 }
 

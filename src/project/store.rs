@@ -170,7 +170,8 @@ impl Store {
     /// What a source says to nginx by itself.
     #[must_use]
     pub(crate) fn outline(&self, id: SourceId) -> &Outline {
-        &self.parsed[id.index()].outline
+        static NOTHING: Outline = Outline::NOTHING;
+        self.parsed[id.index()].outline.as_deref().unwrap_or(&NOTHING)
     }
 
     /// In which server's language a source was parsed.
@@ -222,36 +223,52 @@ impl Store {
             None => self.known.get(file.path.as_os_str()).map(|&id| Place::Known(id)).ok_or(LoadError::Missing),
         };
         let places: Vec<Result<Place, LoadError>> = wanted.par_iter().zip(directories).map(place).collect();
-        let new = places.iter().flatten().filter_map(|place| match place {
-            Place::At(name) if !self.ids.contains_key(name.real.as_os_str()) => Some(name),
+        let new = places.iter().enumerate().filter_map(|(at, place)| match place {
+            Ok(Place::At(name)) if !self.ids.contains_key(name.real.as_os_str()) => Some((name, at)),
             _ => None,
         });
-        let mut names: Vec<&Named> = new.collect();
-        names.par_sort_unstable_by_key(|name| name.real.as_os_str());
+        let mut asked: Vec<(&Named, usize)> = new.collect();
+        asked.par_sort_unstable_by_key(|&(name, at)| (name.real.as_os_str(), at));
+        let mut names: Vec<&Named> = asked.iter().map(|&(name, _)| name).collect();
         names.dedup_by_key(|name| name.real.as_os_str());
         let results: Vec<(&Named, Result<Loaded, LoadError>)> =
             names.into_par_iter().with_max_len(BATCH).map(|name| (name, read(name, decide))).collect();
-        let mut failed = FxHashMap::default();
-        self.ids.reserve(results.len());
-        self.known.reserve(places.len());
+        // What became of each place that was asked for; both lists are in the order of the real paths.
+        let mut outcomes: Vec<Option<Result<SourceId, LoadError>>> = places.iter().map(|_| None).collect();
+        self.make_room(results.len());
+        let mut asked = asked.into_iter().peekable();
         for (name, result) in results {
-            match result {
-                Ok(loaded) => drop(self.insert(loaded)),
-                Err(error) => drop(failed.insert(name.real.clone(), error)),
+            let mut outcome = result.map(|loaded| self.insert(loaded));
+            while let Some((_, at)) = asked.next_if(|(other, _)| other.real == name.real) {
+                // Asked for twice and failed once: the second asker gets the plain reason.
+                let next = outcome.as_ref().map_or(Err(LoadError::Missing), |&id| Ok(id));
+                outcomes[at] = Some(std::mem::replace(&mut outcome, next));
             }
         }
-        let mut found = |(place, file): (Result<Place, LoadError>, &Wanted<'_>)| match place? {
-            Place::Known(id) => Ok(id),
-            Place::At(name) => match self.ids.get(name.real.as_os_str()) {
-                Some(&id) => {
-                    self.known.insert(file.path.as_os_str().to_owned(), id);
-                    Ok(id)
-                }
-                // Asked for twice and failed once: the second asker gets the plain reason.
-                None => Err(failed.remove(&name.real).unwrap_or(LoadError::Missing)),
-            },
+        let mut found = |((place, outcome), file): ((Result<Place, LoadError>, Option<_>), &Wanted<'_>)| {
+            let id = match (place?, outcome) {
+                (Place::Known(id), _) => return Ok(id),
+                (Place::At(_), Some(outcome)) => outcome?,
+                (Place::At(name), None) => *self.ids.get(name.real.as_os_str()).ok_or(LoadError::Missing)?,
+            };
+            self.known.insert(file.path.as_os_str().to_owned(), id);
+            Ok(id)
         };
-        places.into_iter().zip(wanted).map(&mut found).collect()
+        places.into_iter().zip(outcomes).zip(wanted).map(&mut found).collect()
+    }
+
+    /// Makes room for so many more sources.
+    fn make_room(&mut self, sources: usize) {
+        self.sources.reserve(sources);
+        self.parsed.reserve(sources);
+        self.servers.reserve(sources);
+        self.ids.reserve(sources);
+        self.known.reserve(sources);
+    }
+
+    /// Lets go of what only finding the files needs.
+    pub fn settle(&mut self) {
+        self.listings = FxHashMap::default();
     }
 
     /// The bytes of a file that is no configuration, where it is a file inside a base and has at most `most` bytes.

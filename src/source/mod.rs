@@ -77,6 +77,11 @@ impl Sources {
     /// The largest file that is read, in bytes: offsets are 32 bits wide, and a server's configuration is never near this.
     pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, sources: usize) {
+        self.sources.reserve(sources);
+    }
+
     /// Adds `source` and returns its id.
     pub fn add(&mut self, source: Source) -> SourceId {
         let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
