@@ -1,5 +1,5 @@
-//! What a file says by itself, whatever includes it: the files that it includes, the variables that it defines and uses. It is read off
-//! once, when the file is parsed and still at hand.
+//! What a file says by itself, whatever includes it: the files that it includes and the variables that it defines, read off once when
+//! the file is parsed and still at hand; and the variables that it uses.
 
 use std::ops::Range;
 
@@ -18,18 +18,16 @@ pub struct Outline {
     pub(super) includes: Vec<Written>,
     /// The variables that it defines.
     pub(super) defined: Vec<Defined>,
-    /// The uses of variables that nginx itself does not have, where nginx looks at them when it starts.
-    pub(super) used: Vec<Used>,
 }
 
 impl Outline {
     /// That of a file that says nothing by itself, as most do.
-    pub const NOTHING: Self = Self { includes: Vec::new(), defined: Vec::new(), used: Vec::new() };
+    pub const NOTHING: Self = Self { includes: Vec::new(), defined: Vec::new() };
 
     /// Whether the file says nothing by itself.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.includes.is_empty() && self.defined.is_empty() && self.used.is_empty()
+        self.includes.is_empty() && self.defined.is_empty()
     }
 }
 
@@ -71,23 +69,39 @@ pub fn outline(tree: &Tree, bytes: &[u8]) -> Outline {
     // All of them begin so, and files without any are searched once.
     let captures = opens(b"(?") && (opens(b"(?<") || opens(b"(?P<") || opens(b"(?'"));
     let mut reading = Reading { outline: Outline::default(), captures };
+    for (line, in_other) in lines(tree, bytes) {
+        if line.shape() == Shape::Simple && line.name() == b"include" {
+            reading.include(line, in_other);
+        }
+        if !in_other && (reading.captures || line.has_dollar()) {
+            reading.define(line);
+        }
+    }
+    reading.outline
+}
+
+/// The uses of variables that nginx itself does not have, where nginx looks at them when it starts.
+pub(super) fn used(tree: &Tree, bytes: &[u8]) -> Vec<Used> {
+    let mut all = Vec::new();
+    for (line, in_other) in lines(tree, bytes) {
+        if !in_other && line.has_dollar() {
+            used_in(line, &mut all);
+        }
+    }
+    all
+}
+
+/// The lines of a file, each with whether it stands in `stream` or `mail`. Places are told by their bytes: the file has no name yet.
+fn lines<'a>(tree: &'a Tree, bytes: &'a [u8]) -> impl Iterator<Item = (Line<'a>, bool)> {
     // One past the last directive of the `stream` or `mail` block that we are in.
     let mut other_until = DirectiveId(0);
-    for (id, directive) in (0u32..).map(DirectiveId).zip(tree.directives()) {
-        // Places are told by their bytes: the file has no name yet.
+    (0u32..).map(DirectiveId).zip(tree.directives()).map(move |(id, directive)| {
         let line = Line::new(SourceId(0), tree, bytes, id);
         if directive.parent.is_none() && directive.shape == Shape::Block && matches!(line.name(), b"stream" | b"mail") {
             other_until = directive.after;
         }
-        let in_other = id.0 < other_until.0;
-        if directive.shape == Shape::Simple && line.name() == b"include" {
-            reading.include(line, in_other);
-        }
-        if !in_other {
-            reading.line(line);
-        }
-    }
-    reading.outline
+        (line, id.0 < other_until.0)
+    })
 }
 
 struct Reading {
@@ -104,16 +118,6 @@ impl Reading {
         {
             let path = words::value(word.kind, word.text).into_owned();
             self.outline.includes.push(Written { id: line.id, path, in_other });
-        }
-    }
-
-    fn line(&mut self, line: Line<'_>) {
-        let has_dollar = line.has_dollar();
-        if has_dollar || self.captures {
-            self.define(line);
-        }
-        if has_dollar {
-            self.used_in(line);
         }
     }
 
@@ -158,35 +162,6 @@ impl Reading {
         }
     }
 
-    /// The variables of a line.
-    fn used_in(&mut self, line: Line<'_>) {
-        for (at, word) in looked_at(line).into_iter().enumerate() {
-            if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
-                continue;
-            }
-            let value = word.value();
-            for piece in pieces(&value) {
-                let (name, range, is_number) = match piece {
-                    Ok((Piece::Variable(name), range)) => {
-                        let name = lower(name);
-                        if directives::has_variable(&name) || is_foreign(&name) {
-                            continue;
-                        }
-                        (Box::from(name.as_ref()), range, false)
-                    }
-                    // What was captured has no name that could be tested (`ngx_http_rewrite_variable`).
-                    Ok((Piece::Capture(number), range)) if at == 0 && line.name() == b"if" && word.text.starts_with(b"($") => {
-                        (number.to_string().into_bytes().into(), range, true)
-                    }
-                    // What nginx cannot read as a variable it refuses at once.
-                    Ok(_) | Err(_) => continue,
-                };
-                let span = word.part(&range);
-                self.outline.used.push(Used { name, place: span.start..span.end, is_number });
-            }
-        }
-    }
-
     /// Named captures of a regular expression: `(?<name>`, `(?P<name>`, `(?'name'`.
     fn captures_of(&mut self, word: Word<'_>) {
         for at in memmem::find_iter(word.text, b"(?") {
@@ -199,6 +174,35 @@ impl Reading {
                     self.add(name, word, true);
                 }
             }
+        }
+    }
+}
+
+/// The variables of a line.
+fn used_in(line: Line<'_>, all: &mut Vec<Used>) {
+    for (at, word) in looked_at(line).into_iter().enumerate() {
+        if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
+            continue;
+        }
+        let value = word.value();
+        for piece in pieces(&value) {
+            let (name, range, is_number) = match piece {
+                Ok((Piece::Variable(name), range)) => {
+                    let name = lower(name);
+                    if directives::has_variable(&name) || is_foreign(&name) {
+                        continue;
+                    }
+                    (Box::from(name.as_ref()), range, false)
+                }
+                // What was captured has no name that could be tested (`ngx_http_rewrite_variable`).
+                Ok((Piece::Capture(number), range)) if at == 0 && line.name() == b"if" && word.text.starts_with(b"($") => {
+                    (number.to_string().into_bytes().into(), range, true)
+                }
+                // What nginx cannot read as a variable it refuses at once.
+                Ok(_) | Err(_) => continue,
+            };
+            let span = word.part(&range);
+            all.push(Used { name, place: span.start..span.end, is_number });
         }
     }
 }

@@ -46,11 +46,11 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
     let names = Names::collect(store, resolved);
     let budget = budget(store, resolved);
     // What is refused is read off the trees, as the model is: both at the same time.
-    let (gateway, refused) = rayon::join(
+    let (gateway, (refused, undefined)) = rayon::join(
         || model(store, root, resolved, version, &names, budget),
-        || refuse::read(store, root, resolved, version, budget),
+        || (refuse::read(store, root, resolved, version, budget), names.undefined(store, resolved)),
     );
-    finish(gateway, root, resolved, refused, names.undefined(store, resolved))
+    finish(gateway, root, resolved, refused, undefined)
 }
 
 /// Everything that is to be known of the gateway but its remarks and what is refused.

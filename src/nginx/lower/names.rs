@@ -1,12 +1,16 @@
 //! Which variables the configuration defines, and which it uses without a definition. nginx asks this of all files at once: the
 //! order of definition and use does not matter.
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::gateway::{Definition, Gateway, Remark, RemarkKind};
-use crate::nginx::Resolved;
+use crate::nginx::{Resolved, outline};
 use crate::project::Store;
 use crate::source::{SourceId, Span};
+
+/// How many files a thread looks at in one go: whoever has nothing else to do takes the next.
+const BATCH: usize = 256;
 
 /// The variables that are not nginx's own, of a root.
 #[derive(Debug, Default)]
@@ -37,15 +41,15 @@ impl Names {
 
     /// The uses of names that nothing defines.
     pub(super) fn undefined(&self, store: &Store, resolved: &Resolved) -> Vec<Remark> {
-        let mut undefined = Vec::new();
-        for source in sources(resolved) {
-            for used in store.outline(source).used.iter().filter(|used| used.is_number || !self.contains(&used.name)) {
+        let of_file = |source: SourceId| {
+            let used = outline::used(store.tree(source), store.sources.get(source).bytes()).into_iter();
+            used.filter(|used| used.is_number || !self.contains(&used.name)).map(move |used| {
                 let span = Span::new(source, used.place.start, used.place.end);
                 let kind = RemarkKind::UndefinedVariable { name: String::from_utf8_lossy(&used.name).into_owned() };
-                undefined.push(Remark { span, labels: Vec::new(), kind });
-            }
-        }
-        undefined
+                Remark { span, labels: Vec::new(), kind }
+            })
+        };
+        sources(resolved).collect::<Vec<_>>().into_par_iter().with_max_len(BATCH).flat_map_iter(of_file).collect()
     }
 
     pub(super) fn contains(&self, name: &[u8]) -> bool {
