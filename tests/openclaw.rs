@@ -74,9 +74,14 @@ fn the_broken_one_raises_what_its_readme_says() {
 
 #[test]
 fn the_mended_one_raises_nothing() {
-    let (output, report) = check(&["--pedantic", "fixtures/openclaw-mended"]);
+    let (output, report) = check(&["fixtures/openclaw-mended"]);
     assert_eq!(findings(&report), Vec::<[String; 4]>::new());
     assert_eq!(output.status.code(), Some(0));
+    // Pedants hear that nginx's own recommendation names no protocol.
+    let (_, report) = check(&["--pedantic", "fixtures/openclaw-mended"]);
+    let line = "proxy_set_header Upgrade    $http_upgrade;";
+    let heard = ["note", "upgrade-unrestricted", "fixtures/openclaw-mended/nginx/snippets/websocket.conf", line];
+    assert_eq!(findings(&report), [heard.map(str::to_owned)]);
 }
 
 #[test]
