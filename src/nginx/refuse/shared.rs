@@ -67,11 +67,16 @@ impl Shared {
     /// Groups that are asked at a port, and hosts at none (`ngx_http_upstream_add`, `ngx_http_upstream_init_round_robin`).
     fn misdirected(&mut self) -> impl Iterator<Item = Refusal> {
         let passes = std::mem::take(&mut self.passes).into_iter();
-        passes.filter_map(|Passed { host, port, needs_port, span }| {
+        // An address without a port is that of an earlier line with the same host, if any has one.
+        let mut ported = FxHashSet::default();
+        passes.filter_map(move |Passed { host, port, needs_port, span }| {
+            if port.is_some() || !needs_port {
+                ported.insert(host.clone());
+            }
             let name = show(&host);
             let message = match (self.groups.contains(&host), port) {
                 (true, Some(port)) => format!("upstream \"{name}\" may not have port {}", show(&port)),
-                (false, None) if needs_port => format!("no port in upstream \"{name}\""),
+                (false, None) if !ported.contains(&host) => format!("no port in upstream \"{name}\""),
                 _ => return None,
             };
             Some(Refusal::new(span, Fault::Address, message))
