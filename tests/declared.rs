@@ -89,7 +89,7 @@ fn what_turns_some_clients_away_is_no_fault() {
         "if ($http_origin !~ b) { return 404; }",
         "if ($cookie_session = '') { return 302 /login; }",
         "if ($remote_addr != 10.0.0.1) { return 404; }",
-        "if ($host != b.example) { return 404; }",
+        "if ($host != a.example) { return 404; }",
     ] {
         assert_eq!(found_in_nginx(&format!("{guard} {pass}")), [""; 0], "{guard}");
     }

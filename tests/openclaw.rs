@@ -77,7 +77,11 @@ fn the_mended_one_raises_nothing() {
     let (output, report) = check(&["fixtures/openclaw-mended"]);
     assert_eq!(findings(&report), Vec::<[String; 4]>::new());
     assert_eq!(output.status.code(), Some(0));
-    // Pedants hear that nginx's own recommendation names no protocol.
+}
+
+/// nginx's own recommendation names no protocol.
+#[test]
+fn of_the_mended_one_pedants_hear_one_note() {
     let (_, report) = check(&["--pedantic", "fixtures/openclaw-mended"]);
     let line = "proxy_set_header Upgrade    $http_upgrade;";
     let heard = ["note", "upgrade-unrestricted", "fixtures/openclaw-mended/nginx/snippets/websocket.conf", line];

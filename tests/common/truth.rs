@@ -102,7 +102,7 @@ impl Read {
             }
             _ => false,
         };
-        finding.subjects.iter().all(is_broken)
+        !finding.subjects.is_empty() && finding.subjects.iter().all(is_broken)
     }
 
     /// What is found at error level, where the user declares a WebSocket at this path, or none.
