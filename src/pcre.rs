@@ -1,17 +1,19 @@
 //! Regular expressions that PCRE does not compile, as far as it shows without compiling them.
 
+use rustc_hash::FxHashSet;
+
 /// PCRE2's reason why it refuses a pattern for its parentheses; `None` where nothing is amiss with these.
 pub(crate) fn fault(pattern: &[u8]) -> Option<&'static str> {
     // In these the text has other rules: `\\Q…\\E`, `(?x)` with its comments.
     if pattern.windows(2).any(|pair| matches!(pair, br"\Q" | b"(*"))
         || pattern.windows(3).any(|start| start == b"(?#")
-        || extended(pattern)
+        || sets(pattern, b'x')
     {
         return None;
     }
-    if let Some(reason) = misnamed(pattern) {
-        return Some(reason);
-    }
+    // Groups of one name are let be under `(?J)`, and where alternatives share their numbers.
+    let may_repeat = sets(pattern, b'J') || memchr::memmem::find(pattern, b"(?|").is_some();
+    let mut names = FxHashSet::default();
     let (mut depth, mut class, mut at) = (0usize, None::<usize>, 0);
     while let Some(&byte) = pattern.get(at) {
         match (byte, class) {
@@ -24,16 +26,22 @@ pub(crate) fn fault(pattern: &[u8]) -> Option<&'static str> {
             }
             (b'[', Some(_)) if matches!(pattern.get(at + 1), Some(b':' | b'.' | b'=')) => {
                 // `[:alpha:]`.
-                if let Some(end) = pattern[at + 2..].windows(2).position(|pair| pair == [pattern[at + 1], b']']) {
-                    at += end + 3;
-                }
+                at += posix_class(&pattern[at + 1..]).unwrap_or(0);
             }
             (b']', Some(_)) => class = None,
             // `(*` and `(?` are the beginnings of something else.
             (b'*' | b'+' | b'?', None) if follows_nothing(&pattern[..at]) => {
                 return Some("quantifier does not follow a repeatable item");
             }
-            (b'(', None) => depth += 1,
+            (b'(', None) => {
+                depth += 1;
+                if let Some((name, behind)) = name_of_group(&pattern[at..]) {
+                    let is_new = names.insert(name);
+                    if let Some(reason) = misnamed(name, behind, is_new || may_repeat) {
+                        return Some(reason);
+                    }
+                }
+            }
             (b')', None) => match depth.checked_sub(1) {
                 Some(less) => depth = less,
                 None => return Some("unmatched closing parenthesis"),
@@ -54,46 +62,44 @@ fn is_escaped(pattern: &[u8], at: usize) -> bool {
     pattern[..at].iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1
 }
 
-/// Where named groups begin: the marks that stand before the name, and the byte behind it.
-fn named(pattern: &[u8]) -> impl Iterator<Item = (&[u8], Option<u8>)> {
-    let starts = memchr::memmem::find_iter(pattern, b"(?").filter(|&at| !is_escaped(pattern, at));
-    starts.filter_map(|at| {
-        let rest = &pattern[at + 2..];
-        let (mark, name) = rest.strip_prefix(b"P").unwrap_or(rest).split_first()?;
-        // `(?<=` and `(?<!` look behind.
-        if !matches!(mark, b'<' | b'\'') || matches!(name.first(), Some(b'=' | b'!')) {
-            return None;
-        }
-        let end = name.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_')).unwrap_or(name.len());
-        Some((&name[..end], name.get(end).copied()))
-    })
+/// How much of a text that follows a `[` inside a class is `:alpha:]` (`check_posix_syntax`, `pcre2_compile.c`).
+fn posix_class(text: &[u8]) -> Option<usize> {
+    let (&mark, rest) = text.split_first()?;
+    // The search ends at the next `[:`, so that a row of them is not looked through again and again.
+    let end = rest.windows(2).position(|pair| pair[0] == b']' || pair == [b'[', mark] || pair == [mark, b']'])?;
+    (rest[end] == mark).then_some(end + 3)
+}
+
+/// The name of the group that begins here, and the byte behind it.
+fn name_of_group(text: &[u8]) -> Option<(&[u8], Option<u8>)> {
+    let rest = text.strip_prefix(b"(?")?;
+    let (mark, name) = rest.strip_prefix(b"P").unwrap_or(rest).split_first()?;
+    // `(?<=` and `(?<!` look behind.
+    if !matches!(mark, b'<' | b'\'') || matches!(name.first(), Some(b'=' | b'!')) {
+        return None;
+    }
+    let end = name.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_')).unwrap_or(name.len());
+    Some((&name[..end], name.get(end).copied()))
 }
 
 /// The names of the pattern's groups.
 pub(crate) fn names(pattern: &[u8]) -> impl Iterator<Item = &[u8]> {
-    named(pattern).map(|(name, _)| name)
+    let starts = memchr::memmem::find_iter(pattern, b"(?").filter(|&at| !is_escaped(pattern, at));
+    starts.filter_map(|at| name_of_group(&pattern[at..])).map(|(name, _)| name)
 }
 
-/// What is wrong with the names of groups.
-fn misnamed(pattern: &[u8]) -> Option<&'static str> {
-    let mut names = Vec::new();
-    for (name, behind) in named(pattern) {
-        if name.first().is_some_and(u8::is_ascii_digit) {
-            return Some("subpattern name must start with a non-digit");
-        }
-        if !matches!(behind, Some(b'>' | b'\'')) {
-            return Some("syntax error in subpattern name (missing terminator?)");
-        }
-        if name.len() > 32 {
-            return Some("subpattern name is too long (maximum 32 code units)");
-        }
-        // Groups of one name are let be under `(?J)`.
-        if names.contains(&name) && !pattern.starts_with(b"(?J)") {
-            return Some("two named subpatterns have the same name (PCRE2_DUPNAMES not set)");
-        }
-        names.push(name);
+/// What is wrong with the name of a group.
+fn misnamed(name: &[u8], behind: Option<u8>, may_be: bool) -> Option<&'static str> {
+    if name.first().is_some_and(u8::is_ascii_digit) {
+        return Some("subpattern name must start with a non-digit");
     }
-    None
+    if !matches!(behind, Some(b'>' | b'\'')) {
+        return Some("syntax error in subpattern name (missing terminator?)");
+    }
+    if name.len() > 32 {
+        return Some("subpattern name is too long (maximum 32 code units)");
+    }
+    (!may_be).then_some("two named subpatterns have the same name (PCRE2_DUPNAMES not set)")
 }
 
 /// How many groups the pattern captures; `None` where that does not show.
@@ -114,12 +120,12 @@ fn follows_nothing(before: &[u8]) -> bool {
     }
 }
 
-/// Whether the pattern sets the flag `x` inside itself.
-fn extended(pattern: &[u8]) -> bool {
+/// Whether the pattern sets this flag inside itself.
+fn sets(pattern: &[u8], wanted: u8) -> bool {
     pattern.windows(2).enumerate().filter(|(_, pair)| *pair == b"(?").any(|(at, _)| {
         let flags = pattern[at + 2..].iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'-');
-        let has_x = flags.clone().any(|&flag| flag == b'x');
-        has_x && matches!(pattern.get(at + 2 + flags.count()), Some(b')' | b':'))
+        let has_it = flags.clone().any(|&flag| flag == wanted);
+        has_it && matches!(pattern.get(at + 2 + flags.count()), Some(b')' | b':'))
     })
 }
 
@@ -141,7 +147,18 @@ mod tests {
         for pattern in ["*a", "a|+", "(?:a|*)", "(?<1a>x)", "(?<a-b>x)", "(?<a>x)(?<a>y)"] {
             assert!(fault(pattern.as_bytes()).is_some(), "{pattern}");
         }
-        for pattern in ["a*", r"\(*", r"a\|*", "(?<=a)b", "(?<a>x)(?P<b>y)(?'c'z)", "(?:a)?", "[|*]"] {
+        for pattern in [
+            "a*",
+            r"\(*",
+            r"a\|*",
+            "(?<=a)b",
+            "(?<a>x)(?P<b>y)(?'c'z)",
+            "(?:a)?",
+            "[|*]",
+            "[(?<>]",
+            "(?|(?<a>x)|(?<a>y))",
+            "(?iJ)(?<a>x)(?<a>y)",
+        ] {
             assert_eq!(fault(pattern.as_bytes()), None, "{pattern}");
         }
         assert_eq!(groups(br"^(.+\.php)(?:/)(?<a>.+)$"), Some(2));
