@@ -18,7 +18,8 @@ impl Mark {
     /// Whether what a mark begins with stands in a text, as people write it: mostly not, and looking for it is cheap.
     #[must_use]
     pub fn stands_in(text: &[u8]) -> bool {
-        ["roxylint:", "ROXYLINT:"].iter().any(|head| memchr::memmem::find(text, head.as_bytes()).is_some())
+        let ends = ["int:", "INT:", "Int:"].iter().flat_map(|end| memchr::memmem::find_iter(text, end).map(|at| at + end.len()));
+        ends.into_iter().any(|end| end.checked_sub(HEAD.len()).is_some_and(|at| text[at..end].eq_ignore_ascii_case(HEAD)))
     }
 
     /// What a comment, from its `#` on, says to proxylint, where it says something.
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn marks_are_seen_as_people_write_them() {
-        for text in ["listen 80; # proxylint: websocket", "#Proxylint: ignore", "# PROXYLINT: ignore[x]"] {
+        for text in ["listen 80; # proxylint: websocket", "#Proxylint: ignore", "# ProxyLint: ignore", "# PROXYLINT: ignore[x]"] {
             assert!(Mark::stands_in(text.as_bytes()), "{text}");
         }
         assert!(!Mark::stands_in(b"# linted by proxylint"));
