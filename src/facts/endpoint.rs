@@ -86,8 +86,8 @@ pub(super) fn all_unserved(view: &View<'_>, site: SiteId) -> FxHashMap<RouteId, 
     let mut all = FxHashMap::default();
     // Most sites have none, and to look for them is cheap.
     let endpoints = endpoints(view, site);
-    let declared: Vec<&String> = view.declared_paths().filter(|path| view.sites_with(path).contains(&site)).collect();
-    if endpoints.is_empty() && declared.is_empty() {
+    let declared = view.declared_in(site);
+    if endpoints.is_empty() && declared.len() == 0 {
         return all;
     }
     let passes = |id| passes_upgrade(view, id).map(|line| (id, line));

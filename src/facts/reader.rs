@@ -43,6 +43,8 @@ pub struct View<'a> {
     sites: Vec<Common>,
     /// The paths that the user declares, by the route that a handshake to them comes to; worked out when first asked for.
     endpoints: OnceLock<FxHashMap<RouteId, String>>,
+    /// See [`View::declared_in`].
+    declared_in: OnceLock<FxHashMap<SiteId, Vec<usize>>>,
     /// The sockets at which TLS ends; worked out when first asked for.
     tls_sockets: OnceLock<FxHashSet<(TextId, u16)>>,
     /// The lines that make a socket speak HTTP/2; worked out when first asked for.
@@ -94,6 +96,7 @@ impl<'a> View<'a> {
             shadows: OnceLock::new(),
             sites: gateway.sites.iter().map(|_| Common::default()).collect(),
             endpoints: OnceLock::new(),
+            declared_in: OnceLock::new(),
             tls_sockets: OnceLock::new(),
             http2_sockets: OnceLock::new(),
             speaks_for_main: OnceLock::new(),
@@ -187,6 +190,22 @@ impl<'a> View<'a> {
     /// The paths that the user declares, but for patterns.
     pub(super) fn declared_paths(&self) -> impl Iterator<Item = &'a String> {
         self.declared.websocket_routes.iter().filter(|path| !path.contains('*'))
+    }
+
+    /// Those of them that are looked for in `site`.
+    pub(super) fn declared_in(&self, site: SiteId) -> impl ExactSizeIterator<Item = &'a String> {
+        let all = self.declared_in.get_or_init(|| {
+            let mut all: FxHashMap<SiteId, Vec<usize>> = FxHashMap::default();
+            let paths = self.declared.websocket_routes.iter().enumerate();
+            for (index, path) in paths.filter(|(_, path)| !path.contains('*')) {
+                for site in self.sites_with(path) {
+                    all.entry(site).or_default().push(index);
+                }
+            }
+            all
+        });
+        let paths = &self.declared.websocket_routes;
+        all.get(&site).map(Vec::as_slice).unwrap_or_default().iter().map(|&index| &paths[index])
     }
 
     /// The sites that have a route of exactly this path, and those that go by the name of one of them; all, where none has: the user knows

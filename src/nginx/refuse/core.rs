@@ -172,8 +172,12 @@ impl<'a> Checker<'a> {
         self.not_a_snippet();
         let is_off = line.words().count() == 1 && line.word(0).is_some_and(|word| word.value().as_ref() == b"off");
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
-        let again = level.offs.iter().any(|&(name, off)| name == line.name() && (off || is_off));
-        level.offs.push((line.name(), is_off));
+        let before = level.offs.iter_mut().find(|(name, _)| *name == line.name());
+        let again = before.as_ref().is_some_and(|(_, off)| *off || is_off);
+        match before {
+            Some((_, off)) => *off |= is_off,
+            None => level.offs.push((line.name(), is_off)),
+        }
         if again && !line.is_in_template() {
             return Err((Fault::Duplicate, format!("\"{}\" directive is duplicate", show(line.name()))));
         }
@@ -185,8 +189,7 @@ impl<'a> Checker<'a> {
         self.not_a_snippet();
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
         let key = (line.name(), zone.to_vec());
-        let again = level.limits.contains(&key);
-        level.limits.push(key);
+        let again = !level.limits.insert(key);
         if again && !line.is_in_template() {
             return Err((Fault::Duplicate, format!("\"{}\" directive is duplicate", show(line.name()))));
         }

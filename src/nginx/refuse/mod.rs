@@ -153,7 +153,7 @@ struct Level<'a> {
     /// The directives that `off` stands alone for, and whether it stood there.
     offs: Vec<(&'a [u8], bool)>,
     /// What limits which zones.
-    limits: Vec<(&'a [u8], Vec<u8>)>,
+    limits: FxHashSet<(&'a [u8], Vec<u8>)>,
     /// Whether a `proxy_pass` stands in it, and whether with variables.
     passes: Option<bool>,
     /// Where clients may come from.
@@ -174,7 +174,7 @@ impl<'a> Level<'a> {
             members: Members::default(),
             buffers: Buffers::default(),
             offs: Vec::new(),
-            limits: Vec::new(),
+            limits: FxHashSet::default(),
             passes: None,
             referers: Referers::default(),
             open: false,
