@@ -53,11 +53,8 @@ impl Editor<'_> {
             let edits = if let Some(line) = worker { set(line, Wanted { upgrade: false, ..wanted })? } else { Vec::new() };
             steps.push(Step::new("write the scheme for WebSockets", [vec![edit], edits].concat()));
         }
-        // A `.htaccess` holds no `<Proxy>`, and what a handler passes on has no line for parameters.
-        let main = self.gateway().sites.first();
-        let is_in_directory_file =
-            main.is_some_and(|site| site.areas.iter().any(|area| area.file.is_some() && area.span.source == own.source));
-        if is_in_directory_file || own.name() == b"sethandler" {
+        // What a handler passes on has no line for parameters.
+        if own.name() == b"sethandler" {
             let reason = "parameters of a backend belong into the server's own files, in `<Proxy \"URL\">`";
             return if steps.is_empty() { Err(reason.to_owned()) } else { Ok(steps) };
         }

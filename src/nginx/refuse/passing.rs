@@ -1,6 +1,6 @@
 //! What passes requests on (`ngx_http_proxy_pass` and its like), and what is done with what comes back.
 
-use super::bounds::fault as value_fault;
+use super::bounds::fault;
 use super::show;
 use super::upstream::{address_of, invalid_parameter};
 use super::value::Refused;
@@ -97,13 +97,13 @@ impl<'a> Checker<'a> {
         match (word.as_ref(), self.levels.last().and_then(|level| level.passes)) {
             (b"off", _) | (b"default", Some(false)) => Ok(()),
             (b"default", Some(true)) => {
-                value_fault("\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables".to_owned())
+                fault("\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables".to_owned())
             }
             (b"default", None) if self.levels.last().is_some_and(|level| level.open) => Ok(()),
             (b"default", None) => {
-                value_fault("\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive".to_owned())
+                fault("\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive".to_owned())
             }
-            _ => value_fault(format!("invalid parameter \"{}\"", show(word))),
+            _ => fault(format!("invalid parameter \"{}\"", show(word))),
         }
     }
 }

@@ -10,10 +10,6 @@ use crate::nginx::outline;
 use crate::nginx::values::{self, Resolution};
 use crate::nginx::words::{Piece, pieces};
 
-fn value_fault(message: String) -> Result<(), Refused> {
-    Err((Fault::Value, message))
-}
-
 impl<'a> Checker<'a> {
     /// What the directive's own function checks; `has_dollar`: there may be variables in it.
     pub(super) fn set(&mut self, line: Line<'a>, row: &Row, has_dollar: bool) -> Result<(), Refused> {
@@ -133,7 +129,7 @@ impl<'a> Checker<'a> {
                 name => {
                     let host = name.split(|&byte| byte == b'/').next().unwrap_or(name);
                     if super::rows::names_of(host).is_none() {
-                        return value_fault(format!("invalid hostname or wildcard \"{}\"", show(host)));
+                        return bounds::fault(format!("invalid hostname or wildcard \"{}\"", show(host)));
                     }
                     level.referers.named = true;
                 }
@@ -158,7 +154,7 @@ impl<'a> Checker<'a> {
                 Err((Fault::Duplicate, message))
             }
             None if is_alias && level.place.is_named() => {
-                value_fault("the \"alias\" directive cannot be used inside the named location".to_owned())
+                bounds::fault("the \"alias\" directive cannot be used inside the named location".to_owned())
             }
             None => {
                 let value = line.word(0).map(Word::value).unwrap_or_default();
@@ -170,7 +166,7 @@ impl<'a> Checker<'a> {
                 let mut own = own.into_iter().filter(|&(_, bare, braced)| value.contains(&b'$') && (has(bare) || has(braced)));
                 own.next().map_or(Ok(()), |(name, ..)| {
                     let message = "variable cannot be used in the";
-                    value_fault(format!("the ${name} {message} \"{}\" directive", show(line.name())))
+                    bounds::fault(format!("the ${name} {message} \"{}\" directive", show(line.name())))
                 })
             }
         }
@@ -193,14 +189,14 @@ fn alone(line: Line<'_>, context: Context) -> Result<(), Refused> {
         b"ssl_session_cache" => core::session_cache(line),
         b"userid_expires" => core::userid_expires(line),
         b"index" if line.words().any(|word| word.value().is_empty()) => {
-            value_fault("index \"\" in \"index\" directive is invalid".to_owned())
+            bounds::fault("index \"\" in \"index\" directive is invalid".to_owned())
         }
-        b"sub_filter" if first().is_empty() => value_fault("empty search pattern".to_owned()),
+        b"sub_filter" if first().is_empty() => bounds::fault("empty search pattern".to_owned()),
         b"fastcgi_param" | b"uwsgi_param" | b"scgi_param" => third(line, &[b"if_not_empty"]),
         b"if" => condition::check(line),
         b"listen" if context == Context::StreamServer => listen::check(line, true),
         b"server_name" if context == Context::Server => server_name(line),
-        b"rewrite" if line.word(1).is_some_and(|word| word.value().is_empty()) => value_fault("empty replacement".to_owned()),
+        b"rewrite" if line.word(1).is_some_and(|word| word.value().is_empty()) => bounds::fault("empty replacement".to_owned()),
         b"rewrite" => third(line, &[b"last", b"break", b"redirect", b"permanent"]),
         b"add_header" | b"add_trailer" => third(line, &[b"always"]),
         b"expires" => expires(line),
@@ -210,10 +206,10 @@ fn alone(line: Line<'_>, context: Context) -> Result<(), Refused> {
             _ => Ok(()),
         },
         b"worker_connections" if values::number(&first()).is_none() => {
-            value_fault(format!("invalid number \"{}\"", show(&first())))
+            bounds::fault(format!("invalid number \"{}\"", show(&first())))
         }
         b"worker_processes" if first().as_ref() != b"auto" && values::number(&first()).is_none() => {
-            value_fault("\"worker_processes\" directive invalid value".to_owned())
+            bounds::fault("\"worker_processes\" directive invalid value".to_owned())
         }
         b"keepalive_timeout" if context.is_http() => core::keepalive_timeout(line),
         name if name.ends_with(b"_store_access") || name == b"dav_access" => core::access(line),
@@ -237,7 +233,7 @@ fn check_variables(line: Line<'_>) -> Result<(), Refused> {
     let words = line.words().skip(range.start).take(range.end.saturating_sub(range.start));
     for word in words.filter(|word| word.text.contains(&b'$')) {
         if let Some(error) = pieces(&word.value()).find_map(Result::err) {
-            return value_fault(error.to_string());
+            return bounds::fault(error.to_string());
         }
     }
     Ok(())
@@ -249,7 +245,7 @@ fn try_files(line: Line<'_>) -> Result<(), Refused> {
     let value = last.value();
     match value.strip_prefix(b"=").map(values::number) {
         None | Some(Some(..=999)) => Ok(()),
-        _ => value_fault(format!("invalid code \"{}\"", show(&value))),
+        _ => bounds::fault(format!("invalid code \"{}\"", show(&value))),
     }
 }
 
@@ -274,7 +270,7 @@ fn limit_except(line: Line<'_>) -> Result<(), Refused> {
     for word in line.words() {
         let value = word.value();
         if !METHODS.iter().any(|method| method.eq_ignore_ascii_case(&value)) {
-            return value_fault(format!("invalid method \"{}\"", show(&value)));
+            return bounds::fault(format!("invalid method \"{}\"", show(&value)));
         }
     }
     Ok(())
@@ -290,7 +286,7 @@ fn server_name(line: Line<'_>) -> Result<(), Refused> {
             _ => false,
         };
         if wrong {
-            return value_fault(format!("server name \"{}\" is invalid", show(&value)));
+            return bounds::fault(format!("server name \"{}\" is invalid", show(&value)));
         }
     }
     Ok(())
@@ -301,7 +297,7 @@ fn variable(word: Option<Word<'_>>, adds: bool) -> Result<(), Refused> {
     let Some(word) = word else { return Ok(()) };
     let value = word.value();
     let Some(name) = value.strip_prefix(b"$").filter(|name| !name.is_empty()) else {
-        return value_fault(format!("invalid variable name \"{}\"", show(&value)));
+        return bounds::fault(format!("invalid variable name \"{}\"", show(&value)));
     };
     if adds && directives::is_changeable(&name.to_ascii_lowercase()) == Some(false) {
         return Err((Fault::Duplicate, format!("the duplicate \"{}\" variable", show(name))));
@@ -317,7 +313,7 @@ fn returns(line: Line<'_>) -> Result<(), Refused> {
     match values::number(&value) {
         Some(..=999) => Ok(()),
         None if is_url && line.words().count() == 1 => Ok(()),
-        _ => value_fault(format!("invalid return code \"{}\"", show(&value))),
+        _ => bounds::fault(format!("invalid return code \"{}\"", show(&value))),
     }
 }
 
@@ -341,7 +337,7 @@ fn expires(line: Line<'_>) -> Result<(), Refused> {
     };
     match values::duration(bare, Resolution::Seconds) {
         Some(Millis(86_400_001..)) if time.starts_with(b"@") => {
-            value_fault("\"expires\" directive daily time value must be less than 24 hours".to_owned())
+            bounds::fault("\"expires\" directive daily time value must be less than 24 hours".to_owned())
         }
         Some(_) => Ok(()),
         None => invalid(),
@@ -355,7 +351,7 @@ fn error_page(line: Line<'_>) -> Result<(), Refused> {
     let codes = match rest.split_last() {
         Some((overwrite, codes)) if overwrite.starts_with(b"=") => {
             if codes.is_empty() || overwrite.len() > 1 && values::number(&overwrite[1..]).is_none() {
-                return value_fault(format!("invalid value \"{}\"", show(overwrite)));
+                return bounds::fault(format!("invalid value \"{}\"", show(overwrite)));
             }
             codes
         }
@@ -363,10 +359,10 @@ fn error_page(line: Line<'_>) -> Result<(), Refused> {
     };
     for code in codes {
         match values::number(code) {
-            None => return value_fault(format!("invalid value \"{}\"", show(code))),
-            Some(499) => return value_fault("invalid value \"499\"".to_owned()),
+            None => return bounds::fault(format!("invalid value \"{}\"", show(code))),
+            Some(499) => return bounds::fault("invalid value \"499\"".to_owned()),
             Some(300..=599) => {}
-            Some(_) => return value_fault(format!("value \"{}\" must be between 300 and 599", show(code))),
+            Some(_) => return bounds::fault(format!("value \"{}\" must be between 300 and 599", show(code))),
         }
     }
     Ok(())
