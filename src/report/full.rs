@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
+use textwrap::{WordSeparator, WordSplitter};
 
 use super::excerpt::{AROUND, Excerpt};
 use super::{Look, fix, printable, write_each};
@@ -42,6 +43,9 @@ pub(crate) fn handler(look: Look) -> GraphicalReportHandler {
         .with_urls(false)
         .with_context_lines(AROUND as usize)
         .without_syntax_highlighting()
+        // Words of a configuration hold slashes and hyphens, and are not to be broken there.
+        .with_word_separator(WordSeparator::AsciiSpace)
+        .with_word_splitter(WordSplitter::NoHyphenation)
 }
 
 /// A finding as miette wants it.
