@@ -11,7 +11,7 @@ use libtest_mimic::{Completion, Failed};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use proxylint::facts::View;
-use proxylint::handshake::{Client, Probe, Socket, Verdict, Walk, follow};
+use proxylint::handshake::{Client, Files, Probe, Socket, Verdict, Walk, follow};
 use proxylint::rules::{Finding, Plan, Safety};
 use proxylint::source::{Edit, Sources, apply, overlap};
 use proxylint::{Checked, Request, fix};
@@ -139,8 +139,13 @@ fn walks(checked: &Checked, case: &Case) -> Vec<(Walk, Walk)> {
     case.steps.iter().map(|step| (walk(&view, step, Probe::Chrome), walk(&view, step, Probe::Plain))).collect()
 }
 
-/// What becomes of the request of `probe` at the place of a step.
+/// What becomes of the request of `probe` at the place of a step, as the rules see it: without the files that are served.
 pub(crate) fn walk(view: &View<'_>, step: &Step, probe: Probe) -> Walk {
+    walk_over(view, step, probe, &|_| None)
+}
+
+/// The same, with the files.
+pub(crate) fn walk_over(view: &View<'_>, step: &Step, probe: Probe, files: Files<'_>) -> Walk {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let port = 18080 + step.port;
     let (path, query) = step.path().split_once('?').map_or((step.path(), None), |(path, query)| (path, Some(query)));
@@ -148,7 +153,7 @@ pub(crate) fn walk(view: &View<'_>, step: &Step, probe: Probe) -> Walk {
     request.host = step.host().split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
     request.query = query.map(str::to_owned);
     request.port = port;
-    follow(view, &Client { request, socket: Socket { address: here, port }, from: here }, &|_| None)
+    follow(view, &Client { request, socket: Socket { address: here, port }, from: here }, files)
 }
 
 /// All fixes: a second run changes nothing, and neither line ends nor what stands behind the last line make a difference.

@@ -3,6 +3,7 @@
 //! A request to a route of which nothing was found reaches its backend as before, byte for byte.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use proxylint::facts::Item;
 use proxylint::fix::{self, Fixed, Mended};
@@ -12,7 +13,7 @@ use proxylint::rules::{Options, Rule, Safety, builtin};
 use proxylint::{Checked, Request};
 
 use crate::case::Case;
-use crate::model::walk;
+use crate::model::walk_over;
 
 /// More rounds than `fix::mend` makes.
 const ROUNDS: usize = 20;
@@ -115,7 +116,8 @@ impl Takers {
         let root = project.roots.iter().position(|reached| reached.root.is_main)?;
         let gateway = project.lower(&project.roots[root]);
         let view = project.view(&project.roots[root], &gateway);
-        let walks = case.steps.iter().map(|step| walk(&view, step, Probe::Plain)).collect();
+        let files = |path: &Path| project.store.kind_of(&project.roots[root].root.base, path);
+        let walks = case.steps.iter().map(|step| walk_over(&view, step, Probe::Plain, &files)).collect();
         drop(view);
         Some(Self { root, gateway, walks })
     }
