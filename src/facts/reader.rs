@@ -21,7 +21,7 @@ use crate::gateway::{
 };
 use crate::handshake::{
     Client, Environment, Files, HeaderLines, KnownHosts, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk,
-    follow_in_site, lost_headers, nginx_header_lines, sample_path, select, sent_header, sets_header,
+    follow_in_site, lost_headers, nginx_header_lines, select, sent_header, sets_header,
 };
 use crate::rules::Intent;
 use crate::source::{FileKind, Sources, Span};
@@ -394,12 +394,16 @@ impl<'a> Reader<'a> {
     /// A path that a request to `route` may have.
     pub(crate) fn route_path(&self, route: &Route) -> Cow<'a, str> {
         let gateway = self.view.gateway;
+        let sample = |pattern, ignore_case| {
+            let sample = self.view.patterns.sample(&gateway.texts, pattern, ignore_case);
+            Cow::Owned(String::from(&*sample))
+        };
         match route.matcher {
-            Matcher::Segments(text) if self.is_meant_as_pattern(route) => sample_path(gateway.texts.get(text)).into(),
+            Matcher::Segments(text) if self.is_meant_as_pattern(route) => sample(text, false),
             Matcher::Exact(text) | Matcher::Prefix { text, .. } | Matcher::Segments(text) => gateway.texts.show(text),
-            Matcher::Pattern { pattern, .. } => sample_path(gateway.texts.get(pattern)).into(),
+            Matcher::Pattern { pattern, ignore_case, .. } => sample(pattern, ignore_case),
             Matcher::Rewrite(index) => match gateway.site(route.site).rewrites.get(index as usize) {
-                Some(rewrite) => sample_path(gateway.texts.get(rewrite.pattern)).into(),
+                Some(rewrite) => sample(rewrite.pattern, rewrite.ignore_case),
                 None => "/".into(),
             },
             Matcher::Conditional => match route.parent {

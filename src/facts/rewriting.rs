@@ -5,7 +5,7 @@ use crate::gateway::{
     Action, Area, Assigned, Condition, Covers, Flags, Known, Listen, Matcher, Part, Property, Proxy, Rewrite, Route, RouteId,
     Server, Site, SiteId, Unknown, Variable,
 };
-use crate::handshake::{Verdict, sample_path};
+use crate::handshake::{Verdict, literal_beginning};
 use crate::source::Span;
 
 /// The facts of rewrite rules that pass requests on.
@@ -109,14 +109,14 @@ fn not_inherited_by(reader: &Reader<'_>, _: &str) -> Reading {
         if !main.listens.iter().all(|listen| hosts().any(|site| answers(site, listen))) || hosts().any(takes_it) {
             return Reading::absent();
         }
-        let path = sample_path(gateway.texts.get(rule.rewrite.pattern));
+        let path = reader.view.patterns.sample(&gateway.texts, rule.rewrite.pattern, rule.rewrite.ignore_case);
         for index in (0..u32::try_from(gateway.sites.len()).unwrap_or(u32::MAX)).take(HOSTS) {
             let site = gateway.site(SiteId(index));
             if site.is_main || matches!(reader.view.handshake_in(SiteId(index), &path).verdict, Verdict::Upgraded { .. }) {
                 continue;
             }
             let text = String::from_utf8_lossy(reader.view.sources.slice(site.span)).into_owned();
-            return Reading::new(Value::Text(text))
+            return Reading::new(Value::text(text))
                 .at(proxy.span, "tried for requests to the main server alone")
                 .at(site.span, "answers the requests, and does not have the rule");
         }
@@ -131,7 +131,7 @@ fn answers(site: &Site, listen: &Listen) -> bool {
 
 fn target_fault(reader: &Reader<'_>, _: &str) -> Reading {
     ruled(reader, |rule, _, proxy| {
-        let fault = |text: String| Reading::new(Value::Text(text)).at(proxy.span, "this rule");
+        let fault = |text: String| Reading::new(Value::text(text)).at(proxy.span, "this rule");
         let pattern = reader.view.gateway.texts.show(rule.rewrite.pattern);
         let parts = reader.view.gateway.symbolics.get(proxy.url);
         let used = || {
@@ -188,7 +188,7 @@ const BELOW: &[&str] = &["x/y"];
 fn trial(reader: &Reader<'_>, rule: &Rule<'_>, paths: &[&str]) -> Known<Option<Vec<String>>> {
     let Rewrite { pattern, ignore_case, negated, span, .. } = *rule.rewrite;
     let texts = &reader.view.gateway.texts;
-    let start = sample_path(texts.get(pattern));
+    let start = literal_beginning(texts.get(pattern));
     // The rules of a directory see no slash in front.
     let below = paths.iter().all(|path| !path.starts_with('/'));
     let start = if below { start.trim_start_matches('/') } else { start.as_str() };

@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 use fancy_regex::{Regex, RegexBuilder};
 use rustc_hash::FxHashMap;
 
+use super::sample::sample;
 use crate::gateway::{TextId, Texts};
 
 /// Steps that a pattern may take before it is undecided: the input is a stranger's.
@@ -17,6 +18,7 @@ const SIZE_LIMIT: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Patterns {
     compiled: RwLock<FxHashMap<Key, Option<Arc<Regex>>>>,
+    samples: RwLock<FxHashMap<Key, Arc<str>>>,
 }
 
 /// What named groups have captured, by name.
@@ -87,6 +89,21 @@ impl Patterns {
         regex.is_match(text).map_err(|_| Undecided)
     }
 
+    /// A path that the pattern matches, or at least begins like.
+    pub fn sample(&self, texts: &Texts, pattern: TextId, ignore_case: bool) -> Arc<str> {
+        let key = (pattern, ignore_case);
+        if let Some(known) = self.samples.read().ok().and_then(|samples| samples.get(&key).cloned()) {
+            return known;
+        }
+        let matches =
+            |path: &str| self.regex(texts, pattern, ignore_case).is_some_and(|regex| regex.is_match(path).unwrap_or(false));
+        let sample: Arc<str> = sample(texts.get(pattern), matches).into();
+        if let Ok(mut samples) = self.samples.write() {
+            samples.insert(key, Arc::clone(&sample));
+        }
+        sample
+    }
+
     fn regex(&self, texts: &Texts, pattern: TextId, ignore_case: bool) -> Option<Arc<Regex>> {
         let key = (pattern, ignore_case);
         if let Some(regex) = self.compiled.read().ok()?.get(&key) {
@@ -112,51 +129,9 @@ fn compile(pattern: &[u8], ignore_case: bool) -> Option<Regex> {
         .ok()
 }
 
-/// A path that a pattern may match: its leading literal text, as far as it goes; `/` at least.
-#[must_use]
-pub fn sample_path(pattern: &[u8]) -> String {
-    let mut path = String::new();
-    let without = |pattern, prefix: &[u8]| <[u8]>::strip_prefix(pattern, prefix).unwrap_or(pattern);
-    // Where case is ignored, any will do.
-    let pattern = without(without(without(pattern, b"^"), b"(?i)"), b"^");
-    let mut bytes = pattern.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        let literal = match byte {
-            // An escaped letter is a class or an assertion; escaped punctuation stands for itself.
-            b'\\' => match bytes.next() {
-                Some(next) if !next.is_ascii_alphanumeric() => next,
-                _ => break,
-            },
-            b'.' | b'*' | b'+' | b'?' | b'(' | b')' | b'[' | b'{' | b'|' | b'$' | b'^' => break,
-            other => other,
-        };
-        // A repeated character may be absent.
-        if matches!(bytes.peek(), Some(b'?' | b'*' | b'{')) {
-            break;
-        }
-        path.push(char::from(literal));
-    }
-    if path.starts_with('/') { path } else { format!("/{path}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_sample_path_is_the_literal_beginning() {
-        for (pattern, path) in [
-            ("^/ws", "/ws"),
-            ("^/?(.*)", "/"),
-            ("^/socket\\.io/(.*)$", "/socket.io/"),
-            (".*", "/"),
-            ("^/api/kernels/[^/]+/channels", "/api/kernels/"),
-            ("^(.*)$", "/"),
-            ("(?i)^/WS(.*)$", "/WS"),
-        ] {
-            assert_eq!(sample_path(pattern.as_bytes()), path, "{pattern}");
-        }
-    }
 
     #[test]
     fn a_hostile_pattern_is_undecided() {
