@@ -156,3 +156,29 @@ ProxyPass \"/\" \"http://127.0.0.1:9001/\"
 ";
     assert_eq!(lines(text, &[]), text.replace("60m", "3600"));
 }
+
+#[test]
+fn a_section_whose_mapping_would_fail_stays_out() {
+    let hosted = |parameter: &str| {
+        let section = format!(
+            "<IfModule mod_proxy_http>\n    ProxyPass /ws http://127.0.0.1:9000/ws upgrade=websocket{parameter}\n</IfModule>\n"
+        );
+        format!("<VirtualHost *:8080>\n{section}</VirtualHost>\n")
+    };
+    // `D` takes the worker out of service: what the files of the server answered would be a 503.
+    let out = hosted(" status=+D");
+    assert_eq!(lines(&out, &["--unsafe-fixes"]), out);
+    let text = hosted("");
+    assert_eq!(lines(&text, &["--unsafe-fixes"]), text.replace("mod_proxy_http>", "mod_proxy_http.c>"));
+}
+
+#[test]
+fn what_a_pattern_takes_is_no_loss_to_another_mapping() {
+    let text = "SetEnv force-proxy-request-1.0 1
+ProxyPass /ws http://127.0.0.1:9000/ws upgrade=websocket
+<LocationMatch \"^/(?<rest>chat.*)\">
+    ProxyPass http://127.0.0.1:9001
+</LocationMatch>
+";
+    assert_eq!(lines(text, &["--unsafe-fixes"]), text, "`/chat` would be asked for with HTTP/1.1");
+}

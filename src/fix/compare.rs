@@ -12,7 +12,7 @@ use super::plan::Proposal;
 use super::snapshot::{Key, REQUEST_HEADERS, Snapshot, digest};
 use crate::Project;
 use crate::facts::{Fact, Item, Reader, Value, View};
-use crate::gateway::{Gateway, Matcher, SiteId, Target};
+use crate::gateway::{Gateway, Matcher, RouteId, SiteId, Target};
 use crate::handshake::Probe;
 use crate::rules::{Level, Options, Want};
 use crate::source::{Edit, Span};
@@ -244,6 +244,10 @@ pub(super) fn compare(
         if !brings_routes && after.items.iter().any(|(key, item)| is_new(key) && !is_rule(item)) {
             fault.blame(&[], "it would add a route");
         }
+        if brings_routes {
+            let new = after.items.iter().filter(|(key, _)| is_new(key));
+            changes.of_new_routes(new.map(|(_, item)| *item), &targets, &mut fault);
+        }
         if before.counts.0 != after.counts.0 || !brings_routes && before.counts.1 > after.counts.1 {
             fault.blame(&[], "it would add or take away a site or a route");
         }
@@ -423,6 +427,22 @@ impl Changes<'_> {
             let of_taker = old.taker.map_or(&[][..], |key| targets.of(key));
             let of_site = targets.sites.get(site).map_or(&[][..], Vec::as_slice);
             fault.blame(if of_taker.is_empty() { of_site } else { of_taker }, &reason);
+        }
+    }
+
+    /// What comes to routes that a section brings: where that fails, the requests were better off without it.
+    fn of_new_routes(&self, items: impl Iterator<Item = Item>, targets: &Targets, fault: &mut Fault) {
+        let fails = |id: RouteId| {
+            let route = self.gateway.route(id);
+            let path = Reader::new(self.view, Item::Route(id)).route_path(route).into_owned();
+            let kind = |probe| outcome(self.view, &self.after.keys, route.site, probe, &path).kind;
+            (kind(Probe::Plain) == Kind::Failed && kind(Probe::Chrome) != Kind::Upgraded).then_some(path)
+        };
+        let mut failing = items.filter_map(|item| if let Item::Route(id) = item { fails(id) } else { None });
+        if let Some(path) = failing.next() {
+            let of_sections = targets.directives.iter().filter(|(key, _)| self.before.sections.contains(key));
+            let sections: Vec<usize> = of_sections.flat_map(|(_, indices)| indices).copied().collect();
+            fault.blame(&sections, &format!("the section would take `{path}` without an answer"));
         }
     }
 
