@@ -162,7 +162,7 @@ pub(super) fn asked_without_slash(path: &str) -> WithoutSlash {
 }
 
 /// Whether a path with these segments is one for server-sent events by itself, and whether it may be one.
-pub(super) fn for_events(segments: &[String]) -> (bool, bool) {
+pub(super) fn for_events(segments: &[&str]) -> (bool, bool) {
     let stands = |rows: &[Row]| rows.iter().any(|row| row.stands_in(segments));
     (stands(&TABLE.events.strong), stands(&TABLE.events.weak))
 }
@@ -267,14 +267,14 @@ impl App {
 
 impl Row {
     /// Whether the row stands among `segments`.
-    fn stands_in(&self, segments: &[String]) -> bool {
+    fn stands_in(&self, segments: &[impl AsRef<str>]) -> bool {
         self.place_in(segments).is_some()
     }
 
     /// Where the row begins among `segments`.
-    fn place_in(&self, segments: &[String]) -> Option<usize> {
+    fn place_in<S: AsRef<str>>(&self, segments: &[S]) -> Option<usize> {
         let Self(row) = self;
-        let fits = |(own, want): (&String, &String)| wildcard_match(want.as_bytes(), own.as_bytes());
+        let fits = |(own, want): (&S, &String)| wildcard_match(want.as_bytes(), own.as_ref().as_bytes());
         let mut windows = segments.windows(row.len().max(1)).enumerate();
         windows.find(|(_, window)| !row.is_empty() && window.iter().zip(row).all(fits)).map(|(place, _)| place)
     }

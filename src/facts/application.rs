@@ -103,7 +103,7 @@ fn host(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn host_told(reader: &Reader<'_>, _: &str) -> Reading {
     let Ok(Value::Text(kind)) = host(reader, "").value else { return Reading::absent() };
-    match (kind.as_str(), reader.sent(Probe::Chrome, "host")) {
+    match (kind.as_ref(), reader.sent(Probe::Chrome, "host")) {
         ("without-port", _) => Reading::text("the browser's host without its port"),
         ("upstream" | "replaced", Ok(sent)) if !sent.values.is_empty() => {
             Reading::text(format!("the host `{}`", sent.values.join(", ")))
@@ -134,7 +134,7 @@ fn public_name(reader: &Reader<'_>, _: &str) -> Reading {
     let names = gateway.site(route.site).names.iter();
     let found = names.map(|name| (gateway.texts.show(name.text), name.span)).find(|(name, _)| is_public_name(name));
     match found {
-        Some((name, span)) => Reading::new(Value::Text(name.into_owned())).at(span, "what browsers know it by"),
+        Some((name, span)) => Reading::new(Value::text(name.into_owned())).at(span, "what browsers know it by"),
         None => Reading::absent(),
     }
 }
@@ -323,7 +323,7 @@ fn allowed_origin(reader: &Reader<'_>, _: &str) -> Reading {
     });
     let Some((value, span)) = found else { return Reading::absent() };
     match gateway.symbolics.literal(value, &gateway.texts) {
-        Some(value) => Reading::new(Value::Text(String::from_utf8_lossy(value).into_owned())).at(span, "added here"),
+        Some(value) => Reading::new(Value::text(String::from_utf8_lossy(value).into_owned())).at(span, "added here"),
         None => Reading::unknown(Unknown::Runtime),
     }
 }

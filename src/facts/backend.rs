@@ -94,7 +94,7 @@ fn several_requests(reader: &Reader<'_>, _: &str) -> Reading {
         let path = reader.route_path(route).to_ascii_lowercase();
         let found = PATHS.iter().find(|(segment, _)| path.split('/').any(|own| own == *segment));
         match found {
-            Some((_, library)) => Reading::new(Value::Text((*library).to_owned())).at(route.span, "its path"),
+            Some((_, library)) => Reading::new(Value::text((*library).to_owned())).at(route.span, "its path"),
             None => Reading::absent(),
         }
     })
@@ -118,7 +118,7 @@ fn port_speaks(reader: &Reader<'_>, _: &str) -> Reading {
         };
         let found = members.into_iter().find_map(|(address, span)| Some((spoken_at(&texts.show(address))?, span)));
         match found {
-            Some((speaks, span)) => Reading::new(Value::Text(speaks.to_owned())).at(span, "the port of the backend"),
+            Some((speaks, span)) => Reading::new(Value::text(speaks.to_owned())).at(span, "the port of the backend"),
             None => Reading::absent(),
         }
     })
@@ -145,7 +145,7 @@ fn zero(reader: &Reader<'_>, _: &str) -> Reading {
         for (name, setting) in timeouts {
             match setting {
                 Ok(setting) if setting.value.0 == 0 => {
-                    let reading = Reading::new(Value::Text(name.to_owned()));
+                    let reading = Reading::new(Value::text(name.to_owned()));
                     let reading = setting.origin.span().into_iter().fold(reading, |reading, span| reading.at(span, "set here"));
                     return reading.at(proxy.span, "in force here");
                 }
@@ -173,7 +173,7 @@ fn resolver_missing(reader: &Reader<'_>, _: &str) -> Reading {
             return Reading::absent();
         }
         match walk.unresolved.as_ref() {
-            Some(host) => Reading::new(Value::Text(host.clone())).at(proxy.span, "a variable names the host"),
+            Some(host) => Reading::new(Value::text(host.clone())).at(proxy.span, "a variable names the host"),
             None => Reading::absent(),
         }
     })

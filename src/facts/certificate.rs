@@ -53,13 +53,13 @@ fn names(reader: &Reader<'_>, _: &str) -> Reading {
 fn until(reader: &Reader<'_>, _: &str) -> Reading {
     let first = certificates(reader).and_then(|(_, certificates)| certificates.read.iter().min_by_key(|one| one.until));
     match first {
-        Some(first) => Reading::new(Value::Text(date(first.until))).at(first.span, "the certificate"),
+        Some(first) => Reading::new(Value::text(date(first.until))).at(first.span, "the certificate"),
         None => Reading::absent(),
     }
 }
 
 fn fault(reader: &Reader<'_>, _: &str) -> Reading {
-    found(reader).map_or_else(Reading::absent, |(kind, reading)| Reading { value: Ok(Value::Text(kind.to_owned())), ..reading })
+    found(reader).map_or_else(Reading::absent, |(kind, reading)| Reading { value: Ok(Value::text(kind.to_owned())), ..reading })
 }
 
 fn why(reader: &Reader<'_>, _: &str) -> Reading {
@@ -69,7 +69,7 @@ fn why(reader: &Reader<'_>, _: &str) -> Reading {
 /// What is wrong, the worst first, and in words.
 fn found(reader: &Reader<'_>) -> Option<(&'static str, Reading)> {
     let (site, certificates) = certificates(reader)?;
-    let says = |text: String| Reading::new(Value::Text(text));
+    let says = |text: String| Reading::new(Value::text(text));
     if let Some(span) = certificates.binary {
         let text = "its file is in DER form, and the server reads PEM (`openssl x509 -inform der` makes that of it)".to_owned();
         return Some(("form", says(text).at(span, "another form")));

@@ -102,7 +102,7 @@ fn shown(value: Value, span: Span, labels: &[(Span, String)]) -> Reading {
 
 fn noted(reader: &Reader<'_>, _: &str) -> Reading {
     if let Some(refusal) = refused(reader) {
-        return shown(Value::Text(refusal.fault.name().to_owned()), refusal.span, &refusal.labels);
+        return shown(Value::text(refusal.fault.name().to_owned()), refusal.span, &refusal.labels);
     }
     remark(reader, |kind| {
         let name = match kind {
@@ -114,15 +114,15 @@ fn noted(reader: &Reader<'_>, _: &str) -> Reading {
             RemarkKind::UnusedSuppression { .. } => "unused-suppression",
             RemarkKind::Misread { how, .. } => how.name(),
         };
-        Some(Value::Text(name.to_owned()))
+        Some(Value::text(name.to_owned()))
     })
 }
 
 fn refusal_message(reader: &Reader<'_>, _: &str) -> Reading {
     match refused(reader) {
-        Some(refusal) => shown(Value::Text(refusal.message.clone()), refusal.span, &refusal.labels),
+        Some(refusal) => shown(Value::text(refusal.message.clone()), refusal.span, &refusal.labels),
         None => remark(reader, |kind| match kind {
-            RemarkKind::Misread { how: Misreading::DirectoryFileUnread, text } => Some(Value::Text(text.clone())),
+            RemarkKind::Misread { how: Misreading::DirectoryFileUnread, text } => Some(Value::text(text.clone())),
             _ => None,
         }),
     }
@@ -131,7 +131,7 @@ fn refusal_message(reader: &Reader<'_>, _: &str) -> Reading {
 fn refusal_why(reader: &Reader<'_>, _: &str) -> Reading {
     if let Some(refusal) = refused(reader) {
         let text = format!("the server refuses to start: {}", refusal.message);
-        return shown(Value::Text(text), refusal.span, &refusal.labels);
+        return shown(Value::text(text), refusal.span, &refusal.labels);
     }
     remark(reader, |kind| match kind {
         RemarkKind::Misread {
@@ -141,24 +141,24 @@ fn refusal_why(reader: &Reader<'_>, _: &str) -> Reading {
                 | Misreading::DirectoryFileForbids
                 | Misreading::DurationOdd,
             text,
-        } => Some(Value::Text(text.clone())),
+        } => Some(Value::text(text.clone())),
         _ => None,
     })
 }
 
 fn misread(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::Misread { text, .. } => Some(Value::Text(text.clone())),
+        RemarkKind::Misread { text, .. } => Some(Value::text(text.clone())),
         _ => None,
     })
 }
 
 fn rewrite_fault(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::Misread { how: Misreading::WebSocketNotProxied, text } => Some(Value::Text(format!(
+        RemarkKind::Misread { how: Misreading::WebSocketNotProxied, text } => Some(Value::text(format!(
             "without the flag `P` this rule sends the client to `{text}` instead of passing the request on, and no browser follows that"
         ))),
-        RemarkKind::Misread { how: Misreading::LeadsPastMappings, text } => Some(Value::Text(format!(
+        RemarkKind::Misread { how: Misreading::LeadsPastMappings, text } => Some(Value::text(format!(
             "without the flag `PT` the new path `{text}` is taken for that of a file, past the mapping that is there for it: the handshake is answered 404"
         ))),
         _ => None,
@@ -170,14 +170,14 @@ fn address_fault(reader: &Reader<'_>, _: &str) -> Reading {
         return refusal_why(reader, "");
     }
     remark(reader, |kind| match kind {
-        RemarkKind::Misread { how: Misreading::AddressUnusable, text } => Some(Value::Text(text.clone())),
+        RemarkKind::Misread { how: Misreading::AddressUnusable, text } => Some(Value::text(text.clone())),
         _ => None,
     })
 }
 
 fn include_path(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::IncludeMissing { path, .. } | RemarkKind::IncludeOutside { path } => Some(Value::Text(path.clone())),
+        RemarkKind::IncludeMissing { path, .. } | RemarkKind::IncludeOutside { path } => Some(Value::text(path.clone())),
         _ => None,
     })
 }
@@ -191,17 +191,17 @@ fn include_inside(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn variable_name(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::UndefinedVariable { name } => Some(Value::Text(name.clone())),
+        RemarkKind::UndefinedVariable { name } => Some(Value::text(name.clone())),
         _ => None,
     })
 }
 
 fn variable_fault(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::UndefinedVariable { name } => Some(Value::Text(format!(
+        RemarkKind::UndefinedVariable { name } => Some(Value::text(format!(
             "nothing in the given files defines `${name}`: without a definition the server does not start"
         ))),
-        RemarkKind::Misread { how: Misreading::NotDefinedHere, text } => Some(Value::Text(format!(
+        RemarkKind::Misread { how: Misreading::NotDefinedHere, text } => Some(Value::text(format!(
             "`${{{text}}}` is defined elsewhere and not above this line: the server takes it for plain text (AH00111)"
         ))),
         _ => None,
@@ -210,21 +210,21 @@ fn variable_fault(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn certificate_lacks(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::CertificateMissing { lacks } => Some(Value::Text((*lacks).to_owned())),
+        RemarkKind::CertificateMissing { lacks } => Some(Value::text((*lacks).to_owned())),
         _ => None,
     })
 }
 
 fn duration_name(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::UnitIgnored { name, .. } => Some(Value::Text(name.clone())),
+        RemarkKind::UnitIgnored { name, .. } => Some(Value::text(name.clone())),
         _ => None,
     })
 }
 
 fn duration_written(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::UnitIgnored { written, .. } => Some(Value::Text(written.clone())),
+        RemarkKind::UnitIgnored { written, .. } => Some(Value::text(written.clone())),
         _ => None,
     })
 }
@@ -245,14 +245,14 @@ fn duration_meant(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn suppression_why(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::UnusedSuppression { why, .. } => Some(Value::Text(why.clone())),
+        RemarkKind::UnusedSuppression { why, .. } => Some(Value::text(why.clone())),
         _ => None,
     })
 }
 
 fn suppression_help(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::UnusedSuppression { help, .. } => Some(Value::Text(help.clone())),
+        RemarkKind::UnusedSuppression { help, .. } => Some(Value::text(help.clone())),
         _ => None,
     })
 }

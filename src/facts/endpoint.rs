@@ -71,7 +71,7 @@ fn found(reader: &Reader<'_>, read: impl FnOnce(&Unserved) -> String) -> Reading
                 Some(_) => ("does not take it", "the upgrade is passed on here", "decides that"),
                 None => ("takes it, and passes no upgrade on", "the upgrade is passed on here only", "files are served instead"),
             };
-            let reading = Reading::new(Value::Text(read(found))).at(route.span, own).at(found.beside, beside);
+            let reading = Reading::new(Value::text(read(found))).at(route.span, own).at(found.beside, beside);
             match found.decides {
                 Some(span) => reading.at(span, decides),
                 None => reading,

@@ -134,7 +134,7 @@ pub(super) fn decided(walk: &Walk, value: Value) -> Reading {
 
 fn path(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, _| match reader.route() {
-        Some((id, route)) => Reading::text(reader.handshake_path(id, route)),
+        Some((id, route)) => Reading::text(reader.handshake_path(id, route).into_owned()),
         None => Reading::absent(),
     })
 }
@@ -155,7 +155,7 @@ fn reached(reader: &Reader<'_>, _: &str) -> Reading {
 fn verdict(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match walk.verdict {
         Verdict::Unknown(why) => Reading::unknown(why),
-        ref verdict => decided(walk, Value::Text(verdict.kind().to_owned())),
+        ref verdict => decided(walk, Value::text(verdict.kind().to_owned())),
     })
 }
 
@@ -174,7 +174,7 @@ fn status(reader: &Reader<'_>, _: &str) -> Reading {
 fn location(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match &walk.verdict {
         Verdict::Unknown(why) => Reading::unknown(*why),
-        Verdict::Answered { location: Some(location), .. } => decided(walk, Value::Text(location.clone())),
+        Verdict::Answered { location: Some(location), .. } => decided(walk, Value::text(location.clone())),
         _ => Reading::absent(),
     })
 }
@@ -182,7 +182,7 @@ fn location(reader: &Reader<'_>, _: &str) -> Reading {
 fn reason(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match (&walk.verdict, walk.because.iter().find(|because| because.culprit)) {
         (Verdict::Unknown(why), _) => Reading::unknown(*why),
-        (_, Some(because)) => decided(walk, Value::Text(because.message.clone().into_owned())),
+        (_, Some(because)) => decided(walk, Value::text(because.message.clone().into_owned())),
         (_, None) => Reading::absent(),
     })
 }
@@ -204,7 +204,7 @@ fn decided_by(reader: &Reader<'_>, _: &str) -> Reading {
         } else {
             "condition"
         };
-        decided(walk, Value::Text(kind.to_owned()))
+        decided(walk, Value::text(kind.to_owned()))
     })
 }
 
@@ -335,7 +335,7 @@ fn redirected(reader: &Reader<'_>) -> Option<Redirected> {
     let ((id, route), walk) = (reader.route()?, reader.walk()?);
     let found = |kind, from, walk: &Walk| {
         let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return None };
-        Some(Redirected { kind, from, reading: decided(walk, Value::Text(location.clone())) })
+        Some(Redirected { kind, from, reading: decided(walk, Value::text(location.clone())) })
     };
     // What another route makes of it is said there.
     if walk.route.is_none_or(|taker| taker == id) && is_redirect(&walk.verdict) {
@@ -361,7 +361,7 @@ fn redirected(reader: &Reader<'_>) -> Option<Redirected> {
 
 fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
     redirected(reader)
-        .map_or_else(Reading::absent, |found| Reading { value: Ok(Value::Text(found.kind.to_owned())), ..found.reading })
+        .map_or_else(Reading::absent, |found| Reading { value: Ok(Value::text(found.kind.to_owned())), ..found.reading })
 }
 
 fn redirect_example(reader: &Reader<'_>, _: &str) -> Reading {
@@ -370,7 +370,7 @@ fn redirect_example(reader: &Reader<'_>, _: &str) -> Reading {
         // One line may redirect the requests of many sites, and is told of once.
         let to = to.split_once("://").map_or(to.as_str(), |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
         let text = if kind == "https" { format!("`{from}` to the same over TLS") } else { format!("`{from}` to `{to}`") };
-        Reading { value: Ok(Value::Text(text)), ..reading }
+        Reading { value: Ok(Value::text(text)), ..reading }
     })
 }
 

@@ -111,7 +111,7 @@ fn worker_of(reader: &Reader<'_>, _: &str) -> Reading {
     mapped(reader, |_, _, proxy| match proxy.shares {
         Some(shared) => {
             let text = String::from_utf8_lossy(reader.view.sources.slice(shared.of)).into_owned();
-            Reading::new(Value::Text(text))
+            Reading::new(Value::text(text))
                 .at(proxy.span, "its own parameters are ignored")
                 .at(shared.of, "this worker is used instead")
         }
@@ -161,7 +161,7 @@ fn upgrade_advice(reader: &Reader<'_>, _: &str) -> Reading {
             Some(version) => format!("httpd {version} has no `upgrade=` for `http://`: {BEFORE}"),
             None => format!("{NOW}; before httpd 2.4.47 {BEFORE}"),
         };
-        Reading::new(Value::Text(text))
+        Reading::new(Value::text(text))
     })
 }
 
@@ -222,7 +222,7 @@ fn upgrade_parameter(reader: &Reader<'_>, _: &str) -> Reading {
         let gateway = reader.view.gateway;
         match upgrade_entry(gateway, proxy).map(|entry| (entry, entry.assigned)) {
             Some((entry, Assigned::Text(text))) => match gateway.symbolics.literal(text, &gateway.texts) {
-                Some(text) => Reading::new(Value::Text(String::from_utf8_lossy(text).into_owned()))
+                Some(text) => Reading::new(Value::text(String::from_utf8_lossy(text).into_owned()))
                     .at(entry.span, "the upgrade is allowed here"),
                 None => Reading::unknown(Unknown::Runtime),
             },
@@ -261,7 +261,7 @@ fn upgrade_lost_at(reader: &Reader<'_>, _: &str) -> Reading {
         match reader.sent(Probe::Chrome, "upgrade") {
             Ok(sent) if sent.values.is_empty() || culprits.iter().any(|span| is_header_edit(reader, *span)) => Reading::absent(),
             Ok(_) => {
-                let path = reader.route().map(|(id, route)| reader.handshake_path(id, route)).unwrap_or_default();
+                let path = reader.route().map(|(id, route)| reader.handshake_path(id, route).into_owned()).unwrap_or_default();
                 culprits.iter().fold(Reading::text(path), |reading, &span| reading.at(span, "the upgrade is lost here"))
             }
             Err(why) => Reading::unknown(why),
@@ -343,11 +343,11 @@ fn forged_effect(reader: &Reader<'_>, _: &str) -> Reading {
     let gateway = reader.view.gateway;
     let is_blamed = |entry: &Entry| forged.evidence.iter().any(|evidence| evidence.span == entry.span);
     let taken_away = forging(gateway, route.site).any(|(_, entry, _)| is_blamed(entry) && removes(gateway, entry));
-    Reading::new(Value::Text(if taken_away {
-        "`RequestHeader` takes `Upgrade` away before httpd can pass it on: the backend sees a plain request".to_owned()
+    Reading::text(if taken_away {
+        "`RequestHeader` takes `Upgrade` away before httpd can pass it on: the backend sees a plain request"
     } else {
-        "`RequestHeader` cannot make an upgrade: httpd writes `Upgrade` and `Connection` by itself, and only where the mapping has `upgrade=websocket` and the client asks for it".to_owned()
-    }))
+        "`RequestHeader` cannot make an upgrade: httpd writes `Upgrade` and `Connection` by itself, and only where the mapping has `upgrade=websocket` and the client asks for it"
+    })
 }
 
 fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
@@ -363,7 +363,7 @@ fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
         } else {
             ("rule", route.span)
         };
-        Reading::new(Value::Text(by.to_owned())).at(span, "mapped here")
+        Reading::new(Value::text(by.to_owned())).at(span, "mapped here")
     })
 }
 
@@ -371,7 +371,7 @@ fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
 /// section says so (`add_pass`, `mod_proxy.c`; `urlsection`, `core.c`).
 pub(super) fn section_pattern(reader: &Reader<'_>, _: &str) -> Reading {
     mapped(reader, |id, route, _| match section_of_pattern(reader.view.gateway, id, route) {
-        Some((area, pattern)) => Reading::new(Value::Text(pattern.into_owned())).at(area.span, "never reached"),
+        Some((area, pattern)) => Reading::new(Value::text(pattern.into_owned())).at(area.span, "never reached"),
         None => Reading::absent(),
     })
 }

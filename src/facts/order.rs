@@ -53,7 +53,7 @@ fn taken_by(reader: &Reader<'_>, route: &Route, other: RouteId) -> Reading {
         Matcher::Pattern { pattern, .. } => gateway.texts.show(pattern).into_owned(),
         _ => reader.route_path(other).into_owned(),
     };
-    Reading::new(Value::Text(text)).at(route.span, "never asked").at(line, "is tried before it, and takes its requests")
+    Reading::new(Value::text(text)).at(route.span, "never asked").at(line, "is tried before it, and takes its requests")
 }
 
 fn written(reader: &Reader<'_>, line: Span) -> String {
@@ -74,7 +74,7 @@ fn taken_before(reader: &Reader<'_>, _: &str) -> Reading {
         Some(other) if other != id && is_tried_before(reader, other, route) => taken_by(reader, route, other),
         Some(_) => shadowed,
         None => match mapped_to_a_file(reader, route, walk) {
-            Some(line) => Reading::new(Value::Text(written(reader, line)))
+            Some(line) => Reading::new(Value::text(written(reader, line)))
                 .at(route.span, "never asked")
                 .at(line, "leads to a file, past all mappings, for it has no `PT`"),
             None => shadowed,

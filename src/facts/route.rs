@@ -163,9 +163,9 @@ fn intent(reader: &Reader<'_>, _: &str) -> Reading {
     let (intent, evidence) = match (meant, excluded) {
         (Some((route, proxy)), _) => reader.intent.get_or_init(|| intent::intent(reader, route, proxy)),
         (None, Some((_, route))) => reader.intent.get_or_init(|| intent::of_exclusion(reader, route)),
-        (None, None) => return Reading::new(Value::Text(Intent::None.to_string())),
+        (None, None) => return Reading::new(Value::text(Intent::None.to_string())),
     };
-    Reading { value: Ok(Value::Text(intent.to_string())), evidence: evidence.clone(), until: None }
+    Reading { value: Ok(Value::text(intent.to_string())), evidence: evidence.clone(), until: None }
 }
 
 fn target_kind(reader: &Reader<'_>, _: &str) -> Reading {
@@ -177,11 +177,11 @@ fn target_kind(reader: &Reader<'_>, _: &str) -> Reading {
         Target::Files => ("files", route.span),
         Target::Unknown(why) => return unknown(*why, route.span),
     };
-    Reading::new(Value::Text(kind.to_owned())).at(span, "handled here")
+    Reading::new(Value::text(kind.to_owned())).at(span, "handled here")
 }
 
 fn target_scheme(reader: &Reader<'_>, _: &str) -> Reading {
-    proxied(reader, |_, proxy| passed_on_at(proxy, Value::Text(proxy.protocol.scheme().to_owned())))
+    proxied(reader, |_, proxy| passed_on_at(proxy, Value::text(proxy.protocol.scheme().to_owned())))
 }
 
 /// Host and port of the target, split at the last colon that is not part of an IPv6 address.
@@ -198,7 +198,7 @@ fn authority(reader: &Reader<'_>, proxy: &Proxy) -> Known<(String, Option<String
 
 fn target_host(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| match authority(reader, proxy) {
-        Ok((host, _)) => passed_on_at(proxy, Value::Text(host)),
+        Ok((host, _)) => passed_on_at(proxy, Value::text(host)),
         Err(why) => unknown(why, proxy.span),
     })
 }
@@ -214,7 +214,7 @@ fn target_port(reader: &Reader<'_>, _: &str) -> Reading {
 fn target_uri(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| {
         let path = proxy.path.map(|path| reader.view.gateway.texts.show(path).into_owned());
-        passed_on_at(proxy, path.map_or(Value::Absent, Value::Text))
+        passed_on_at(proxy, path.map_or(Value::Absent, Value::text))
     })
 }
 
@@ -394,7 +394,7 @@ fn missing_effect(reader: &Reader<'_>, _: &str) -> Reading {
 fn required_for(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((_, route)) = reader.route() else { return Reading::absent() };
     match missing(reader, route).first() {
-        Some(need) => Reading::new(Value::Text(need.purpose.to_owned())),
+        Some(need) => Reading::new(Value::text(need.purpose.to_owned())),
         None => Reading::absent(),
     }
 }

@@ -59,7 +59,7 @@ fn written_header(reader: &Reader<'_>, name: &str) -> Reading {
     http(reader, |_, _| match reader.sent(Probe::Chrome, name) {
         Err(why) => Reading::unknown(why),
         Ok(Sent { spans, .. }) => match spans.first() {
-            Some(&line) => Reading::new(Value::Text(last_word(reader, line))).at(line, "set here"),
+            Some(&line) => Reading::new(Value::text(last_word(reader, line))).at(line, "set here"),
             None => Reading::absent(),
         },
     })
@@ -189,6 +189,6 @@ fn plain_certainty(reader: &Reader<'_>, _: &str) -> Reading {
             _ if intent::is_for_websockets(reader, route) => "none",
             _ => "possible",
         };
-        Reading::new(Value::Text(certainty.to_owned())).at(route.span, "the route")
+        Reading::new(Value::text(certainty.to_owned())).at(route.span, "the route")
     })
 }

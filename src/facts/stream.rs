@@ -1,5 +1,7 @@
 //! The facts of other long-lived traffic than WebSockets: streams of events, gRPC; and of timeouts that are set and do not count.
 
+use smallvec::SmallVec;
+
 use super::app::for_events;
 use super::route::proxied;
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
@@ -82,7 +84,7 @@ fn events(reader: &Reader<'_>, _: &str) -> Reading {
             return sent.spans.iter().fold(reading, |reading, &span| reading.at(span, "asks for a stream of events"));
         }
         let path = reader.route_path(route).to_ascii_lowercase();
-        let segments: Vec<String> = path.split('/').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let segments: SmallVec<[&str; 8]> = path.split('/').filter(|word| !word.is_empty()).collect();
         let (surely, perhaps) = for_events(&segments);
         let patient = || {
             let long = |entry: &&Entry| {
@@ -193,7 +195,7 @@ fn raised_instead(reader: &Reader<'_>, _: &str) -> Reading {
                 Err(why) => return Reading::unknown(why),
                 Ok(entry) => {
                     if let Some((written, span)) = raised(reader, entry) {
-                        return Reading::new(Value::Text(written))
+                        return Reading::new(Value::text(written))
                             .at(span, "raised here, and an idle connection is cut all the same");
                     }
                 }
@@ -224,7 +226,7 @@ fn of_other_protocol(reader: &Reader<'_>, _: &str) -> Reading {
         match reader.view.gateway.scopes.own(route.scope).find(foreign) {
             Some(entry) => {
                 let written = String::from_utf8_lossy(reader.view.sources.slice(entry.span)).into_owned();
-                Reading::new(Value::Text(written)).at(entry.span, "for `proxy_pass` only").at(proxy.span, "passed on here")
+                Reading::new(Value::text(written)).at(entry.span, "for `proxy_pass` only").at(proxy.span, "passed on here")
             }
             None => Reading::absent(),
         }

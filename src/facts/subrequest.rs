@@ -35,7 +35,7 @@ fn upgrading(reader: &Reader<'_>, _: &str) -> Reading {
             && let Some(&line) = sent.spans.first()
         {
             let location = reader.view.gateway.route(id).span;
-            return Reading::new(Value::Text(path.to_owned()))
+            return Reading::new(Value::text(path.to_owned()))
                 .at(location, "is sent the upgrade as well")
                 .at(line, "set here")
                 .at(asks, "asked from here");

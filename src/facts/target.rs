@@ -57,14 +57,14 @@ struct PathFault {
 
 fn path_fault(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| match find_path_fault(reader, route, proxy) {
-        Some(fault) => Reading::new(Value::Text(fault.kind.to_owned())).at(proxy.span, "the path is put together here"),
+        Some(fault) => Reading::new(Value::text(fault.kind.to_owned())).at(proxy.span, "the path is put together here"),
         None => Reading::absent(),
     })
 }
 
 fn path_example(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| match find_path_fault(reader, route, proxy) {
-        Some(fault) => Reading::new(Value::Text(format!("`{}` becomes `{}`", fault.asked, fault.sent))),
+        Some(fault) => Reading::new(Value::text(format!("`{}` becomes `{}`", fault.asked, fault.sent))),
         None => Reading::absent(),
     })
 }
@@ -162,7 +162,7 @@ fn from_client(reader: &Reader<'_>, _: &str) -> Reading {
             .or_else(|| named_host(gateway, proxy.url, 4))
             .filter(|name| name != "host" || takes_any_host(gateway, gateway.site(route.site)));
         match named {
-            Some(name) => Reading::new(Value::Text(name)).at(proxy.span, "the client names the host"),
+            Some(name) => Reading::new(Value::text(name)).at(proxy.span, "the client names the host"),
             None => Reading::absent(),
         }
     })

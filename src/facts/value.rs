@@ -14,7 +14,7 @@ pub enum Value {
     /// There is none: the header is not sent, nothing shadows the route.
     Absent,
     /// A text.
-    Text(String),
+    Text(Cow<'static, str>),
     /// A list of texts.
     List(Vec<String>),
     /// A duration.
@@ -59,8 +59,8 @@ impl Reading {
 
     /// A reading of a text.
     #[must_use]
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::new(Value::Text(text.into()))
+    pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Value::text(text))
     }
 
     /// A known value that comes from nowhere in particular.
@@ -80,6 +80,13 @@ impl Reading {
     pub fn at(mut self, span: Span, note: impl Into<Cow<'static, str>>) -> Self {
         self.evidence.push(Evidence { span, note: note.into() });
         self
+    }
+}
+
+impl Value {
+    /// A text.
+    pub(crate) fn text(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Text(text.into())
     }
 }
 

@@ -151,7 +151,7 @@ mod tests {
                 let mut reading = match name.as_str() {
                     "sent" => Reading::new(Value::Absent).at(span(10), "its own note").at(span(20), "again"),
                     "idle" => Reading::new(Value::Duration(Millis(60_000))).at(span(20), "set here"),
-                    "server" => Reading::new(Value::Text("nginx".to_owned())).at(span(40), "no evidence"),
+                    "server" => Reading::new(Value::text("nginx")).at(span(40), "no evidence"),
                     "partial" => Reading::new(Value::Flag(false)),
                     _ => Reading::new(Value::Absent),
                 };
@@ -159,7 +159,7 @@ mod tests {
                 reading
             })
             .collect();
-        let hint = Reading::new(Value::Text(intent.name().to_owned())).at(span(30), "a path for WebSockets");
+        let hint = Reading::new(Value::text(intent.name().to_owned())).at(span(30), "a path for WebSockets");
         let parameters = [Value::Duration(Millis(3_600_000))];
         let case = Case {
             name: "some-rule",
@@ -206,7 +206,7 @@ mod tests {
     fn a_rule_is_silent_where_it_does_not_apply() {
         let other = |name: &str, reading: &mut Reading| {
             if name == "server" {
-                reading.value = Ok(Value::Text("apache".to_owned()));
+                reading.value = Ok(Value::text("apache"));
             }
         };
         assert!(judge(Intent::Declared, other).is_none());

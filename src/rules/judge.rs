@@ -305,6 +305,6 @@ mod tests {
     fn an_intent_that_is_not_known_is_none() {
         let unknown = Reading::unknown(Unknown::Runtime);
         assert_eq!(intent_of(&unknown), Intent::None);
-        assert_eq!(intent_of(&Reading::new(Value::Text("inferred".to_owned()))), Intent::Inferred);
+        assert_eq!(intent_of(&Reading::new(Value::text("inferred"))), Intent::Inferred);
     }
 }

@@ -6,7 +6,7 @@ use crate::gateway::Millis;
 /// The value of type `kind` that `text` writes.
 pub(super) fn parse(text: &str, kind: Type) -> Option<Value> {
     match kind {
-        Type::Text => Some(Value::Text(text.to_owned())),
+        Type::Text => Some(Value::text(text.to_owned())),
         Type::List => Some(Value::List(text.split(',').map(|item| item.trim().to_owned()).collect())),
         Type::Duration => parse_duration(text).map(Value::Duration),
         Type::Number => text.parse().ok().map(Value::Number),

@@ -54,15 +54,15 @@ impl<'a> Checker<'a> {
     /// The head of a `location`.
     pub(super) fn location(&mut self, line: Line<'a>) -> Result<(), Refused> {
         let fault = |message: String| Err((Fault::Value, message));
-        let words: Vec<_> = line.words().collect();
-        let (compared, name) = match words.as_slice() {
-            [modifier, name] => match modifier.value().as_ref() {
+        let mut words = line.words();
+        let (compared, name) = match (words.next(), words.next(), words.next()) {
+            (Some(modifier), Some(name), None) => match modifier.value().as_ref() {
                 b"=" => (Compared::Exact, name.value()),
                 b"^~" => (Compared::Prefix, name.value()),
                 b"~" | b"~*" => (Compared::Pattern, name.value()),
                 other => return fault(format!("invalid location modifier \"{}\"", show(other))),
             },
-            [name] => split(name.value()),
+            (Some(name), None, _) => split(name.value()),
             _ => return Ok(()),
         };
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
