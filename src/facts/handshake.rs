@@ -101,7 +101,14 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Route,
         Type::Text,
         redirect,
-        "How the client is sent elsewhere: `slash`, from the path without a slash to the one with it (`slash-possible` where clients may ask so, `slash-unlikely` where none is known to); `https`, to the same over TLS; `elsewhere`. Absent where it is not.",
+        "How the client is sent elsewhere: `slash`, from the path without a slash to the one with it; `https`, to the same over TLS; `elsewhere`. Absent where it is not.",
+    ),
+    fact(
+        "handshake.without_slash",
+        Subject::Route,
+        Type::Text,
+        without_slash,
+        "Whether clients ask for the path of the route without its final slash: `likely`, `possible` or `unlikely`. Absent where it ends with none, or a path is declared.",
     ),
     fact(
         "handshake.redirect_example",
@@ -337,26 +344,32 @@ fn redirected(reader: &Reader<'_>) -> Option<Redirected> {
         let Verdict::Answered { location: Some(location), .. } = &walk.verdict else { return None };
         Some(Redirected { kind, from, reading: decided(walk, Value::text(location.clone())) })
     };
-    // What another route makes of it is said there.
-    if walk.route.is_none_or(|taker| taker == id) && is_redirect(&walk.verdict) {
-        return found(
-            if to_tls(reader, walk) { "https" } else { "elsewhere" },
-            reader.handshake_path(id, route).into_owned(),
-            walk,
-        );
+    if is_redirect(&walk.verdict) {
+        // What another route makes of it is said there.
+        let is_own = walk.route.is_none_or(|taker| taker == id);
+        let kind = if to_tls(reader, walk) { "https" } else { "elsewhere" };
+        return if is_own { found(kind, reader.handshake_path(id, route).into_owned(), walk) } else { None };
     }
     // Where the user says at which path the WebSocket is, no client asks for another.
     if reader.view.endpoints().contains_key(&id) {
         return None;
     }
-    let (path, walk) = reader.walk_without_slash()?;
-    let kind = match asked_without_slash(&path) {
-        WithoutSlash::Likely => "slash",
-        WithoutSlash::Possible => "slash-possible",
-        WithoutSlash::Unlikely => "slash-unlikely",
-    };
+    let path = reader.path_without_slash()?;
+    let walk = reader.view.handshake_in(route.site, &path);
     let is_slash = is_redirect(&walk.verdict) && (walk.route == Some(id) || adds_slash(&path, &walk));
-    if is_slash { found(kind, path, &walk) } else { None }
+    if is_slash { found("slash", path.into_owned(), &walk) } else { None }
+}
+
+fn without_slash(reader: &Reader<'_>, _: &str) -> Reading {
+    let is_declared = reader.route().is_some_and(|(id, _)| reader.view.endpoints().contains_key(&id));
+    match reader.path_without_slash().filter(|_| !is_declared) {
+        Some(path) => Reading::text(match asked_without_slash(&path) {
+            WithoutSlash::Likely => "likely",
+            WithoutSlash::Possible => "possible",
+            WithoutSlash::Unlikely => "unlikely",
+        }),
+        None => Reading::absent(),
+    }
 }
 
 fn redirect(reader: &Reader<'_>, _: &str) -> Reading {

@@ -376,14 +376,15 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    /// What becomes of a handshake to the path of the route that is read without its final slash, where it has one.
-    pub(super) fn walk_without_slash(&self) -> Option<(String, Walk)> {
+    /// The path of the route that is read without its final slash, where it has one.
+    pub(super) fn path_without_slash(&self) -> Option<Cow<'a, str>> {
         let (_, route) = self.route()?;
         let (Matcher::Exact(text) | Matcher::Prefix { text, .. }) = route.matcher else { return None };
-        let path = self.view.gateway.texts.show(text);
-        let path = path.strip_suffix('/').filter(|path| !path.is_empty())?;
-        let walk = self.view.walk(route.site, self.view.handshake(self.view.gateway.site(route.site), path));
-        Some((path.to_owned(), walk))
+        let path = match self.view.gateway.texts.show(text) {
+            Cow::Borrowed(path) => Cow::Borrowed(path.strip_suffix('/')?),
+            Cow::Owned(path) => Cow::Owned(path.strip_suffix('/')?.to_owned()),
+        };
+        Some(path).filter(|path| !path.is_empty())
     }
 
     /// The path at which a handshake to `route` is followed.
