@@ -9,7 +9,7 @@ use super::terminal::Terminal;
 use super::{Failure, Outcome, Settings};
 use crate::Project;
 use crate::facts::View;
-use crate::gateway::{Gateway, Unknown};
+use crate::gateway::{Gateway, Unknown, split_authority};
 use crate::handshake::{Client, Probe, Request, Socket, Verdict, Walk, follow};
 use crate::report::walk::{self, Shown};
 
@@ -110,10 +110,9 @@ fn parse_url(url: &str) -> Result<Request, Failure> {
     let target = target.split('#').next().unwrap_or_default();
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
     let default = if tls { 443 } else { 80 };
-    // The colon behind an IPv6 address stands after its bracket.
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| wrong("its port is no number"))?),
-        _ => (authority, default),
+    let (host, port) = match split_authority(authority) {
+        (host, Some(port)) => (host, port.parse().map_err(|_| wrong("its port is no number"))?),
+        (host, None) => (host, default),
     };
     if host.is_empty() || host.contains(|byte: char| byte.is_whitespace() || byte == '@') {
         return Err(wrong("it names no host"));
@@ -144,7 +143,7 @@ fn set_header(request: &mut Request, header: &str) -> Result<(), Failure> {
         return Err(wrong());
     }
     if name.eq_ignore_ascii_case("host") && !value.is_empty() {
-        let host = value.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(value, |(host, _)| host);
+        let (host, _) = split_authority(value);
         request.host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     }
     let place = request.headers.iter().position(|(own, _)| own.eq_ignore_ascii_case(name));

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use smallvec::SmallVec;
 
+use crate::gateway::split_authority;
 use crate::handshake::wildcard_match;
 
 /// An application. What each list means is written at the top of `rules/intent.toml`.
@@ -188,8 +189,8 @@ impl<'a> Backend<'a> {
             // The address of a balancer's member is a URL.
             let start = authority.find("://").map_or(0, |at| at + 3);
             let end = authority[start..].find('/').map_or(authority.len(), |at| start + at);
-            let (host, port) = authority[start..end].rsplit_once(':').unwrap_or((&authority[start..end], ""));
-            backend.ports.extend(port.parse::<u16>());
+            let (host, port) = split_authority(&authority[start..end]);
+            backend.ports.extend(port.and_then(|port| port.parse::<u16>().ok()));
             let host = start..start + host.len();
             let name = match authority {
                 Cow::Borrowed(text) if !text[host.clone()].bytes().any(|byte| byte.is_ascii_uppercase()) => {

@@ -2,7 +2,7 @@
 
 use super::route::proxied;
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::{Assigned, Part, Property, Route, Server, Unknown, Variable};
+use crate::gateway::{Assigned, Part, Property, Route, Server, Unknown, Variable, host_and_port, split_authority};
 use crate::handshake::{Probe, Request, Sent, Verdict, sent_header};
 use crate::source::Span;
 
@@ -85,8 +85,8 @@ fn host(reader: &Reader<'_>, _: &str) -> Reading {
             let asked = reader.chrome(route).host.clone();
             let sent = values.first().map(String::as_str).unwrap_or_default();
             // The port that a request to the site's own comes to is not part of the probe.
-            let bare = sent.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-            let bare = bare.map_or(sent, |(host, _)| host);
+            // What is asked over a socket has no port, and the colon before it stays.
+            let bare = sent.strip_suffix(':').unwrap_or_else(|| host_and_port(sent).0);
             let reading = if bare == asked && cuts_port_off(reader, route, &spans) {
                 Reading::text("without-port")
             } else if bare == asked {
@@ -155,7 +155,7 @@ fn is_public(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| {
         let Some(authority) = proxy.authority else { return Reading::unknown(Unknown::Runtime) };
         let authority = reader.view.gateway.texts.show(authority);
-        let host = authority.rsplit_once(':').map_or(&*authority, |(host, _)| host);
+        let (host, _) = split_authority(&authority);
         Reading::new(Value::Flag(proxy.upstream.is_none() && is_public_name(host))).at(proxy.span, "passed to it here")
     })
 }
@@ -196,10 +196,10 @@ fn compares_origin(reader: &Reader<'_>, _: &str) -> Reading {
         }
         let authority = proxy.authority.map(|authority| reader.view.gateway.texts.show(authority).to_ascii_lowercase());
         let authority = authority.unwrap_or_default();
-        let (host, port) = authority.rsplit_once(':').unwrap_or((&authority, ""));
+        let (host, port) = split_authority(&authority);
         let named = host.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| COMPARING.contains(&word));
         // OpenClaw's, Streamlit's.
-        if named || matches!(port, "18789" | "8501") {
+        if named || matches!(port, Some("18789" | "8501")) {
             return Reading::new(Value::Flag(true)).at(proxy.span, "an application that compares `Origin` with `Host`");
         }
         Reading::new(Value::Flag(false))

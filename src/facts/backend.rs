@@ -2,7 +2,7 @@
 
 use super::route::proxied;
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact, upstream};
-use crate::gateway::{Assigned, Known, Millis, Property, Server, Setting, Unknown};
+use crate::gateway::{Assigned, Known, Millis, Property, Server, Setting, Unknown, split_authority};
 use crate::handshake::{Verdict, backend_timeout, timeout};
 use crate::source::Span;
 
@@ -102,7 +102,7 @@ fn several_requests(reader: &Reader<'_>, _: &str) -> Reading {
 
 /// What a port is for, where its number alone says so.
 fn spoken_at(authority: &str) -> Option<&'static str> {
-    match authority.rsplit_once(':')?.1 {
+    match split_authority(authority).1? {
         "443" | "8443" | "9443" | "6443" => Some("TLS"),
         "80" | "8080" => Some("plain HTTP"),
         _ => None,

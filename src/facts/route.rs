@@ -5,7 +5,7 @@ use smallvec::smallvec;
 use super::{Definition, Evidence, Reader, Reading, Subject, Type, Value, fact, intent};
 use crate::gateway::{
     Assigned, Condition, Known, Matcher, Origin, Part, Property, Protocol, Proxy, Requirement, Route, RouteId, Server, Setting,
-    Target, Unknown, Variable, Version,
+    Target, Unknown, Variable, Version, host_and_port,
 };
 use crate::handshake::{Limit, Probe, Selected, Sent, Verdict, conditions_hold, holds, idle_limit, timeout};
 use crate::rules::Intent;
@@ -184,16 +184,12 @@ fn target_scheme(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |_, proxy| passed_on_at(proxy, Value::text(proxy.protocol.scheme().to_owned())))
 }
 
-/// Host and port of the target, split at the last colon that is not part of an IPv6 address.
+/// Host and port of the target.
 fn authority(reader: &Reader<'_>, proxy: &Proxy) -> Known<(String, Option<String>)> {
     let Some(authority) = proxy.authority else { return Err(Unknown::Runtime) };
-    let text = reader.view.gateway.texts.show(authority).into_owned();
-    Ok(match text.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            (host.to_owned(), Some(port.to_owned()))
-        }
-        _ => (text, None),
-    })
+    let text = reader.view.gateway.texts.show(authority);
+    let (host, port) = host_and_port(&text);
+    Ok((host.to_owned(), port.map(str::to_owned)))
 }
 
 fn target_host(reader: &Reader<'_>, _: &str) -> Reading {

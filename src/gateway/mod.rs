@@ -3,6 +3,7 @@
 //! `nginx` and `apache` lower their trees into it; `handshake` follows requests through it; `facts` read it. It knows neither syntax.
 
 mod area;
+mod authority;
 mod capacity;
 mod certificate;
 mod expression;
@@ -27,6 +28,7 @@ pub use area::{
     Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Inherits, Merging,
     Needed, OverrideClass, Overrides, OwnName, Redirect, Required, RequiredKind, RewriteOptions, Rewriting, Settings, Via, When,
 };
+pub use authority::{host_and_port, is_authority, split_authority, without_brackets};
 pub use capacity::{Capacity, Limit};
 pub use certificate::{Certificate, Certificates, KeyFit};
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};
@@ -47,7 +49,7 @@ pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, SymbolicId, Symbolic
 pub use text::{TextId, Texts};
 pub use unknown::{Assumed, Known, Unknown};
 pub use upstream::{Member, Upstream, UpstreamId};
-pub use worker::{BalancedWorker, Worker, is_authority};
+pub use worker::{BalancedWorker, Worker};
 
 use rustc_hash::FxHashMap;
 

@@ -36,28 +36,3 @@ pub struct BalancedWorker {
     /// The directive.
     pub span: Span,
 }
-
-/// Whether a text is a host with or without a port: what httpd can look up. A path that is glued to the port makes it none.
-#[must_use]
-pub fn is_authority(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
-    let port_fits =
-        port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit()));
-    let host_fits = host.starts_with('[')
-        || !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    port_fits && host_fits
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_authority;
-
-    #[test]
-    fn hosts_and_ports_are_told_from_what_is_glued_to_them() {
-        assert!(is_authority("127.0.0.1:19001") && is_authority("b") && is_authority("[::1]:80"));
-        assert!(!is_authority("127.0.0.1:19001ws") && !is_authority("") && !is_authority("$b"));
-    }
-}

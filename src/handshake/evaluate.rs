@@ -12,7 +12,7 @@ use super::request::Request;
 use super::site::Socket;
 use crate::gateway::{
     Change, Definition, FileTest, Gateway, Known, OwnName, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId,
-    Unknown, Variable,
+    Unknown, Variable, host_and_port,
 };
 use crate::source::{FileKind, Span};
 
@@ -303,7 +303,7 @@ impl Environment<'_> {
             return self.request.port;
         }
         let host = self.request.header(b"host").unwrap_or_default();
-        let asked = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let asked = host_and_port(host).1.and_then(|port| port.parse().ok());
         let reached = self.notes.filter(|notes| notes.physical_port).map(|_| self.request.port);
         let own = self.site.identity.port;
         let is_own = self.notes.is_some_and(|notes| notes.own_name == OwnName::Written);
@@ -385,13 +385,12 @@ impl Environment<'_> {
         if authority.starts_with("unix:") {
             return Ok(("localhost".to_owned(), String::new()));
         }
-        Ok(match authority.rsplit_once(':') {
-            Some((host, port)) if port == default => (host.to_owned(), port.to_owned()),
-            Some((_, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                let port = port.to_owned();
+        Ok(match host_and_port(&authority) {
+            (host, Some(port)) if port == default => (host.to_owned(), port.to_owned()),
+            (_, port) => {
+                let port = port.unwrap_or(default).to_owned();
                 (authority, port)
             }
-            _ => (authority, default.to_owned()),
         })
     }
 

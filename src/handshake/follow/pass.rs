@@ -7,8 +7,8 @@ use rustc_hash::FxHashSet;
 use super::following::{Following, Next, Outcome};
 use super::uri;
 use crate::gateway::{
-    Assigned, Gateway, Known, Matcher, Member, Millis, Origin, Property, Protocol, Proxy, Route, Setting, Target, Unknown,
-    Upstream, Version,
+    self, Assigned, Gateway, Known, Matcher, Member, Millis, Origin, Property, Protocol, Proxy, Route, Setting, Target, Unknown,
+    Upstream, Version, split_authority, without_brackets,
 };
 use crate::handshake::idle::nginx_read_timeout;
 use crate::handshake::send::{HeaderLine, nginx_header_lines};
@@ -299,7 +299,7 @@ impl<'a> Following<'a> {
             return Ok(Err(Next::Status(500)));
         }
         if self.flag(Property::Resolver)?.is_none() {
-            let host = url.authority.rsplit_once(':').map_or(url.authority.as_str(), |(host, _)| host);
+            let (host, _) = split_authority(&url.authority);
             self.blame(Some(proxy.span), format!("no resolver is set that could look `{host}` up, which a variable names"));
             self.unresolved = Some(host.to_owned());
             return Ok(Err(self.bad_gateway(502)));
@@ -326,7 +326,7 @@ impl<'a> Following<'a> {
         let is_other = |authority: &str| match authority {
             authority if authority.starts_with("unix:") => true,
             authority if authority.starts_with('[') => own.is_ipv4(),
-            authority => own.is_ipv6() && host_of(authority).parse::<std::net::Ipv4Addr>().is_ok(),
+            authority => own.is_ipv6() && gateway::host_and_port(authority).0.parse::<std::net::Ipv4Addr>().is_ok(),
         };
         let all = match self.group(proxy, url) {
             Some(group) => {
@@ -346,7 +346,9 @@ impl<'a> Following<'a> {
     /// Whether a host that variables name needs no resolver: an address, or a group of backends (`ngx_http_upstream_init_request`).
     fn reachable(&self, url: &Url) -> bool {
         let authority = url.authority.as_str();
-        if authority.starts_with("unix:") || host_of(authority).parse::<std::net::IpAddr>().is_ok() {
+        if authority.starts_with("unix:")
+            || without_brackets(gateway::host_and_port(authority).0).parse::<std::net::IpAddr>().is_ok()
+        {
             return true;
         }
         let hosts = self.view.known_hosts.get_or_init(|| KnownHosts::of(self.gateway));
@@ -380,15 +382,11 @@ impl<'a> Following<'a> {
     }
 }
 
-/// The host of an authority, without port and brackets.
 /// Host, in lower case, and port.
 fn host_and_port(authority: &str, protocol: Protocol) -> (String, String) {
-    let port = match authority.rsplit_once(':') {
-        Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => port,
-        _ if protocol == Protocol::Https => "443",
-        _ => "80",
-    };
-    (host_of(authority).to_ascii_lowercase(), port.to_owned())
+    let (host, port) = gateway::host_and_port(authority);
+    let default = if protocol == Protocol::Https { "443" } else { "80" };
+    (without_brackets(host).to_ascii_lowercase(), port.unwrap_or(default).to_owned())
 }
 
 /// The hosts that are looked up when the server starts, so that variables may name them without a resolver.
@@ -415,14 +413,6 @@ impl KnownHosts {
             written: gateway.routes.iter().filter_map(written).collect(),
         }
     }
-}
-
-fn host_of(authority: &str) -> String {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 /// A failure of the upstream's that nothing is answered instead of.

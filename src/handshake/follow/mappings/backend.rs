@@ -8,7 +8,7 @@ use super::with_query;
 use super::worker::{Backend, Sent, UNREADABLE, Url, kept_with, members, parts, protocol, sent_path, socket_url, worker};
 use crate::gateway::{
     Area, Assigned, Assignment, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId,
-    SiteId, Spelling, Unknown, Version, Via, Worker, is_authority,
+    SiteId, Spelling, Unknown, Version, Via, Worker, host_and_port, is_authority, split_authority, without_brackets,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
@@ -238,7 +238,7 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
     }
     if backend.lost_socket {
         // Hardly anyone listens on this machine; any other name stands there for show.
-        let host = backend.authority.rsplit_once(':').map_or(backend.authority.as_str(), |(host, _)| host);
+        let host = without_brackets(split_authority(&backend.authority).0);
         let is_host = host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok();
         let status = if is_host { 503 } else { 500 };
         return Ok(Answer::refused(status, asked.span, "no backend is known by this URL, and without it no socket"));
@@ -264,7 +264,7 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
 
 /// Whether a host, with a port or without, is known to be this machine: names are compared by their addresses too.
 fn is_this_machine(authority: &str) -> bool {
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let host = without_brackets(split_authority(authority).0);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
@@ -461,9 +461,12 @@ fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Kno
 
 /// The header `Host` that names the backend; the scheme's own port is not named.
 fn host_of(backend: &Backend) -> String {
-    let default = if matches!(backend.protocol, Protocol::Https | Protocol::Wss) { ":443" } else { ":80" };
+    let default = if matches!(backend.protocol, Protocol::Https | Protocol::Wss) { "443" } else { "80" };
     let lower = backend.authority.to_ascii_lowercase();
-    lower.strip_suffix(default).unwrap_or(&lower).to_owned()
+    match host_and_port(&lower) {
+        (host, Some(port)) if port == default => host.to_owned(),
+        _ => lower,
+    }
 }
 
 fn server_name(gateway: &Gateway, site: SiteId) -> String {
