@@ -118,20 +118,7 @@ pub(super) struct ProxyUrl<'a> {
 impl ProxyUrl<'_> {
     /// The protocol that the scheme stands for.
     pub(super) fn protocol(&self) -> Protocol {
-        let table = [
-            ("http", Protocol::Http),
-            ("https", Protocol::Https),
-            ("ws", Protocol::Ws),
-            ("wss", Protocol::Wss),
-            ("balancer", Protocol::Balancer),
-            ("h2", Protocol::H2),
-            ("h2c", Protocol::H2),
-            ("fcgi", Protocol::FastCgi),
-            ("uwsgi", Protocol::Uwsgi),
-            ("scgi", Protocol::Scgi),
-            ("ajp", Protocol::Ajp),
-        ];
-        table.iter().find(|(name, _)| self.scheme.eq_ignore_ascii_case(name.as_bytes())).map_or(Protocol::Other, |&(_, it)| it)
+        Protocol::of_scheme(self.scheme)
     }
 }
 

@@ -153,6 +153,29 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// What the scheme of a URL stands for, in whatever case. Those of httpd: nginx names all but HTTP by directives.
+    #[must_use]
+    pub fn of_scheme(scheme: &[u8]) -> Self {
+        const NAMED: [Protocol; 10] = [
+            Protocol::Http,
+            Protocol::Https,
+            Protocol::Ws,
+            Protocol::Wss,
+            Protocol::Balancer,
+            Protocol::H2,
+            Protocol::FastCgi,
+            Protocol::Uwsgi,
+            Protocol::Scgi,
+            Protocol::Ajp,
+        ];
+        let is = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
+        match NAMED.into_iter().find(|protocol| is(protocol.scheme())) {
+            Some(protocol) => protocol,
+            None if is("h2c") => Self::H2,
+            None => Self::Other,
+        }
+    }
+
     /// The scheme, as in a URL.
     #[must_use]
     pub fn scheme(self) -> &'static str {
@@ -196,4 +219,18 @@ pub struct Requirement {
     pub purpose: &'static str,
     /// Set where a later version needs it no more and the version judged for is not known.
     pub until: Option<super::Version>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Protocol;
+
+    #[test]
+    fn schemes_are_known_in_any_case() {
+        assert_eq!(Protocol::of_scheme(b"WSS"), Protocol::Wss);
+        assert_eq!(Protocol::of_scheme(b"h2"), Protocol::H2);
+        assert_eq!(Protocol::of_scheme(b"h2c"), Protocol::H2);
+        assert_eq!(Protocol::of_scheme(b"grpc"), Protocol::Other);
+        assert_eq!(Protocol::of_scheme(b"$scheme"), Protocol::Other);
+    }
 }

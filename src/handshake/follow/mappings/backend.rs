@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::areas::{encoded_slashes, levels, setting};
 use super::paths::UNKNOWN_ROOT_ESCAPED;
 use super::with_query;
-use super::worker::{Backend, Sent, UNREADABLE, Url, kept_with, members, parts, protocol, sent_path, socket_url, worker};
+use super::worker::{Backend, Sent, UNREADABLE, Url, kept_with, members, parts, sent_path, socket_url, worker};
 use crate::gateway::{
     Area, Assigned, Assignment, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId,
     SiteId, Spelling, Unknown, Version, Via, Worker, host_and_port, is_authority, split_authority, without_brackets,
@@ -77,7 +77,7 @@ pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Are
         (false, true) => Sent::WithSlashes,
         (false, false) => Sent::Escaped,
     };
-    let backends = match protocol(url.scheme) {
+    let backends = match Protocol::of_scheme(url.scheme.as_bytes()) {
         Protocol::Balancer => {
             if gateway.modules.has("proxy_balancer") == Some(false) {
                 return Ok(Answer::unspoken(asked, "needs mod_proxy_balancer, which is not loaded"));
@@ -135,7 +135,7 @@ pub(super) fn unfit(gateway: &Gateway, asked: &Asked) -> Option<&'static str> {
     let url = parts(socket_url(&asked.url).1)?;
     let lacks = |module: &str| gateway.modules.has(module) == Some(false);
     // Without a module for the scheme nobody looks.
-    let is_read = match protocol(url.scheme) {
+    let is_read = match Protocol::of_scheme(url.scheme.as_bytes()) {
         Protocol::Http | Protocol::Https => !lacks("proxy_http"),
         Protocol::Ws | Protocol::Wss => !lacks("proxy_http") || !lacks("proxy_wstunnel"),
         Protocol::Balancer => !lacks("proxy_balancer"),

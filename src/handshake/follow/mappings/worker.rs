@@ -14,28 +14,12 @@ pub(super) struct Url<'a> {
     pub(super) path: &'a str,
 }
 
+/// Its parts as they are when a request is passed on: a query that is glued to the authority stays with it (`ap_proxy_canon_netloc` looks for
+/// nothing but a `/`). When the file is read, that is the end of it (`apr_uri_parse`): see `apache::values::proxy_url`.
 pub(super) fn parts(url: &str) -> Option<Url<'_>> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find('/').unwrap_or(rest.len());
     Some(Url { scheme, authority: &rest[..end], path: &rest[end..] })
-}
-
-pub(super) fn protocol(scheme: &str) -> Protocol {
-    let table = [
-        Protocol::Http,
-        Protocol::Https,
-        Protocol::Ws,
-        Protocol::Wss,
-        Protocol::Balancer,
-        Protocol::FastCgi,
-        Protocol::Uwsgi,
-        Protocol::Scgi,
-        Protocol::Ajp,
-        Protocol::H2,
-    ];
-    let lower = scheme.to_ascii_lowercase();
-    let found = table.into_iter().find(|protocol| protocol.scheme() == lower);
-    found.unwrap_or(if lower == "h2c" { Protocol::H2 } else { Protocol::Other })
 }
 
 /// What stands before a socket's `|` is where it is, not what is asked; whether there is one, and the URL.
