@@ -8,6 +8,7 @@ use memchr::memmem;
 use super::directives;
 use super::line::{Line, Word};
 use super::words::{self, Piece, lower, pieces};
+use crate::pcre;
 use crate::source::SourceId;
 use crate::tree::{DirectiveId, Shape, TokenKind, Tree};
 
@@ -164,16 +165,9 @@ impl Reading {
 
     /// Named captures of a regular expression: `(?<name>`, `(?P<name>`, `(?'name'`.
     fn captures_of(&mut self, word: Word<'_>) {
-        for at in memmem::find_iter(word.text, b"(?") {
-            let rest = &word.text[at + 2..];
-            let rest = rest.strip_prefix(b"P").unwrap_or(rest);
-            if let Some((b'<' | b'\'', name)) = rest.split_first() {
-                let end = name.iter().position(|&byte| matches!(byte, b'>' | b'\''));
-                let name = &name[..end.unwrap_or(0)];
-                if name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-                    self.add(name, word, true);
-                }
-            }
+        // Most words name nothing, and are not copied to find that out.
+        if memmem::find(word.text, b"(?").is_some() {
+            pcre::names(&word.value()).for_each(|name| self.add(name, word, true));
         }
     }
 }
