@@ -1,12 +1,13 @@
 //! The facts of the handshake that is followed to a route's own path: what comes of it, and which lines decide.
 
+use rustc_hash::FxHashSet;
+
 use super::app::{WithoutSlash, asked_without_slash};
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
 use crate::gateway::{
-    Act, Assigned, Definition as Defined, Gateway, Matcher, Part, Property, Route, RouteId, Setting, SymbolicId, Target, Test,
-    Variable,
+    Act, Assigned, Definition as Defined, Gateway, Matcher, Part, Property, Route, RouteId, Setting, SymbolicId, Target, Variable,
 };
-use crate::handshake::{Probe, Verdict, Walk};
+use crate::handshake::{DEPTH, Probe, Verdict, Walk, ask_for_host, ifs_behind};
 use crate::source::Span;
 
 /// The facts of followed handshakes.
@@ -234,10 +235,16 @@ fn conditions_around(gateway: &Gateway, route: &Route, span: Span) -> Vec<Symbol
 /// in common.
 fn is_about_client(gateway: &Gateway, subject: SymbolicId) -> bool {
     // A map may look up a map, and that one the first.
-    let mut asked = vec![subject];
-    let mut next = 0;
-    while let Some(&subject) = asked.get(next) {
-        next += 1;
+    let mut seen = FxHashSet::default();
+    let mut asked = vec![(subject, 0)];
+    while let Some((subject, depth)) = asked.pop() {
+        // What lies deeper is not known to be the same for all.
+        if depth > DEPTH {
+            return true;
+        }
+        if !seen.insert(subject) {
+            continue;
+        }
         for part in gateway.symbolics.get(subject) {
             match *part {
                 Part::Variable(Variable::RequestHeader(name)) => {
@@ -258,8 +265,7 @@ fn is_about_client(gateway: &Gateway, subject: SymbolicId) -> bool {
                     | Variable::DocumentRoot,
                 ) => {}
                 Part::Variable(Variable::Defined(name)) => match gateway.variables.get(&name) {
-                    Some(Defined::Map(map)) if !asked.contains(&map.subject) => asked.push(map.subject),
-                    Some(Defined::Map(_)) => {}
+                    Some(Defined::Map(map)) => asked.push((map.subject, depth + 1)),
                     _ => return true,
                 },
                 _ => return true,
@@ -294,11 +300,10 @@ fn answered_before(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn instead(reader: &Reader<'_>, name: &str) -> Reading {
     let lost = lost_to_condition(reader, name);
-    if lost.value == Reading::absent().value { status(reader, name) } else { lost }
+    if lost.is_absent() { status(reader, name) } else { lost }
 }
 
-/// An `if` that passes nothing on, behind one that does (`ngx_http_update_location_config`): a handshake for which both hold is followed,
-/// to any host that the second one asks for where the site takes every host.
+/// An `if` that passes nothing on, behind one that does: a handshake for which both may hold is followed.
 fn lost_to_condition(reader: &Reader<'_>, _: &str) -> Reading {
     let (Some((own, conditional)), gateway) = (reader.route(), reader.view.gateway) else { return Reading::absent() };
     let (Target::Proxy(proxy), Some(id)) = (&conditional.target, conditional.parent) else { return Reading::absent() };
@@ -306,21 +311,9 @@ fn lost_to_condition(reader: &Reader<'_>, _: &str) -> Reading {
     if !matches!((conditional.matcher, &route.target), (Matcher::Conditional, Target::Files)) {
         return Reading::absent();
     }
-    let conditions = gateway.programs.get(route.scope).into_iter().flat_map(|program| &program.steps);
-    let mut conditions = conditions.filter_map(|step| match step.act {
-        Act::If { condition, route, .. } => Some((step.span, condition, route)),
-        _ => None,
-    });
-    conditions.find(|(_, _, passes)| *passes == Some(own));
-    for (span, condition, _) in conditions.filter(|(_, _, own)| own.is_none()) {
+    for (span, condition) in ifs_behind(gateway, route.scope, own) {
         let mut request = reader.request(Probe::Chrome, conditional);
-        if gateway.site(route.site).names.is_empty()
-            && let (Ok(Test::Same(host)), [Part::Variable(Variable::Host)]) =
-                (condition.test, gateway.symbolics.get(condition.subject))
-            && let Some(host) = gateway.symbolics.literal(host, &gateway.texts)
-        {
-            request.host = String::from_utf8_lossy(host).into_owned();
-        }
+        ask_for_host(gateway, gateway.site(route.site), &condition, &mut request);
         let walk = reader.view.walk(route.site, request);
         let decides = walk.because.iter().any(|because| because.culprit && because.span == Some(span));
         if let (true, Verdict::Answered { status, .. }) = (decides && walk.route == Some(id), &walk.verdict) {

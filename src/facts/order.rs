@@ -63,7 +63,7 @@ fn written(reader: &Reader<'_>, line: Span) -> String {
 fn taken_before(reader: &Reader<'_>, _: &str) -> Reading {
     let shadowed = shadowed_by(reader, "");
     let Some((id, route)) = reader.route() else { return shadowed };
-    if shadowed.value != Ok(Value::Absent) || reader.view.gateway.server != Server::Apache {
+    if !shadowed.is_absent() || reader.view.gateway.server != Server::Apache {
         return shadowed;
     }
     let (Some(walk), Some((_, proxy))) = (reader.walk(), reader.proxy()) else { return shadowed };
@@ -88,7 +88,7 @@ fn own_path_is_its(reader: &Reader<'_>, id: RouteId, route: &Route, proxy: &Prox
     let path = reader.handshake_path(id, route);
     let view = reader.view;
     // A section that can never be reached is told of as such.
-    let is_reached = || super::mapping::section_pattern(reader, "").value == Ok(Value::Absent);
+    let is_reached = || super::mapping::section_pattern(reader, "").is_absent();
     match route.matcher {
         Matcher::Segments(_) => is_reached(),
         Matcher::Pattern { pattern, ignore_case } => {

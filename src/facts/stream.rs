@@ -207,7 +207,7 @@ fn raised_instead(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn in_vain(reader: &Reader<'_>, _: &str) -> Reading {
     match of_other_protocol(reader, "") {
-        Reading { value: Ok(Value::Absent), .. } => raised_instead(reader, ""),
+        found if found.is_absent() => raised_instead(reader, ""),
         found => found,
     }
 }

@@ -75,6 +75,12 @@ impl Reading {
         Self::new(Value::Absent)
     }
 
+    /// Whether it is known that there is no value.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.value == Ok(Value::Absent)
+    }
+
     /// The same, with a place it comes from.
     #[must_use]
     pub fn at(mut self, span: Span, note: impl Into<Cow<'static, str>>) -> Self {

@@ -17,7 +17,7 @@ use crate::gateway::{
 use crate::source::{FileKind, Span};
 
 /// How deep maps may look up maps; nginx has no limit of its own but no configuration comes near.
-pub(super) const DEPTH: u8 = 16;
+pub(crate) const DEPTH: u8 = 16;
 
 /// What the value of a variable depends on.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,6 @@
 //! What becomes of one request: the probes, the values of variables under them, what the upstream is sent, how long silence lasts.
 
+mod conditional;
 mod evaluate;
 mod expression;
 mod follow;
@@ -17,6 +18,8 @@ mod site;
 mod table;
 mod walk;
 
+pub(crate) use conditional::{ask_for_host, ifs_behind};
+pub(crate) use evaluate::DEPTH;
 pub use evaluate::{Environment, Followed, Notes};
 pub use expression::expression_holds;
 pub use follow::{Client, Files, KnownHosts, follow, follow_in_site};
