@@ -137,13 +137,13 @@ impl Resolver<'_> {
     fn place(&mut self, store: &mut Store, source: SourceId) -> Vec<Found> {
         let in_http = self.resolved.http.contains(&source);
         let is_new = !self.resolved.includes.contains_key(&source);
-        let count = store.outline(source).includes.len();
+        let count = store.parsed(source).outline().includes.len();
         if count == 0 {
             return Vec::new();
         }
         let mut found = Vec::with_capacity(count);
         for at in 0..count {
-            let Written { id, ref path, in_other } = store.outline(source).includes[at];
+            let Written { id, ref path, in_other } = store.parsed(source).outline().includes[at];
             let row = if let Some(&row) = self.known.get(path) {
                 row
             } else {

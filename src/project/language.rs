@@ -12,10 +12,19 @@ use crate::{apache, nginx};
 
 /// A file as it is read by itself.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     pub(super) tree: Tree,
     /// What it says to nginx by itself, where it does; to httpd, nothing: what its files say depends on those before them.
-    pub(super) outline: Option<Box<nginx::Outline>>,
+    outline: Option<Box<nginx::Outline>>,
+}
+
+impl Parsed {
+    /// What it says to nginx by itself.
+    #[must_use]
+    pub(crate) fn outline(&self) -> &nginx::Outline {
+        static NOTHING: nginx::Outline = nginx::Outline::NOTHING;
+        self.outline.as_deref().unwrap_or(&NOTHING)
+    }
 }
 
 /// Parses a file in the language of `server`.

@@ -10,7 +10,6 @@ use rustc_hash::FxHashMap;
 
 use super::language::{self, Parsed};
 use crate::gateway::Server;
-use crate::nginx::Outline;
 use crate::source::{FileKind, Source, SourceId, Sources};
 use crate::tree::Tree;
 
@@ -167,11 +166,10 @@ impl Store {
         &self.parsed[id.index()].tree
     }
 
-    /// What a source says to nginx by itself.
+    /// A source as it is read by itself.
     #[must_use]
-    pub(crate) fn outline(&self, id: SourceId) -> &Outline {
-        static NOTHING: Outline = Outline::NOTHING;
-        self.parsed[id.index()].outline.as_deref().unwrap_or(&NOTHING)
+    pub(crate) fn parsed(&self, id: SourceId) -> &Parsed {
+        &self.parsed[id.index()]
     }
 
     /// In which server's language a source was parsed.

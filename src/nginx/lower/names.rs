@@ -29,7 +29,7 @@ impl Names {
     pub(super) fn collect(store: &Store, resolved: &Resolved) -> Self {
         let mut all = Self::default();
         for source in sources(resolved) {
-            for defined in &store.outline(source).defined {
+            for defined in &store.parsed(source).outline().defined {
                 if !all.contains(&defined.name) {
                     let span = Span::new(source, defined.place.start, defined.place.end);
                     all.defined.insert(defined.name.clone(), (span, defined.captured));
