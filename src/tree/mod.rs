@@ -63,7 +63,8 @@ pub struct Token {
     pub kind: TokenKind,
     /// One past its last byte.
     pub end: u32,
-    /// Whether it is a word with a backslash in it, so that its value may be other than its text. Of nginx's words only.
+    /// Whether it is a word in which the parser saw a backslash, so that its value may be other than its text; unset where the parser does not
+    /// look, as with all that is appended by [`Builder::token`].
     pub escapes: bool,
 }
 

@@ -124,8 +124,8 @@ impl<'a> Checker<'a> {
                     return Ok(());
                 };
                 match values::size(&size) {
-                    None | Some(0) => Err(fault(format!("invalid zone size \"{}\"", show(&size)))),
-                    Some(size) if size < SMALLEST_ZONE => Err(fault(format!("zone \"{}\" is too small", show(&name)))),
+                    None | Some(0) => Err(wrong_value(format!("invalid zone size \"{}\"", show(&size)))),
+                    Some(size) if size < SMALLEST_ZONE => Err(wrong_value(format!("zone \"{}\" is too small", show(&name)))),
                     Some(size) => self.define_zone(line, name.into_owned(), size, Use::Backends, String::new()),
                 }
             }
@@ -170,21 +170,21 @@ impl<'a> Checker<'a> {
         for word in line.words().skip(1) {
             let value = word.value();
             if let Some(zone) = value.strip_prefix(b"zone=") {
-                named = Some(sized(zone).ok_or_else(|| fault(format!("invalid zone size \"{}\"", show(&value))))?);
+                named = Some(sized(zone).ok_or_else(|| wrong_value(format!("invalid zone size \"{}\"", show(&value))))?);
             } else if let Some(rate) = value.strip_prefix(b"rate=").filter(|_| counts_requests) {
                 let number = rate.strip_suffix(b"r/s").or_else(|| rate.strip_suffix(b"r/m")).unwrap_or(rate);
                 if !matches!(values::number(number), Some(1..)) {
-                    return Err(fault(format!("invalid rate \"{}\"", show(&value))));
+                    return Err(wrong_value(format!("invalid rate \"{}\"", show(&value))));
                 }
             } else {
-                return Err(fault(format!("invalid parameter \"{}\"", show(&value))));
+                return Err(wrong_value(format!("invalid parameter \"{}\"", show(&value))));
             }
         }
         let Some((name, size)) = named.filter(|(name, _)| !name.is_empty()) else {
-            return Err(fault(format!("\"{}\" must have \"zone\" parameter", show(line.name()))));
+            return Err(wrong_value(format!("\"{}\" must have \"zone\" parameter", show(line.name()))));
         };
         if size < SMALLEST_ZONE {
-            return Err(fault(format!("zone \"{}\" is too small", show(&name))));
+            return Err(wrong_value(format!("zone \"{}\" is too small", show(&name))));
         }
         let key = line.word(0).map(|word| show(&word.value()).into_owned()).unwrap_or_default();
         let message = format!("{} \"{}\" is already bound to key \"{key}\"", show(line.name()), show(&name));
@@ -227,17 +227,17 @@ impl<'a> Checker<'a> {
                 zone = Some(name.to_vec());
             } else if let Some(burst) = value.strip_prefix(b"burst=") {
                 if !matches!(values::number(burst), Some(1..)) {
-                    return Err(fault(format!("invalid burst value \"{}\"", show(&value))));
+                    return Err(wrong_value(format!("invalid burst value \"{}\"", show(&value))));
                 }
             } else if let Some(delay) = value.strip_prefix(b"delay=") {
                 if !matches!(values::number(delay), Some(1..)) {
-                    return Err(fault(format!("invalid delay value \"{}\"", show(&value))));
+                    return Err(wrong_value(format!("invalid delay value \"{}\"", show(&value))));
                 }
             } else if value.as_ref() != b"nodelay" {
-                return Err(fault(format!("invalid parameter \"{}\"", show(&value))));
+                return Err(wrong_value(format!("invalid parameter \"{}\"", show(&value))));
             }
         }
-        let Some(zone) = zone else { return Err(fault("\"limit_req\" must have \"zone\" parameter".to_owned())) };
+        let Some(zone) = zone else { return Err(wrong_value("\"limit_req\" must have \"zone\" parameter".to_owned())) };
         self.http.shared.wants(line, &zone, Use::Requests, without_size(&zone));
         self.limits_once(line, &zone)
     }
@@ -248,8 +248,8 @@ impl<'a> Checker<'a> {
         let count = count.value();
         match values::number(&count) {
             Some(1..=65535) => {}
-            Some(65536..) => return Err(fault("connection limit must be less 65536".to_owned())),
-            _ => return Err(fault(format!("invalid number of connections \"{}\"", show(&count)))),
+            Some(65536..) => return Err(wrong_value("connection limit must be less 65536".to_owned())),
+            _ => return Err(wrong_value(format!("invalid number of connections \"{}\"", show(&count)))),
         }
         let zone = zone.value();
         self.http.shared.wants(line, &zone, Use::Connections, without_size(&zone));
@@ -263,7 +263,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn fault(message: String) -> Refused {
+fn wrong_value(message: String) -> Refused {
     (Fault::Value, message)
 }
 
