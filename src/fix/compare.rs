@@ -2,194 +2,29 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::along::{FORCED, LINES_DECIDE, is_verdict};
 use super::asked::{Asked, Kind, Outcome, outcome};
+use super::fault::Fault;
 use super::plan::Proposal;
-use super::snapshot::{Key, REQUEST_HEADERS, Snapshot, digest};
+use super::snapshot::{Key, Snapshot, digest};
+use super::targets::Targets;
 use crate::Project;
 use crate::facts::{Fact, Item, Reader, Value, View};
-use crate::gateway::{Gateway, Matcher, RouteId, SiteId, Target};
+use crate::gateway::{Gateway, Matcher, RouteId};
 use crate::handshake::Probe;
 use crate::rules::{Level, Options, Want};
 use crate::source::{Edit, Span};
 use crate::tree::DirectiveId;
 
-/// Why a trial does not hold.
-#[derive(Debug, Default)]
-pub(super) struct Fault {
-    /// The proposals that are surely to blame, by index, each with the reason.
-    pub(super) culprits: FxHashMap<usize, String>,
-    /// Those of which at least one is, for all of them are about what went wrong. Neither: it cannot be said which.
-    pub(super) suspects: FxHashMap<usize, String>,
-    /// One reason.
-    pub(super) reason: String,
-}
-
-impl Fault {
-    /// A fault of nobody in particular.
-    pub(super) fn of_all(reason: &str) -> Self {
-        Self { reason: reason.to_owned(), ..Self::default() }
-    }
-
-    /// Both. Culprits that are known are put aside first; what is left is tried again.
-    pub(super) fn and(mut self, other: Self) -> Self {
-        self.culprits.extend(other.culprits);
-        self.suspects.extend(other.suspects);
-        self
-    }
-
-    fn blame(&mut self, proposals: &[usize], reason: &str) {
-        let blamed = if let [_] = proposals { &mut self.culprits } else { &mut self.suspects };
-        for &index in proposals {
-            blamed.entry(index).or_insert_with(|| reason.to_owned());
-        }
-        if self.reason.is_empty() {
-            reason.clone_into(&mut self.reason);
-        }
-    }
-}
-
-/// What follows from a wanted fact on the same item, by how the facts' names begin: what has to change for it, or cannot but change along.
-const FOLLOWS: [(&str, &[&str]); 22] = [
-    // An upgrade needs `Connection` and HTTP/1.1, or in httpd another scheme; plain requests then carry what the map or the server gives them.
-    ("handshake.request_header.upgrade", UPGRADED),
-    ("handshake.request_header.connection", &["plain.request_header.connection"]),
-    ("plain.forced", &["plain.request_header.upgrade", "plain.request_header.connection"]),
-    ("forged_headers", UPGRADED),
-    ("handshake.lacks", &["handshake.request_header.", "plain.request_header.", "http_version", "method", "origin"]),
-    ("handshake.verdict", &["handshake.request_header.", "answer_buffer"]),
-    ("host", &["handshake.request_header.host", "plain.request_header.host"]),
-    ("scheme_forwarded", &["handshake.request_header.x-forwarded-proto", "plain.request_header.x-forwarded-proto"]),
-    ("timeout.idle", &["timeout.read"]),
-    ("timeout.read", &["timeout.idle"]),
-    ("timeout.zero", &["timeout.read", "timeout.connect", "timeout.idle"]),
-    // A worker comes with all of its parameters.
-    ("shadowed_by", WORKERS),
-    ("worker_of.lost", WORKERS),
-    ("upgrade_lost_at", WORKERS),
-    ("upgrade_parameter.allows_websocket", UPGRADED),
-    // The address is another one: that is what is wanted.
-    ("rewrite_target.fault", &["target.", "plain.request_header.host", "handshake.request_header.host", "host"]),
-    ("target.path_fault", &["target.uri"]),
-    ("redirected_before", &["target.uri"]),
-    ("section_pattern", &["target.uri", "handshake.request_header.", "plain.request_header.connection", "timeout."]),
-    ("subrequest.upgrading", UPGRADED),
-    ("missing_modules", &["handshake.request_header.", "plain.request_header."]),
-    // A line that was read otherwise than it was meant, of the routes that it makes.
-    (
-        "noted",
-        &[
-            "target.",
-            "timeout.",
-            "handshake.request_header.",
-            "plain.request_header.",
-            "http_version",
-            "host",
-            "resolver_missing",
-        ],
-    ),
-];
-
-/// What an upgrade changes of the requests that are sent.
-const UPGRADED: &[&str] = &[
-    "handshake.request_header.upgrade",
-    "handshake.request_header.connection",
-    "plain.request_header.connection",
-    "plain.request_header.upgrade",
-    "target.scheme",
-];
-
-/// What a worker decides.
-const WORKERS: &[&str] = &[
-    "handshake.request_header.upgrade",
-    "handshake.request_header.connection",
-    "plain.request_header.connection",
-    "timeout.read",
-    "timeout.idle",
-    "target.keepalive",
-];
-
-/// What may change on any item where what is wanted serves them all, by how the facts' names begin.
-const SERVES_ALL: [(&str, &[&str]); 8] = [
-    // What one site says counts for all on its socket.
-    ("listen.http2_without_tls", &["listen.http2_without_tls"]),
-    ("missing_modules", &["modules", "missing_modules", "required_for", "handshake."]),
-    // A rule that leads handshakes to `ws://` needs modules that the mapping did without.
-    ("handshake.request_header.upgrade", &["modules"]),
-    ("scheme_forwarded", &["modules", "scheme_forwarded"]),
-    // A level that many sites have in common.
-    ("tls.weak", &["tls.weak"]),
-    ("connections_per_worker", &["connections_per_worker", "websockets_per_worker", "open_file_limit"]),
-    ("open_file_limit.suffices", &["open_file_limit"]),
-    // Who asks a group of backends asks it with what the group does.
-    ("target.affinity", &["target.affinity", "affinity"]),
-];
-
-/// The upgrade that plain requests ask for.
-const FORCED: &str = "plain.request_header.upgrade";
-
-/// Facts that say who takes a request: where one of them is wanted of a route, that may take plain requests that another took.
-const TAKES: [&str; 5] =
-    ["shadowed_by", "handshake.taken_before", "redirected_before", "section_pattern", "rewrite_target.fault"];
-
-/// Facts that a line decides which was read otherwise than it was meant: they may change on any route where it is the evidence.
-const LINES_DECIDE: [&str; 4] = ["timeout.", "refused_clients", "rewrite_engine", "handshake."];
-
-/// Facts that say what is wrong, or what becomes of a handshake: on an item that is mended they follow from what is done there. All others
-/// stay as they are but for what is wanted.
-const SAYS: [&str; 32] = [
-    "host.told",
-    "timeout.in_vain",
-    "forged_headers.effect",
-    "handshake.",
-    "lost_headers",
-    "refused_clients",
-    "shadowed_by",
-    "missing_modules",
-    "required_for",
-    "target.answered_before",
-    "target.websocket",
-    "target.path_fault",
-    "target.path_example",
-    "endpoint.",
-    "plain.forced",
-    "upgrade.other_protocols",
-    "subrequest.upgrading",
-    "worker_of",
-    "upgrade_advice",
-    "upgrade_parameter",
-    "upgrade_lost_at",
-    "checks_upgrade",
-    "section_pattern",
-    "rewrite_engine",
-    "rewrite_target.fault",
-    "not_inherited_by",
-    "detached_conditions",
-    "redirected_before",
-    "timeout.raised_instead",
-    "timeout.of_other_protocol",
-    "grpc.streams",
-    "mapped_by",
-];
-
-/// Whether a fact is about what becomes of the handshake.
-fn is_verdict(fact: &str) -> bool {
-    fact.starts_with("handshake.") && !fact.starts_with("handshake.request_header.")
-}
-
-fn says(fact: &str) -> bool {
-    !fact.starts_with("handshake.request_header.") && SAYS.iter().any(|said| fact.starts_with(said))
-}
-
 /// Looks at a root after the edits of `proposals`, and returns its model where they hold; `before` is what it was.
 ///
 /// What must hold, in this order: what was wanted is true; no other fact of any item has changed; what requests come to that a route takes is
 /// the same for every path of its site; there is no new route; no rule has anything new to say; what the server complained of is gone. The
-/// tables above say what may change along.
+/// tables of [`super::along`] say what may change along.
 pub(super) fn compare(
     project: &Project,
     root: usize,
@@ -498,133 +333,4 @@ fn unmet<'w>(wants: &'w [Want], view: &View<'_>, item: Item) -> Option<&'w Want>
         want.holds(&want.fact.read(&reader)) || want.name().starts_with("handshake.request_header.") && is_elsewhere()
     };
     wants.iter().find(|want| !holds(want))
-}
-
-/// What proposals are about, in one root.
-struct Targets {
-    /// The proposals for each item.
-    items: FxHashMap<Key, Vec<usize>>,
-    /// Those for what was complained of.
-    directives: BTreeMap<Key, Vec<usize>>,
-    /// The routes that ask their backend by the same means as a target, so that what is set there is set for them.
-    kin: FxHashMap<Key, Vec<usize>>,
-    /// The proposals for routes of each site.
-    sites: FxHashMap<SiteId, Vec<usize>>,
-    /// The proposals for each item by its key as it is now.
-    takers: FxHashMap<Key, Vec<usize>>,
-}
-
-impl Targets {
-    fn new(before: &Snapshot, root: usize, proposals: &[&Proposal]) -> Self {
-        let mut targets = Self {
-            items: FxHashMap::default(),
-            directives: BTreeMap::new(),
-            kin: FxHashMap::default(),
-            sites: FxHashMap::default(),
-            takers: FxHashMap::default(),
-        };
-        for (index, proposal) in proposals.iter().enumerate() {
-            for subject in proposal.subjects.iter().filter(|subject| subject.root == root) {
-                let Some(&key) = before.keys.get(&subject.item) else { continue };
-                match subject.item {
-                    Item::Directive(_) | Item::Refused(_) => targets.directives.entry(key).or_default().push(index),
-                    _ => targets.items.entry(key).or_default().push(index),
-                }
-                if let Some(&site) = before.homes.get(&key) {
-                    targets.sites.entry(site).or_default().push(index);
-                }
-            }
-        }
-        // What is part of something is mended with it.
-        for (key, parent) in &before.parts {
-            if let Some(indices) = targets.items.get(parent).cloned() {
-                targets.items.entry(*key).or_default().extend(indices);
-            }
-        }
-        targets
-    }
-
-    /// The new keys of targets that go by another name, where it is plain which is which.
-    fn renamed(&self, before: &Snapshot, after: &Snapshot) -> FxHashMap<Key, Key> {
-        let without = |one: &Snapshot, other: &Snapshot| -> Vec<Key> {
-            one.items.iter().map(|(key, _)| *key).filter(|key| !other.has(*key)).collect()
-        };
-        let (old, new) = (without(before, after), without(after, before));
-        if old.len() != new.len() || !old.iter().all(|key| self.items.contains_key(key)) {
-            return FxHashMap::default();
-        }
-        old.into_iter().zip(new).collect()
-    }
-
-    /// Finds the targets by their names as they are now.
-    fn find_takers(&mut self, now: &impl Fn(&Key) -> Key) {
-        self.takers = self.items.iter().map(|(key, indices)| (now(key), indices.clone())).collect();
-    }
-
-    /// Whether a route may take plain requests that another took: it is what is wanted of it.
-    fn may_take(&self, now: Key, proposals: &[&Proposal]) -> bool {
-        let takes = |index: &usize| proposals[*index].wants.iter().any(|want| TAKES.contains(&want.name().as_str()));
-        self.takers.get(&now).is_some_and(|indices| indices.iter().any(takes))
-    }
-
-    /// Finds the routes that share a worker with a target.
-    fn find_kin(&mut self, gateway: &Gateway, after: &Snapshot, now: &impl Fn(&Key) -> Key) {
-        let worker = |item: &Item| match item {
-            Item::Route(id) => match &gateway.route(*id).target {
-                Target::Proxy(proxy) => proxy.worker,
-                _ => None,
-            },
-            _ => None,
-        };
-        let targets: FxHashMap<Key, &Vec<usize>> = self.items.iter().map(|(key, indices)| (now(key), indices)).collect();
-        let mut shared: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
-        for (key, item) in &after.items {
-            if let (Some(indices), Some(worker)) = (targets.get(key), worker(item)) {
-                shared.entry(worker.0).or_default().extend(indices.iter());
-            }
-        }
-        for (key, item) in &after.items {
-            if let Some(indices) = worker(item).and_then(|worker| shared.get(&worker.0)) {
-                self.kin.insert(*key, indices.clone());
-            }
-        }
-    }
-
-    /// Whether an item is mended, or shares what is mended.
-    fn is_concerned(&self, key: Key) -> bool {
-        self.items.contains_key(&key) || self.kin.contains_key(&key) || !self.directives.is_empty()
-    }
-
-    /// The proposals for an item.
-    fn of(&self, key: Key) -> &[usize] {
-        self.items.get(&key).map_or(&[], Vec::as_slice)
-    }
-
-    /// Whether a fact of an item may change: a proposal wants it, or it follows from what one wants.
-    fn allow(&self, before: &Snapshot, key: Key, fact: &str, proposals: &[&Proposal]) -> bool {
-        let is_faulty = || {
-            let name = REQUEST_HEADERS.iter().find_map(|base| fact.strip_prefix(base));
-            let repeats = |name: &str| before.faulty.get(&key).is_some_and(|headers| headers.iter().any(|header| header == name));
-            // What the headers that are lost or repeated say.
-            name.map_or(matches!(fact, "host" | "scheme_forwarded" | "origin"), repeats)
-        };
-        let list = |table: &[(&str, &[&str])], wanted: &str| {
-            table.iter().any(|(from, what)| *from == wanted && what.iter().any(|begin| fact.starts_with(begin)))
-        };
-        let follows = |wanted: &str| {
-            wanted == fact
-                || list(&FOLLOWS, wanted)
-                || matches!(wanted, "lost_headers" | "handshake.repeated_headers") && is_faulty()
-        };
-        let kin = self.kin.get(&key).map_or(&[][..], Vec::as_slice);
-        let is_free = says(fact);
-        if self.of(key).iter().chain(kin).any(|&index| {
-            let mut wants = proposals[index].wants.iter();
-            is_free || wants.any(|want| follows(&want.name()))
-        }) {
-            return true;
-        }
-        let serves_all = |want: &Want| list(&SERVES_ALL, &want.name());
-        proposals.iter().any(|proposal| proposal.wants.iter().any(serves_all))
-    }
 }

@@ -5,12 +5,15 @@
 //! A plan comes from the server's own editor ([`Planner`]); whether it is right is judged here, for all servers alike, over facts: what
 //! was wanted holds, no other fact of any item of any root that reads the file has changed, and no rule complains of anything new.
 
+mod along;
 mod asked;
 mod compare;
 mod diff;
+mod fault;
 mod plan;
 mod reach;
 mod snapshot;
+mod targets;
 mod trial;
 mod write;
 

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Mended;
-use super::compare::{Fault, compare};
+use super::compare::compare;
+use super::fault::Fault;
 use super::plan::{Proposal, propose};
 use super::reach::Reach;
 use super::snapshot::Snapshot;
