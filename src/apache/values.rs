@@ -73,6 +73,12 @@ pub(super) fn switch(text: &[u8]) -> Option<bool> {
     }
 }
 
+/// The status that a word stands for in `Redirect` (`add_redirect_internal`, `mod_alias.c`).
+pub(super) fn named_status(word: &[u8]) -> Option<u16> {
+    const NAMED: [(&str, u16); 4] = [("permanent", 301), ("temp", 302), ("seeother", 303), ("gone", 410)];
+    NAMED.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes())).map(|&(_, status)| status)
+}
+
 /// The flags of `RewriteRule` and `RewriteCond`: `[P,L,R=301]` as names with their values.
 pub(super) fn flags(text: &[u8]) -> Option<Vec<Parameter<'_>>> {
     let flag = verify(is_not(",]"), |flag: &[u8]| !flag.trim_ascii().is_empty()).map(|flag: &[u8]| parameter(flag.trim_ascii()));

@@ -1,7 +1,8 @@
 //! The facts of the sockets that a site answers on.
 
-use super::{Definition, Item, Reader, Reading, Subject, Type, Value, fact};
-use crate::gateway::{Listen, Protocol, Site, Target, Version};
+use super::site::site;
+use super::{Definition, Reader, Reading, Subject, Type, Value, fact};
+use crate::gateway::{Listen, Protocol, Target, Version};
 
 /// The facts of sockets.
 pub(super) const FACTS: &[Definition] = &[
@@ -23,13 +24,6 @@ pub(super) const FACTS: &[Definition] = &[
 
 /// Since this version a socket for HTTP/2 without TLS recognises HTTP/1.1.
 const RECOGNISES_HTTP_1: Version = Version::new(1, 25, 1);
-
-fn site(reader: &Reader<'_>, read: impl FnOnce(&Site) -> Reading) -> Reading {
-    match reader.item {
-        Item::Site(id) => read(reader.view.gateway.site(id)),
-        _ => Reading::absent(),
-    }
-}
 
 fn http2_without_tls(reader: &Reader<'_>, _: &str) -> Reading {
     site(reader, |site| {

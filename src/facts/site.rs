@@ -25,7 +25,8 @@ pub(super) const FACTS: &[Definition] = &[
     fact("tls", Subject::Site, Type::Flag, site_tls, "Whether TLS ends at the site."),
 ];
 
-fn site(reader: &Reader<'_>, read: impl FnOnce(&Site) -> Reading) -> Reading {
+/// A fact of a site.
+pub(super) fn site(reader: &Reader<'_>, read: impl FnOnce(&Site) -> Reading) -> Reading {
     match reader.item {
         Item::Site(id) => read(reader.view.gateway.site(id)),
         _ => Reading::absent(),

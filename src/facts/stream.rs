@@ -172,15 +172,21 @@ fn raised(reader: &Reader<'_>, entry: Option<(Assigned, Span)>) -> Option<(Strin
     }
 }
 
+/// The reading of a fact about timeouts that are set instead of the one that counts, where that one is set, or cannot be known.
+fn where_read_timeout_is_set(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> Option<Reading> {
+    match timeout(reader.view.gateway, route.scope, Property::read_timeout(proxy.protocol)) {
+        Err(why) => Some(Reading::unknown(why)),
+        Ok(setting) => (setting.origin != Origin::Default).then(Reading::absent),
+    }
+}
+
 fn raised_instead(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
         if reader.view.gateway.server != Server::Nginx {
             return Reading::absent();
         }
-        match timeout(reader.view.gateway, route.scope, Property::read_timeout(proxy.protocol)) {
-            Err(why) => return Reading::unknown(why),
-            Ok(setting) if setting.origin != Origin::Default => return Reading::absent(),
-            Ok(_) => {}
+        if let Some(settled) = where_read_timeout_is_set(reader, route, proxy) {
+            return settled;
         }
         let others = [
             Property::send_timeout(proxy.protocol),
@@ -217,10 +223,8 @@ fn of_other_protocol(reader: &Reader<'_>, _: &str) -> Reading {
         if !proxy.protocol.has_own_settings() || reader.view.gateway.server != Server::Nginx {
             return Reading::absent();
         }
-        match timeout(reader.view.gateway, route.scope, Property::read_timeout(proxy.protocol)) {
-            Err(why) => return Reading::unknown(why),
-            Ok(setting) if setting.origin != Origin::Default => return Reading::absent(),
-            Ok(_) => {}
+        if let Some(settled) = where_read_timeout_is_set(reader, route, proxy) {
+            return settled;
         }
         let foreign = |entry: &&Entry| matches!(entry.property, Property::ReadTimeout | Property::SendTimeout);
         match reader.view.gateway.scopes.own(route.scope).find(foreign) {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::evaluate::Environment;
+use super::network::shares_bits;
 use super::site::wildcard_match;
 use crate::gateway::{Change, Comparison, ExpressionId, ExpressionStep, Known, Unknown};
 
@@ -167,17 +168,7 @@ pub(super) fn in_network(address: IpAddr, network: &str) -> Option<bool> {
         octets.get_mut(..parts.len())?.copy_from_slice(&parts);
         (IpAddr::from(octets), u32::try_from(parts.len() * 8).ok()?)
     };
-    Some(match (address, base) {
-        (IpAddr::V4(address), IpAddr::V4(base)) => {
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            u32::from(address) & mask == u32::from(base) & mask
-        }
-        (IpAddr::V6(address), IpAddr::V6(base)) => {
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-            u128::from(address) & mask == u128::from(base) & mask
-        }
-        _ => false,
-    })
+    Some(shares_bits(address, base, bits))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
+use super::network::shares_bits;
+
 /// The client's address where `value`, a list with the nearest last, is told by proxies that are trusted.
 pub(super) fn forwarded(client: IpAddr, value: &str, trusted: &[Cow<'_, str>], recursive: bool) -> IpAddr {
     let is_trusted = |client: IpAddr| trusted.iter().any(|network| includes(network, client));
@@ -33,12 +35,7 @@ pub(super) fn includes(written: &str, client: IpAddr) -> bool {
         None => (written, Some(if written.contains(':') { 128 } else { 32 })),
     };
     let Some(bits) = bits else { return false };
-    let shared = |own: u128, other: u128, width: u32| bits.min(width) == 0 || (own ^ other) >> (width - bits.min(width)) == 0;
-    match (address.parse(), client) {
-        (Ok(IpAddr::V4(own)), IpAddr::V4(client)) => shared(u128::from(own.to_bits()), u128::from(client.to_bits()), 32),
-        (Ok(IpAddr::V6(own)), IpAddr::V6(client)) => shared(own.to_bits(), client.to_bits(), 128),
-        _ => false,
-    }
+    address.parse().is_ok_and(|own| shares_bits(own, client, bits))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod follow;
 mod forwarded;
 mod idle;
 mod locations;
+mod network;
 mod pattern;
 mod request;
 mod rewriting;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use rustc_hash::FxHashMap;
 
-use super::condition::{Comparison, Condition, Truth};
+use super::condition::{Comparison, Condition, Truth, decide};
 use crate::facts::{Reading, Value};
 
 /// All comparisons that the rules about one subject make, each once.
@@ -72,20 +72,10 @@ impl Answers {
 impl Asked {
     /// Whether it holds, as [`Condition::evaluate`] says; `read` gives a fact by its place on the bench.
     pub(super) fn evaluate<'r>(&self, questions: &Questions, answers: &Answers, read: &impl Fn(usize) -> &'r Reading) -> Truth {
-        let decide = |parts: &[Self], decisive: Truth| {
-            let mut truth = decisive.not();
-            for part in parts {
-                match part.evaluate(questions, answers, read) {
-                    found if found == decisive => return decisive,
-                    Truth::Unknown => truth = Truth::Unknown,
-                    _ => {}
-                }
-            }
-            truth
-        };
+        let evaluate = |part: &Self| part.evaluate(questions, answers, read);
         match self {
-            Self::All(parts) => decide(parts, Truth::False),
-            Self::Any(parts) => decide(parts, Truth::True),
+            Self::All(parts) => decide(parts, Truth::False, evaluate),
+            Self::Any(parts) => decide(parts, Truth::True, evaluate),
             Self::Not(inner) => inner.evaluate(questions, answers, read).not(),
             Self::Question(number) => answers.0[*number].get().unwrap_or_else(|| {
                 let Question { fact, comparison } = &questions.all[*number];

@@ -67,8 +67,8 @@ impl Condition {
     /// Whether it holds. Facts are read from left to right, and only as far as they are needed.
     pub(super) fn evaluate<'r>(&self, read: &impl Fn(Slot) -> &'r Reading, parameters: &[Value]) -> Truth {
         match self {
-            Self::All(parts) => decide(parts, Truth::False, read, parameters),
-            Self::Any(parts) => decide(parts, Truth::True, read, parameters),
+            Self::All(parts) => decide(parts, Truth::False, |part| part.evaluate(read, parameters)),
+            Self::Any(parts) => decide(parts, Truth::True, |part| part.evaluate(read, parameters)),
             Self::Not(inner) => inner.evaluate(read, parameters).not(),
             Self::Compare(slot, comparison) => comparison.truth(read(*slot), parameters),
         }
@@ -94,11 +94,11 @@ impl Condition {
     }
 }
 
-/// The truth of parts of which one that is `decisive` decides.
-fn decide<'r>(parts: &[Condition], decisive: Truth, read: &impl Fn(Slot) -> &'r Reading, parameters: &[Value]) -> Truth {
+/// The truth of parts of which one that is `decisive` decides. They are evaluated from left to right, and only as far as they are needed.
+pub(super) fn decide<T>(parts: &[T], decisive: Truth, evaluate: impl Fn(&T) -> Truth) -> Truth {
     let mut truth = decisive.not();
     for part in parts {
-        match part.evaluate(read, parameters) {
+        match evaluate(part) {
             found if found == decisive => return decisive,
             Truth::Unknown => truth = Truth::Unknown,
             _ => {}

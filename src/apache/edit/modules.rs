@@ -1,7 +1,7 @@
 //! The edits that make the server able: modules loaded beside the others, TLS towards backends, and lines that are in the way taken out.
 
 use super::line::Line;
-use super::parameters::worker_section;
+use super::parameters::{decisive_parameters, worker_section};
 use super::{Editor, Step};
 use crate::facts::Value;
 use crate::gateway::{Protocol, RouteId, Target};
@@ -153,11 +153,7 @@ impl Editor<'_> {
     pub(super) fn catch_lost(&self, id: RouteId, lost_at: impl Iterator<Item = Span>) -> Result<Vec<Step>, String> {
         let (_, proxy) = self.proxied(id)?;
         let own = self.line_at(proxy.span).ok_or("the mapping cannot be found")?;
-        let parameters: Vec<String> = own
-            .words()
-            .filter(|word| word.parameter().is_some_and(|one| one.value.is_some() && one.is(&["upgrade", "timeout"])))
-            .map(|word| String::from_utf8_lossy(word.text).into_owned())
-            .collect();
+        let parameters = decisive_parameters(own);
         let step = worker_section(own, own.in_server(), &parameters).filter(|_| !parameters.is_empty());
         let mut steps: Vec<Step> = step.into_iter().collect();
         // Of two workers that are as long, the first counts: this one goes ahead of the one that is found.

@@ -1,7 +1,7 @@
 //! Edits that change the order of mappings: of lines the first that fits counts, of sections the last (`proxy_trans`, `mod_proxy.c`).
 
 use super::line::Line;
-use super::parameters::worker_section;
+use super::parameters::{decisive_parameters, worker_section};
 use super::{Editor, Step};
 use crate::gateway::{Matcher, RouteId, Target};
 use crate::handshake::alias_match;
@@ -139,11 +139,7 @@ impl Editor<'_> {
         if beside && in_server && is_mapping(own) && is_mapping(other) && !own.is_holed() && !own.is_among_holes() {
             steps.push(before(own, other));
         }
-        let ignored: Vec<String> = own
-            .words()
-            .filter(|word| word.parameter().is_some_and(|one| one.value.is_some() && one.is(&["upgrade", "timeout"])))
-            .map(|word| String::from_utf8_lossy(word.text).into_owned())
-            .collect();
+        let ignored = decisive_parameters(own);
         if ignored.is_empty() {
             return if steps.is_empty() { Err("its parameters cannot be read".to_owned()) } else { Ok(steps) };
         }

@@ -1,6 +1,6 @@
 //! The edits for what a worker is to do: `upgrade=websocket`, `timeout=3600`, where the worker in force takes its parameters from.
 
-use super::line::Line;
+use super::line::{Line, Word};
 use super::route::Wanted;
 use super::{Editor, Step};
 use crate::apache::values::{proxy_url, seconds};
@@ -91,6 +91,12 @@ impl Editor<'_> {
         }
         Ok(vec![Step::new(format!("write `{}` at the members", wanted.words().join(" ")), edits)])
     }
+}
+
+/// The parameters of a mapping that decide whether a WebSocket comes through and stays, as written.
+pub(super) fn decisive_parameters(own: Line<'_>) -> Vec<String> {
+    let decides = |word: &Word<'_>| word.parameter().is_some_and(|one| one.value.is_some() && one.is(&["upgrade", "timeout"]));
+    own.words().filter(decides).map(|word| String::from_utf8_lossy(word.text).into_owned()).collect()
 }
 
 /// A section that makes the worker of a mapping's URL, with these parameters, in front of `anchor`.

@@ -4,7 +4,7 @@ use super::Lowerer;
 use super::symbols::{header_value, literal, unknown};
 use super::worker::read_seconds;
 use crate::apache::statement::{Statement, Word};
-use crate::apache::values::{address, switch};
+use crate::apache::values::{address, named_status, switch};
 use crate::gateway::{
     Assigned, EditWhen, Entry, HeaderChange, HeaderEdit, HeaderEditId, Identity, Listen, Matcher, Millis, Name, Property, Speaks,
     Target,
@@ -285,11 +285,5 @@ pub(super) fn redirect_words<'a, 'w>(name: &[u8], words: &'a [Word<'w>], in_sect
 }
 
 fn redirect_status(word: &[u8]) -> Option<u16> {
-    match word.to_ascii_lowercase().as_slice() {
-        b"permanent" => Some(301),
-        b"temp" => Some(302),
-        b"seeother" => Some(303),
-        b"gone" => Some(410),
-        number => str::from_utf8(number).ok()?.parse().ok(),
-    }
+    named_status(word).or_else(|| str::from_utf8(word).ok()?.parse().ok())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::apache::values::{Parameter, Seconds, parameter, proxy_url, seconds, suffixed_duration, switch};
+use crate::apache::values::{Parameter, ProxyUrl, Seconds, parameter, proxy_url, seconds, suffixed_duration, switch};
 use crate::gateway::{Assigned, Entry, Gateway, Property, RemarkKind, ScopeBuilder, ScopeId, Unknown};
 use crate::source::Span;
 
@@ -27,11 +27,12 @@ pub(super) struct Worker {
 /// The name by which a URL is looked up and a worker is known: scheme and authority in lower case; without the socket before it.
 pub(super) fn canonical(url: &[u8]) -> Option<Vec<u8>> {
     let url = proxy_url(url)?;
-    let mut text = url.scheme.to_ascii_lowercase();
-    text.extend_from_slice(b"://");
-    text.extend(url.authority.to_ascii_lowercase());
-    text.extend_from_slice(url.path);
-    Some(text)
+    Some([&scheme_and_authority(&url), url.path].concat())
+}
+
+/// What of a URL is compared without regard to case, in lower case.
+fn scheme_and_authority(url: &ProxyUrl<'_>) -> Vec<u8> {
+    [url.scheme, b"://", url.authority].concat().to_ascii_lowercase()
 }
 
 /// The workers of one server, by their URL.
@@ -64,9 +65,7 @@ impl WorkerUrl {
 
     fn until(url: &[u8], decides: impl Fn(u8) -> bool) -> Option<Self> {
         let url = proxy_url(url)?;
-        let mut text = url.scheme.to_ascii_lowercase();
-        text.extend_from_slice(b"://");
-        text.extend(url.authority.to_ascii_lowercase());
+        let mut text = scheme_and_authority(&url);
         if let Some(at) = text.iter().position(|&byte| decides(byte)) {
             text.truncate(at);
         }

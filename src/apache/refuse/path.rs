@@ -4,6 +4,7 @@ use super::value::{Place, arguments, atoi, fault, tls};
 use super::{Refused, escaped};
 use crate::apache::expression;
 use crate::apache::statement::Word;
+use crate::apache::values::named_status;
 
 /// Whether the values of a directive are ones that it takes.
 pub(super) fn check(name: &str, words: &[Word<'_>], place: Place<'_>) -> Result<(), Refused> {
@@ -52,14 +53,8 @@ pub(super) fn check(name: &str, words: &[Word<'_>], place: Place<'_>) -> Result<
 fn redirect(name: &str, words: &[Word<'_>], place: Place<'_>) -> Result<(), Refused> {
     let mut status = if name == "RedirectPermanent" { 301 } else { 302 };
     let Some(first) = words.first() else { return Ok(()) };
-    let understood = match first.value.to_ascii_lowercase().as_slice() {
-        b"permanent" => Some(301),
-        b"temp" => Some(302),
-        b"seeother" => Some(303),
-        b"gone" => Some(410),
-        text if text.first().is_some_and(u8::is_ascii_digit) => Some(atoi(text)),
-        _ => None,
-    };
+    let is_number = first.value.first().is_some_and(u8::is_ascii_digit);
+    let understood = named_status(&first.value).map(i64::from).or_else(|| is_number.then(|| atoi(&first.value)));
     status = understood.unwrap_or(status);
     let is_redirect = |status: i64| matches!(status, 300..=303 | 305 | 307 | 308);
     if words.len() == 3 && understood.is_none() {

@@ -30,17 +30,7 @@ pub(super) const USUAL: &str = "connection_upgrade";
 impl Editor<'_> {
     /// The variable to send as `Connection` (with its `$`), and the edit that defines it where nothing does.
     pub(super) fn connection_variable(&self, plain: Plain, scope: ScopeId) -> Result<(String, Option<Edit>), String> {
-        let gateway = self.gateway();
-        let mut fitting: Vec<(u32, u32, String)> = Vec::new();
-        #[expect(clippy::iter_over_hash_type, reason = "the first in the files is taken")]
-        for (name, definition) in &gateway.variables {
-            if let Definition::Map(map) = definition
-                && self.maps_upgrade(map, plain)
-            {
-                fitting.push((map.span.source.0, map.span.start, gateway.texts.show(*name).into_owned()));
-            }
-        }
-        if let Some((.., name)) = fitting.into_iter().min() {
+        if let Some(name) = self.first_map(|map| self.maps_upgrade(map, plain)) {
             return Ok((format!("${name}"), None));
         }
         let name = self.free_name(&[USUAL, "connection_upgrade_keepalive", "websocket_connection", "proxylint_connection"])?;
@@ -50,23 +40,25 @@ impl Editor<'_> {
     /// The variable that holds the client's `Upgrade` where it is `websocket`, and nothing else (with its `$`); and the edit that defines it
     /// where nothing does.
     pub(super) fn websocket_variable(&self, scope: ScopeId) -> Result<(String, Option<Edit>), String> {
-        let gateway = self.gateway();
-        let mut fitting: Vec<(u32, u32, String)> = Vec::new();
-        #[expect(clippy::iter_over_hash_type, reason = "the first in the files is taken")]
-        for (name, definition) in &gateway.variables {
-            if let Definition::Map(map) = definition
-                && self.maps(map, &[("websocket", "websocket"), ("h2c", ""), ("", "")])
-            {
-                fitting.push((map.span.source.0, map.span.start, gateway.texts.show(*name).into_owned()));
-            }
-        }
-        if let Some((.., name)) = fitting.into_iter().min() {
+        if let Some(name) = self.first_map(|map| self.maps(map, &[("websocket", "websocket"), ("h2c", ""), ("", "")])) {
             return Ok((format!("${name}"), None));
         }
         let name = self.free_name(&["websocket", "websocket_upgrade", "proxylint_upgrade"])?;
         let edit =
             self.map_in_http(scope, &format!("map $http_upgrade ${name} {{"), &["default   '';", "websocket websocket;"])?;
         Ok((format!("${name}"), Some(edit)))
+    }
+
+    /// The name of the first variable in the files that a fitting map defines.
+    fn first_map(&self, fits: impl Fn(&Map) -> bool) -> Option<String> {
+        let gateway = self.gateway();
+        let fitting = gateway.variables.iter().filter_map(|(name, definition)| match definition {
+            Definition::Map(map) if fits(map) => {
+                Some((map.span.source.0, map.span.start, gateway.texts.show(*name).into_owned()))
+            }
+            _ => None,
+        });
+        fitting.min().map(|(.., name)| name)
     }
 
     /// The first of `names` that no variable has.

@@ -197,29 +197,23 @@ fn required_of(environment: &Environment<'_>, access: &Access) -> Known<(Outcome
 }
 
 fn any(outcomes: &[Known<Outcome>]) -> Known<Outcome> {
-    if outcomes.contains(&Ok(Outcome::Granted)) {
-        return Ok(Outcome::Granted);
-    }
-    let unknown = outcomes.iter().find_map(|outcome| outcome.err());
-    match unknown {
-        Some(why) => Err(why),
-        None if outcomes.contains(&Ok(Outcome::NeedsUser)) => Ok(Outcome::NeedsUser),
-        None if outcomes.contains(&Ok(Outcome::Denied)) => Ok(Outcome::Denied),
-        None => Ok(Outcome::Neutral),
-    }
+    combined(outcomes, Outcome::Granted, Outcome::Denied)
 }
 
 fn all(outcomes: &[Known<Outcome>]) -> Known<Outcome> {
-    if outcomes.contains(&Ok(Outcome::Denied)) {
-        return Ok(Outcome::Denied);
+    combined(outcomes, Outcome::Denied, Outcome::Granted)
+}
+
+/// What requirements come to of which one with the outcome `decisive` decides: `weaker` where no user is asked for either.
+fn combined(outcomes: &[Known<Outcome>], decisive: Outcome, weaker: Outcome) -> Known<Outcome> {
+    if outcomes.contains(&Ok(decisive)) {
+        return Ok(decisive);
     }
-    let unknown = outcomes.iter().find_map(|outcome| outcome.err());
-    match unknown {
-        Some(why) => Err(why),
-        None if outcomes.contains(&Ok(Outcome::NeedsUser)) => Ok(Outcome::NeedsUser),
-        None if outcomes.contains(&Ok(Outcome::Granted)) => Ok(Outcome::Granted),
-        None => Ok(Outcome::Neutral),
+    if let Some(why) = outcomes.iter().find_map(|outcome| outcome.err()) {
+        return Err(why);
     }
+    let stands = [Outcome::NeedsUser, weaker].into_iter().find(|&outcome| outcomes.contains(&Ok(outcome)));
+    Ok(stands.unwrap_or(Outcome::Neutral))
 }
 
 fn none(outcomes: &[Known<Outcome>]) -> Known<Outcome> {

@@ -67,12 +67,8 @@ impl<'a> Course<'a> {
             Rewritten::Untouched => Ok(Ok(mapped)),
             Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
             Rewritten::Proxied { route, url, query, verbatim, span, .. } => {
-                if self.gateway.modules.has("proxy") == Some(false) {
-                    return Ok(Err(Round::Done(self.answered(403, span, "needs mod_proxy, which is not loaded"))));
-                }
-                self.step(Some(span), format!("rewrites to {url}"), false);
-                self.request.query.clone_from(&query);
-                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span, as_handler: false })))
+                let asked = Asked { route, url, query, verbatim, span, as_handler: false };
+                Ok(self.passed_by_rule(asked, None).map_err(Round::Done))
             }
             // Whatever failed before is forgotten (`hook_uri2file` sets the status back).
             Rewritten::Redirected { status, url, query, verbatim, span } => {

@@ -91,15 +91,7 @@ impl<'a> Course<'a> {
             }
             Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
             Rewritten::Proxied { route, url, query, verbatim, span, redirect, .. } => {
-                if self.gateway.modules.has("proxy") == Some(false) {
-                    return Ok(Err(self.answered(403, span, "needs mod_proxy, which is not loaded")));
-                }
-                if redirect.is_some() {
-                    self.step(redirect, "would send the client elsewhere, but is not the last rule", true);
-                }
-                self.step(Some(span), format!("rewrites to {url}"), false);
-                self.request.query.clone_from(&query);
-                Ok(Ok(Mapped::Backend(Asked { route, url, query, verbatim, span, as_handler: false })))
+                Ok(self.passed_by_rule(Asked { route, url, query, verbatim, span, as_handler: false }, redirect))
             }
             // Whatever failed before is forgotten (`hook_uri2file` sets the status back).
             Rewritten::Redirected { status, url, query, verbatim, span } => {
@@ -111,6 +103,19 @@ impl<'a> Course<'a> {
                 Ok(Err(self.answered(status, span, format!("answers {status}"))))
             }
         }
+    }
+
+    /// What a rule passes on; `redirect`: the rule before it that would have sent the client elsewhere.
+    pub(super) fn passed_by_rule(&mut self, asked: Asked, redirect: Option<Span>) -> Result<Mapped, Verdict> {
+        if self.gateway.modules.has("proxy") == Some(false) {
+            return Err(self.answered(403, asked.span, "needs mod_proxy, which is not loaded"));
+        }
+        if redirect.is_some() {
+            self.step(redirect, "would send the client elsewhere, but is not the last rule", true);
+        }
+        self.step(Some(asked.span), format!("rewrites to {}", asked.url), false);
+        self.request.query.clone_from(&asked.query);
+        Ok(Mapped::Backend(asked))
     }
 
     /// `ProxyPass` in areas and in the list, then redirects, aliases, the document root.
