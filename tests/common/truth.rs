@@ -16,16 +16,16 @@ use proxylint::rules::{Finding, Level, Options, Subject, builtin, judge};
 use proxylint::source::{FileKind, Span};
 use proxylint::{apache, nginx};
 
-use crate::case::{Case, Mode, Pattern, Seen, Software, Step};
+use crate::case::{Case, Mode, Pattern, Recorded, Seen, Software, Step};
 use crate::outcome::Outcome;
 
 /// What is particular to one server.
 pub(crate) struct Truth {
     /// The server.
     pub(crate) software: Software,
-    /// What is left out: a case a line, or a case and a path, with the reason; `through ` in front where a handshake that comes through is
-    /// meant. With `elsewhere ` in front, and a rule instead of the reason, what is not left out: the rule's finding stands on the line to
-    /// blame, and the walk, for which nothing maps the path, names none.
+    /// What is left out: a case a line, or a case and a path, with the reason. With `through ` in front, the errors that are right although
+    /// the handshake comes through: their rules, then the reason. With `elsewhere ` in front, and a rule instead of the reason, what is not
+    /// left out: the rule's finding stands on the line to blame, and the walk, for which nothing maps the path, names none.
     pub(crate) exceptions: &'static str,
     /// How many handshakes there are at least.
     pub(crate) at_least: usize,
@@ -43,13 +43,42 @@ pub(crate) struct Fault {
     rules: Vec<String>,
 }
 
+/// What is left out of a handshake.
+enum Exception {
+    /// All that is found, or not found.
+    All,
+    /// That no error stands on the line to blame, where one of these rules has one elsewhere.
+    OneOf(Vec<&'static str>),
+    /// The errors of these rules, and no others.
+    Only(Vec<&'static str>),
+}
+
+impl Exception {
+    /// Whether it excuses a fault for which these rules found something.
+    fn excuses(&self, found: &[String]) -> bool {
+        match self {
+            Self::All => true,
+            Self::OneOf(rules) => rules.iter().any(|rule| found.iter().any(|found| found == rule)),
+            Self::Only(rules) => found.iter().all(|found| rules.contains(&found.as_str())),
+        }
+    }
+
+    /// What must be needed of it: each rule of an [`Exception::Only`] by itself.
+    fn parts(&self) -> Vec<&'static str> {
+        match self {
+            Self::All | Self::OneOf(_) => vec![""],
+            Self::Only(rules) => rules.clone(),
+        }
+    }
+}
+
 /// A configuration as one version reads it.
 pub(crate) struct Read {
     pub(crate) store: Store,
     pub(crate) gateway: Gateway,
     /// Where the case's own files are, where they are looked at.
     files: Option<PathBuf>,
-    /// The handshakes of the case that it breaks: the route that each came to, and the lines to blame.
+    /// The handshakes of the case that it breaks, and not on purpose: the route that each came to, and the lines to blame.
     broken: Vec<(RouteId, Vec<String>)>,
 }
 
@@ -74,11 +103,7 @@ impl Read {
             }
         };
         let files = (server == Server::Nginx).then(|| case.folder.clone());
-        let mut read = Self { store, gateway, files, broken: Vec::new() };
-        let steps = case.steps.iter().zip(&case.recorded[&version.to_string()].steps);
-        let walks = steps.filter(|(step, seen)| is_browsers(step) && !came_through(seen)).map(|(step, _)| read.walk(step));
-        read.broken = walks.filter_map(|walk| Some((walk.route?, read.culprits(&walk)))).collect();
-        read
+        Self { store, gateway, files, broken: Vec::new() }
     }
 
     /// What stands at a path, where that is looked at.
@@ -160,6 +185,13 @@ fn is_browsers(step: &Step) -> bool {
         && !matches!(step.pattern, Pattern::ClientNoread | Pattern::ServerStall)
 }
 
+/// The handshakes of browsers, each with what became of it. A backend that is dead, slow or lenient is nothing that the configuration tells.
+fn handshakes<'a>(case: &'a Case, recorded: &'a Recorded) -> impl Iterator<Item = (&'a Step, &'a Seen)> {
+    let readable = recorded.readable.iter().chain(std::iter::repeat(&None));
+    let told = case.steps.iter().zip(&recorded.steps).zip(readable);
+    told.map(|((step, seen), readable)| (step, readable.as_ref().unwrap_or(seen))).filter(|(step, _)| is_browsers(step))
+}
+
 /// Whether the client got its 101.
 fn came_through(seen: &Seen) -> bool {
     matches!(seen.outcome, Outcome::Upgraded | Outcome::Cut(_) | Outcome::Alive(_))
@@ -193,53 +225,68 @@ impl Truth {
     pub(crate) fn a_handshake_that_comes_through_has_no_error(&self) {
         self.every_handshake(true, |read, step, seen| {
             let walk = read.walk(step);
-            [None, Some(path_of(step))].into_iter().find_map(|declared| {
+            let faults = [None, Some(path_of(step))].into_iter().filter_map(|declared| {
                 let mut errors = read.errors(declared);
                 errors.retain(|finding| (self.concerns)(read, finding, &walk));
                 errors.retain(|finding| !(self.is_right_all_the_same)(finding, step, seen));
                 errors.retain(|finding| !read.is_of_another(finding, &walk));
-                let fault = || Fault { fault: format!("errors:\n{}", read.shown(&errors)), rules: Vec::new() };
-                (!errors.is_empty()).then(fault)
+                let fault = format!("errors:\n{}", read.shown(&errors));
+                (!errors.is_empty()).then(|| Fault { fault, rules: errors.into_iter().map(|finding| finding.rule).collect() })
+            });
+            faults.reduce(|one, other| {
+                let fault = if one.fault == other.fault { one.fault } else { one.fault + &other.fault };
+                Fault { fault, rules: [one.rules, other.rules].concat() }
             })
         });
     }
 
-    /// The exceptions for handshakes that come through, or those for the others: the case, with or without the path, and the rule that
-    /// names the line instead.
-    fn exceptions(&self, through: bool) -> BTreeMap<&'static str, Option<&'static str>> {
+    /// The exceptions for handshakes that come through, or those for the others, by the case, with or without the path.
+    fn exceptions(&self, through: bool) -> BTreeMap<&'static str, Exception> {
         let lines = self.exceptions.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "));
-        let wanted = lines.filter_map(|(name, reason)| match (name.strip_prefix("through "), name.strip_prefix("elsewhere ")) {
-            (Some(name), _) => through.then_some((name, None)),
-            (None, Some(name)) => (!through).then_some((name, Some(reason))),
-            (None, None) => (!through).then_some((name, None)),
+        let wanted = lines.filter_map(|(name, rest)| match (name.strip_prefix("through "), name.strip_prefix("elsewhere ")) {
+            (Some(name), _) => {
+                let (rules, _) = rest.split_once(": ").expect("an exception for what comes through names rules, and the reason");
+                through.then(|| (name, Exception::Only(rules.split(" and ").collect())))
+            }
+            (None, Some(name)) => (!through).then(|| (name, Exception::OneOf(rest.split(" or ").collect()))),
+            (None, None) => (!through).then_some((name, Exception::All)),
         });
         wanted.collect()
+    }
+
+    /// The handshakes of a case that it breaks, and not on purpose.
+    fn broken(&self, read: &Read, case: &Case, recorded: &Recorded) -> Vec<(RouteId, Vec<String>)> {
+        let walks = handshakes(case, recorded).filter(|(_, seen)| !came_through(seen)).map(|(step, _)| read.walk(step));
+        let walks = walks.filter(|walk| !(self.is_deliberate)(read, walk));
+        walks.filter_map(|walk| Some((walk.route?, read.culprits(&walk)))).collect()
     }
 
     /// Every handshake that came through, or every other, with what one version did: `judge` says what is wrong with what is found.
     /// Every exception must be needed.
     fn every_handshake(&self, through: bool, judge: impl Fn(&Read, &Step, &Seen) -> Option<Fault>) {
         let exceptions = self.exceptions(through);
-        let mut needless: BTreeSet<&str> = exceptions.keys().copied().collect();
+        let parts = exceptions.iter().flat_map(|(name, exception)| exception.parts().into_iter().map(|part| (*name, part)));
+        let mut needless: BTreeSet<(&str, &str)> = parts.collect();
         let (mut looked_at, mut wrong) = (0, String::new());
         for case in Case::read_all(self.software).unwrap() {
             for (version, recorded) in &case.recorded {
-                let read = Read::new(&case, version.parse().unwrap());
-                let told = case.steps.iter().zip(&recorded.steps).zip(recorded.readable.iter().chain(std::iter::repeat(&None)));
-                for ((step, seen), readable) in told.filter(|((step, _), _)| is_browsers(step)) {
-                    // A backend that is dead, slow or lenient is nothing that the configuration tells.
-                    let seen = readable.as_ref().unwrap_or(seen);
+                let mut read = Read::new(&case, version.parse().unwrap());
+                read.broken = self.broken(&read, &case, recorded);
+                for (step, seen) in handshakes(&case, recorded) {
                     looked_at += 1;
                     if came_through(seen) != through {
                         continue;
                     }
                     let Some(Fault { fault, rules }) = judge(&read, step, seen) else { continue };
                     let names = [case.name.clone(), format!("{} {}", case.name, step.path())];
-                    let excuses = |rule: Option<&str>| {
-                        rule.is_none_or(|rule| rule.split(" or ").any(|rule| rules.iter().any(|found| found == rule)))
-                    };
-                    let excused = names.iter().filter(|name| exceptions.get(name.as_str()).copied().is_some_and(excuses));
-                    if excused.map(|name| needless.remove(name.as_str())).count() == 0 {
+                    let own = |name: &String| exceptions.get_key_value(name.as_str()).filter(|(_, it)| it.excuses(&rules));
+                    let excuses: Vec<_> = names.iter().filter_map(own).collect();
+                    for (name, exception) in &excuses {
+                        needless.retain(|(other, part)| {
+                            other != *name || matches!(exception, Exception::Only(_)) && !rules.iter().any(|rule| rule == part)
+                        });
+                    }
+                    if excuses.is_empty() {
                         writeln!(wrong, "{}@{version} {}: {}, {fault}", case.name, step.path(), seen.outcome).unwrap();
                     }
                 }
