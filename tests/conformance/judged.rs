@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use libtest_mimic::{Completion, Failed};
-use proxylint::facts::{Item, View};
-use proxylint::gateway::{Action, Matcher, Protocol, Target, Unknown};
-use proxylint::handshake::{Probe, Verdict, Walk};
-use proxylint::rules::{Finding, Level};
+use proxylint::facts::{Fact, Item, Reader, Value, View};
+use proxylint::gateway::{Act, Action, Matcher, Protocol, Target};
+use proxylint::handshake::{Because, Probe, Verdict, Walk};
+use proxylint::rules::{Finding, Level, Subject};
 use proxylint::source::Span;
 
 use crate::case::{Case, Software, Step};
@@ -24,6 +24,9 @@ const NOT_OF_HANDSHAKES: [&str; 3] = ["timeout-unit-ignored", "open-forward-prox
 
 /// Rules about the path that the backend is asked for, which is none of the trace's business.
 const OF_PATHS: [&str; 3] = ["rewrite-target-malformed", "rewrite-redirect-not-last", "sethandler-path-leaked"];
+
+/// What is said of a mapping's line because of the paths below it: the mapped path itself may come through.
+const OF_PATHS_BELOW: [&str; 1] = ["proxy-url-malformed"];
 
 /// Judges the random deployments of one server.
 pub(crate) fn check(software: Software) -> Result<Completion, Failed> {
@@ -80,6 +83,7 @@ enum Judged {
 fn judge(software: Software, case: &Case, step: &Step) -> Result<Judged, Failed> {
     let mut request = request(software, &case.folder, version(software));
     let path = step.path().split('?').next().unwrap_or_default();
+    let gets_through = Fact::named("handshake.gets_through").ok();
     let mut judged = Judged::Nothing;
     for declares in [false, true] {
         if declares {
@@ -102,8 +106,23 @@ fn judge(software: Software, case: &Case, step: &Step) -> Result<Judged, Failed>
             let of = |item: Item| matches!((item, walk.route), (Item::Route(own), Some(taker)) if own == taker);
             finding.subjects.iter().any(|subject| subject.root == root && of(subject.item))
         };
-        // What several routes have in common is said once, as loudly as of the worst of them.
-        let is_of_it_alone = |finding: &&&Finding| is_of_route(finding) && finding.subjects.len() == 1;
+        // What several routes have in common is said once, as loudly as of the worst of them: of one that does not come through it is right.
+        let comes_through = |item: Item| match (item, &gets_through) {
+            (Item::Route(id), _) if Some(id) == walk.route => true,
+            (Item::Route(_), Some(fact)) => matches!(fact.read(&Reader::new(&view, item)).value, Ok(Value::Flag(true))),
+            _ => false,
+        };
+        // What no route is named for is about the handshake where it stands on a line that this one comes by.
+        let is_on_its_way = |finding: &&&Finding| {
+            let is_route = |item: Item| matches!(item, Item::Route(_));
+            let passes = |span: Span| walk.because.iter().any(|because| because.span == Some(span));
+            let is_of_none = !finding.subjects.iter().any(|subject| is_route(subject.item));
+            is_of_none && passes(finding.span) && !OF_PATHS_BELOW.contains(&finding.rule.as_str())
+        };
+        let is_false = |finding: &&&Finding| {
+            let in_root = |subject: &Subject| subject.root == root && comes_through(subject.item);
+            is_of_route(finding) && finding.subjects.iter().all(in_root) || is_on_its_way(finding)
+        };
         match walk.verdict {
             Verdict::Upgraded { .. } => {
                 if !comes_through_for_all(&view, step, &walk) {
@@ -114,7 +133,7 @@ fn judge(software: Software, case: &Case, step: &Step) -> Result<Judged, Failed>
                     let rule = finding.rule.as_str();
                     !(NOT_OF_HANDSHAKES.contains(&rule) || OF_PATHS.contains(&rule) && asked != Some(path))
                 };
-                let false_ones: Vec<String> = errors.iter().filter(is_of_it_alone).filter(counts).map(line).collect();
+                let false_ones: Vec<String> = errors.iter().filter(is_false).filter(counts).map(line).collect();
                 if let Some(first) = false_ones.first() {
                     let rule = first.rsplit(' ').next().unwrap_or_default();
                     let what = format!("comes through, and {rule} is an error (declared: {declares})");
@@ -179,7 +198,9 @@ fn by_own_name(view: &View<'_>, step: &Step, own: &Walk) -> Step {
 /// * of the path that the user declares another site has a mapping, which is then the one that is meant;
 /// * the path is declared as it is asked for, encoded or with slashes that are read as one;
 /// * by the site's own name, which is what the rules ask for, something else becomes of it;
-/// * the backends are down by the user's own word, or `no-proxy` keeps the path out, or the backend is asked for the page of an error;
+/// * the backends are down by the user's own word, or the backend is asked for the page of an error;
+/// * `no-proxy` is set for this request, so that nothing takes it which proxies;
+/// * the user is asked for a name and a password, which a browser's handshake may bring along;
 /// * it is passed on by an `if`, for which no path is declared;
 /// * a variable holds the scheme of the backend's URL.
 fn is_out_of_sight(view: &View<'_>, walk: &Walk, path: &str) -> bool {
@@ -195,7 +216,12 @@ fn is_out_of_sight(view: &View<'_>, walk: &Walk, path: &str) -> bool {
     let mut culprits = walk.because.iter().filter(|because| because.culprit);
     let meant = ["out of service", "marked as down", "asked instead of an error", "asks for a user"];
     let is_meant = culprits.any(|because| meant.iter().any(|text| because.message.contains(text)));
-    let is_kept_out = matches!(walk.verdict, Verdict::Answered { .. }) && gateway.texts.find(b"no-proxy").is_some();
+    let sets_no_proxy = |because: &Because| {
+        let line = because.span.map(|span| String::from_utf8_lossy(view.sources.slice(span)).into_owned());
+        line.is_some_and(|line| line.contains("no-proxy"))
+    };
+    let is_kept_out =
+        matches!(walk.verdict, Verdict::Answered { .. }) && walk.route.is_none() && walk.because.iter().any(sets_no_proxy);
     let is_encoded = path.contains('%') || path.contains("//");
     let target = walk.route.map(|id| &gateway.route(id).target);
     let is_veiled = matches!(target, Some(Target::Proxy(proxy)) if proxy.protocol == Protocol::Other);
@@ -205,9 +231,7 @@ fn is_out_of_sight(view: &View<'_>, walk: &Walk, path: &str) -> bool {
 
 /// Whether the configuration plainly says that this is answered so: by who is let in, by a redirect, by a place that passes nothing on.
 fn is_deliberate(view: &View<'_>, walk: &Walk) -> bool {
-    let Verdict::Answered { status, location } = &walk.verdict else {
-        return matches!(walk.verdict, Verdict::Unknown(Unknown::Code(_)));
-    };
+    let Verdict::Answered { status, location } = &walk.verdict else { return false };
     let gateway = view.gateway;
     let answers = |span: Span| {
         let rules = gateway.sites.iter().flat_map(|site| &site.rewrites);
@@ -220,10 +244,28 @@ fn is_deliberate(view: &View<'_>, walk: &Walk) -> bool {
         let beside = gateway.programs.get(route.scope).is_some_and(|program| program.beside.is_some());
         beside || matches!(route.target, Target::Proxy(_))
     });
-    let is_conditional = walk.because.iter().any(|because| because.message.contains("its condition holds"));
-    is_conditional
+    let culprits = || walk.because.iter().filter(|because| because.culprit).filter_map(|because| because.span);
+    culprits().any(|span| is_under_condition(view, walk, span))
         || matches!(status, 401 | 403 | 405)
         || location.is_some()
         || !passes_on
-        || walk.because.iter().filter(|because| because.culprit).filter_map(|because| because.span).any(answers)
+        || culprits().any(answers)
+}
+
+/// Whether a line counts under a condition: it stands in an `if` that the handshake came into.
+fn is_under_condition(view: &View<'_>, walk: &Walk, line: Span) -> bool {
+    let gateway = view.gateway;
+    let holds =
+        |span: Span| walk.because.iter().any(|because| because.span == Some(span) && because.message == "its condition holds");
+    let own = walk.route.map(|id| gateway.route(id).scope).or(walk.site.map(|id| gateway.site(id).scope));
+    let programs = own.into_iter().flat_map(|own| gateway.scopes.chain(own)).filter_map(|scope| gateway.programs.get(scope));
+    { programs }.any(|program| {
+        let at = program.steps.iter().position(|step| step.span == line);
+        at.is_some_and(|at| {
+            program.steps[..at].iter().any(|step| match step.act {
+                Act::If { otherwise, .. } => otherwise as usize > at && holds(step.span),
+                _ => false,
+            })
+        })
+    })
 }
