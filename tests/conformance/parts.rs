@@ -1,6 +1,7 @@
 //! What of a plain request may differ after a fix: what those rules want that found something of the route which takes it.
 //!
-//! A request to a route of which nothing was found reaches its backend as before, byte for byte.
+//! A request to a route of which nothing was found reaches its backend as before, in all that the backends of the suite record. Where the
+//! model cannot say which route takes a request, what was mended anywhere may change it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
