@@ -7,7 +7,7 @@ use nom::combinator::{opt, value};
 use nom::multi::fold_many0;
 use nom::{IResult, Parser};
 
-use crate::tree::hole_at;
+use super::hole::Holes;
 
 /// The most bytes that nginx holds of one word or comment (`NGX_CONF_BUFFER`).
 pub(super) const BUFFER: usize = 4096;
@@ -44,13 +44,13 @@ pub(super) fn comment(input: &[u8]) -> Lexed<'_, ()> {
 }
 
 /// A bare word: up to a blank, `;` or `{`. Quotes, `#` and `}` in its middle are part of it.
-pub(super) fn bare(input: &[u8], holes: bool) -> Lexed<'_, Word> {
+pub(super) fn bare(input: &[u8], holes: Holes) -> Lexed<'_, Word> {
     if let Some(rest) = after_simple(input) {
         Ok((rest, Word { closed: true, ..Word::default() }))
-    } else if holes {
-        pieces(take_while1(is_plain_of_template), true, false, input)
+    } else if holes == Holes::None {
+        pieces(take_while1(is_plain), holes, false, input)
     } else {
-        pieces(take_while1(is_plain), false, false, input)
+        pieces(take_while1(is_plain_of_template), holes, false, input)
     }
 }
 
@@ -82,8 +82,8 @@ fn after_simple(input: &[u8]) -> Option<&[u8]> {
 }
 
 /// A quoted word, from its opening quote: up to its own closing quote, line ends included.
-pub(super) fn quoted(input: &[u8], holes: bool) -> Lexed<'_, Word> {
-    if let (false, [quote @ (b'"' | b'\''), rest @ ..]) = (holes, input)
+pub(super) fn quoted(input: &[u8], holes: Holes) -> Lexed<'_, Word> {
+    if let (Holes::None, [quote @ (b'"' | b'\''), rest @ ..]) = (holes, input)
         && let Some(at) = memchr::memchr2(*quote, b'\\', rest)
         && rest[at] == *quote
     {
@@ -91,10 +91,10 @@ pub(super) fn quoted(input: &[u8], holes: bool) -> Lexed<'_, Word> {
     }
     let (rest, quote) = alt((char('"'), char('\''))).parse(input)?;
     let (rest, word) = match (quote, holes) {
-        ('"', false) => pieces(take_while1(|byte| byte != b'"' && byte != b'\\'), false, true, rest),
-        ('\'', false) => pieces(take_while1(|byte| byte != b'\'' && byte != b'\\'), false, true, rest),
-        ('"', true) => pieces(take_while1(|byte| byte != b'"' && is_plain_of_quoted(byte)), true, true, rest),
-        (_, _) => pieces(take_while1(|byte| byte != b'\'' && is_plain_of_quoted(byte)), true, true, rest),
+        ('"', Holes::None) => pieces(take_while1(|byte| byte != b'"' && byte != b'\\'), holes, true, rest),
+        ('\'', Holes::None) => pieces(take_while1(|byte| byte != b'\'' && byte != b'\\'), holes, true, rest),
+        ('"', _) => pieces(take_while1(|byte| byte != b'"' && is_plain_of_quoted(byte)), holes, true, rest),
+        (_, _) => pieces(take_while1(|byte| byte != b'\'' && is_plain_of_quoted(byte)), holes, true, rest),
     }?;
     let (rest, end) = opt(char(quote)).parse(rest)?;
     Ok((rest, Word { closed: end.is_some(), ..word }))
@@ -111,7 +111,7 @@ enum Piece {
 /// The pieces of a word. `plain` is the text that none of the others begins.
 fn pieces<'a>(
     plain: impl Parser<&'a [u8], Output = &'a [u8], Error = ()>,
-    holes: bool,
+    holes: Holes,
     in_quotes: bool,
     input: &'a [u8],
 ) -> Lexed<'a, Word> {
@@ -138,17 +138,17 @@ fn pieces<'a>(
 }
 
 /// A template hole.
-fn hole(input: &[u8], holes: bool) -> Lexed<'_, ()> {
-    match if holes { hole_at(input, 0) } else { None } {
+fn hole(input: &[u8], holes: Holes) -> Lexed<'_, ()> {
+    match holes.at(input, 0) {
         Some((_, end)) => Ok((&input[end..], ())),
         None => Err(nom::Err::Error(())),
     }
 }
 
 /// A byte that could have begun a template hole and did not.
-fn no_hole(input: &[u8], holes: bool, in_quotes: bool) -> Lexed<'_, ()> {
+fn no_hole(input: &[u8], holes: Holes, in_quotes: bool) -> Lexed<'_, ()> {
     match input.first() {
-        Some(b'<' | b'@') if holes => Ok((&input[1..], ())),
+        Some(b'<' | b'@') if holes != Holes::None => Ok((&input[1..], ())),
         Some(b'{') if in_quotes => Ok((&input[1..], ())),
         _ => Err(nom::Err::Error(())),
     }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn bare_end(text: &str) -> &str {
-        let (rest, _) = bare(text.as_bytes(), false).unwrap();
+        let (rest, _) = bare(text.as_bytes(), Holes::None).unwrap();
         &text[..text.len() - rest.len()]
     }
 
@@ -195,18 +195,21 @@ mod tests {
 
     #[test]
     fn a_quoted_word_ends_at_its_own_quote() {
-        let (rest, word) = quoted(br#""a'\";{} #"; x"#, false).unwrap();
+        let (rest, word) = quoted(br#""a'\";{} #"; x"#, Holes::None).unwrap();
         assert_eq!((rest, word.closed), (b"; x".as_slice(), true));
-        assert!(!quoted(b"'abc", false).unwrap().1.closed);
+        assert!(!quoted(b"'abc", Holes::None).unwrap().1.closed);
     }
 
     #[test]
     fn holes_are_part_of_words_in_templates_only() {
-        assert_eq!(bare(b"a{{ b }}c;", true).unwrap(), (b";".as_slice(), Word { holed: true, closed: true, escapes: true }));
-        assert_eq!(bare(b"a{{ b", false).unwrap().0, b"{{ b");
-        let (rest, word) = quoted(br#""{"a": "{{ "b" }}"}";"#, true).unwrap();
+        assert_eq!(
+            bare(b"a{{ b }}c;", Holes::Brackets).unwrap(),
+            (b";".as_slice(), Word { holed: true, closed: true, escapes: true })
+        );
+        assert_eq!(bare(b"a{{ b", Holes::None).unwrap().0, b"{{ b");
+        let (rest, word) = quoted(br#""{"a": "{{ "b" }}"}";"#, Holes::Brackets).unwrap();
         assert_eq!((rest, word.holed), (br#"a": "{{ "b" }}"}";"#.as_slice(), false));
-        let (rest, word) = quoted(br#""a{{ "b" }}c";"#, true).unwrap();
+        let (rest, word) = quoted(br#""a{{ "b" }}c";"#, Holes::Brackets).unwrap();
         assert_eq!((rest, word.holed), (b";".as_slice(), true));
     }
 }

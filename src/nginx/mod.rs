@@ -4,6 +4,7 @@ pub mod context;
 pub mod directives;
 mod edit;
 mod glob;
+mod hole;
 mod lex;
 mod lower;
 mod lua;

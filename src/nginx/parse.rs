@@ -2,9 +2,10 @@
 //!
 //! The server stops at the first error. We note it in the server's words, on the line that the server names, and read on.
 
+use super::hole::{self, Holes};
 use super::lex::{self, BUFFER, Word, is_blank};
 use super::{directives, lua};
-use crate::tree::{Builder, DirectiveId, HoleKind, SyntaxError, TokenKind, Tree, hole_at};
+use crate::tree::{Builder, DirectiveId, HoleKind, SyntaxError, TokenKind, Tree};
 
 /// As many errors are kept of one file: after the first few, nobody reads them.
 const MAX_ERRORS: usize = 100;
@@ -12,15 +13,25 @@ const MAX_ERRORS: usize = 100;
 /// How far along its line the end of a word is looked for when its closing quote is missing.
 const LONGEST_LINE: usize = 64 * 1024;
 
+/// How far along its line the end of a directive is looked for where names in braces may be holes.
+const LONGEST_HEAD: usize = 1024;
+
 /// Parses an nginx configuration file; `holes`: it is a template, so look for holes.
 ///
 /// Never fails: what the server would refuse becomes an error of the tree, and reading goes on behind it.
 #[must_use]
 pub fn parse(bytes: &[u8], holes: bool) -> Tree {
+    let (tree, is_named) = read(bytes, if holes { Holes::Brackets } else { Holes::None });
+    if is_named { read(bytes, Holes::Braces).0 } else { tree }
+}
+
+/// Reads with these holes; beside the tree, whether names in braces were seen that can be nothing but holes.
+fn read(bytes: &[u8], holes: Holes) -> (Tree, bool) {
     let mut parser = Parser {
         bytes,
         at: 0,
         holes,
+        is_named: false,
         builder: Builder::with_capacity(bytes.len()),
         strays: Vec::new(),
         loose: false,
@@ -30,13 +41,15 @@ pub fn parse(bytes: &[u8], holes: bool) -> Tree {
         parser.step();
     }
     parser.end_of_file();
-    parser.builder.finish()
+    (parser.builder.finish(), parser.is_named)
 }
 
 struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
-    holes: bool,
+    holes: Holes,
+    /// Whether a name in braces stood where the server takes no brace.
+    is_named: bool,
     builder: Builder,
     /// For each open `{` that belongs to no directive, how many blocks were open: its `}` must not close one of them.
     strays: Vec<usize>,
@@ -61,9 +74,9 @@ impl Parser<'_> {
                 self.check_length(self.at, end, None);
                 self.push(TokenKind::Comment, end);
             }
-            b'{' | b'<' | b'$' | b'@' if self.holes && self.builder.current().is_none() && self.standing_hole() => {}
+            b'{' | b'<' | b'$' | b'@' if self.builder.current().is_none() && self.standing_hole() => {}
             b';' => self.semicolon(),
-            b'{' if !(self.holes && hole_at(self.bytes, self.at).is_some()) => self.open(),
+            b'{' if self.holes().at(self.bytes, self.at).is_none() => self.open(),
             b'}' => self.close(),
             b'"' | b'\'' => self.quoted(),
             _ => self.bare(),
@@ -77,7 +90,7 @@ impl Parser<'_> {
 
     /// Takes the template hole that begins here as standing alone, where it does.
     fn standing_hole(&mut self) -> bool {
-        let Some((kind, end)) = hole_at(self.bytes, self.at) else { return false };
+        let Some((kind, end)) = self.holes.at(self.bytes, self.at) else { return false };
         let kind = match kind {
             HoleKind::Control => TokenKind::Tag,
             HoleKind::Text => {
@@ -85,7 +98,7 @@ impl Parser<'_> {
                 let next = rest.iter().position(|&byte| !is_blank(byte));
                 let alone = match next.map(|next| (next, rest[next])) {
                     None | Some((_, b'}' | b'#')) => true,
-                    Some((next, _)) => hole_at(self.bytes, end + next).is_some(),
+                    Some((next, _)) => self.holes.at(self.bytes, end + next).is_some(),
                 };
                 if !alone {
                     return false;
@@ -99,7 +112,7 @@ impl Parser<'_> {
     }
 
     fn bare(&mut self) {
-        let (left, word) = lex::bare(&self.bytes[self.at..], self.holes).unwrap_or_default();
+        let (left, word) = lex::bare(&self.bytes[self.at..], self.holes()).unwrap_or_default();
         // Where nothing could be read there is still a byte to pass.
         let end = (self.bytes.len() - left.len()).max(self.at + 1);
         self.check_length(self.at, end, None);
@@ -149,7 +162,7 @@ impl Parser<'_> {
         match self.bytes.get(self.at) {
             None | Some(b';' | b'{' | b')' | b'}') => {}
             Some(&byte) if is_blank(byte) => {}
-            Some(_) if self.holes && hole_at(self.bytes, self.at).is_some() => {}
+            Some(_) if self.holes().at(self.bytes, self.at).is_some() => {}
             Some(_) => self.unexpected(self.at),
         }
     }
@@ -172,7 +185,35 @@ impl Parser<'_> {
         last.is_some_and(|token| matches!(token.kind, TokenKind::Hole | TokenKind::Tag))
     }
 
+    /// The holes that are looked for here. A name in braces is a block of one word, whose `;` is missing, behind a directive that takes a
+    /// block and opens none on its line.
+    fn holes(&self) -> Holes {
+        let Some(id) = self.builder.current().filter(|_| self.holes == Holes::Braces && !self.in_rows()) else {
+            return self.holes;
+        };
+        let (opens, ends) = hole::goes_on(lex::line(&self.bytes[self.at..], LONGEST_HEAD));
+        match directives::takes_block(self.name(id)) {
+            Some(false) => Holes::Braces,
+            Some(true) if opens => Holes::Braces,
+            None if opens || ends => Holes::Braces,
+            _ => Holes::Brackets,
+        }
+    }
+
+    /// Looks whether the `{` here is refused whatever follows, and begins a name that stands for something.
+    fn look_for_name(&mut self) {
+        let Some(end) = hole::name_at(self.bytes, self.at) else { return };
+        self.is_named |= match self.builder.current() {
+            None => self.bytes[end..].iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r')).is_none_or(|&byte| byte == b'\n'),
+            Some(id) => {
+                let is_refused = self.in_rows() || directives::takes_block(self.name(id)) == Some(false);
+                is_refused && !hole::is_of_path(self.bytes, self.at)
+            }
+        };
+    }
+
     fn open(&mut self) {
+        self.look_for_name();
         let Some(id) = self.builder.current() else {
             self.unexpected(self.at);
             self.strays.push(self.builder.open_blocks().len());
@@ -251,6 +292,11 @@ impl Parser<'_> {
         self.builder.innermost().is_some_and(|id| directives::is_common_block(self.name(id)))
     }
 
+    /// Whether the directive being read is a row: a key with its value.
+    fn in_rows(&self) -> bool {
+        self.builder.innermost().is_some_and(|around| directives::holds_rows(self.name(around)))
+    }
+
     /// A directive that ends with `;` and needs a block.
     fn check_opened(&mut self, id: DirectiveId) {
         let name = self.name(id);
@@ -263,7 +309,7 @@ impl Parser<'_> {
     /// A directive that opens a block and takes none, or that stands among rows.
     fn check_terminated(&mut self, id: DirectiveId) {
         let name = self.name(id);
-        if self.builder.innermost().is_some_and(|around| directives::holds_rows(self.name(around))) {
+        if self.in_rows() {
             self.unexpected(self.at);
         } else if directives::takes_block(name) == Some(false) {
             let message = format!("directive \"{}\" is not terminated by \";\"", String::from_utf8_lossy(name));
@@ -446,6 +492,34 @@ mod tests {
         assert!(tree.errors().is_empty());
         let standing = tree.tokens().filter(|token| matches!(token.kind, TokenKind::Hole | TokenKind::Tag)).count();
         assert_eq!(standing, 4);
+    }
+
+    #[test]
+    fn names_in_braces_are_holes_where_the_server_takes_no_brace() {
+        let text = "{app_config}\nserver {\n listen [::]:{port} ssl;\n {locations}\n ssl_ciphers \"{ciphers}\";\n \
+            if ($host = www.{name}) {\n return 301 https://{name}:{port}$request_uri;\n }\n location {path} {\n {rules}\n deny all;\n }\n}\n";
+        let expected = "server{ listen|[::]:{port}|ssl; ssl_ciphers|\"{ciphers}\"; if|($host|=|www.{name}){  \
+            return|301|https://{name}:{port}$request_uri; location|{path}{  deny|all;";
+        assert_eq!(outline(text, false), expected);
+        assert_eq!(outline(text, true), expected);
+        assert_eq!(errors(text), [""; 0]);
+        let standing = checked(text, false).tokens().filter(|token| token.kind == TokenKind::Hole).count();
+        assert_eq!(standing, 3);
+        assert_eq!(errors("if ($host = www.{name}) {\n return 301 https://{name}/;\n}\n"), [""; 0]);
+    }
+
+    #[test]
+    fn other_braces_are_the_server_s() {
+        assert_eq!(outline("location /a {internal}\n", false), "location|/a{ internal};");
+        assert_eq!(errors("location /users/{id} {\n proxy_pass http://b/users/{id};\n}\n").len(), 2);
+        assert_eq!(errors("server {\n location ~ ^/[0-9]{3}/ {\n deny all;\n }\n}\n").len(), 1);
+        assert_eq!(errors("proxy_pass http://b/{id};\n")[0], "1: directive \"proxy_pass\" is not terminated by \";\"");
+        assert_eq!(
+            outline("return 200 '{ok}';\nmap $a $b {default}  x;\n}\n", false),
+            "return|200|'{ok}';map|$a|$b{ default}|x;"
+        );
+        // A forgotten `;` in a template.
+        assert_eq!(outline("{top}\nserver { location /a {internal}\n}\n", false), "server{ location|/a{  internal};");
     }
 
     #[test]
