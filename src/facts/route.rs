@@ -32,7 +32,7 @@ pub(super) const FACTS: &[Definition] = &[
         Subject::Route,
         Type::Text,
         target_scheme,
-        "The scheme of the upstream: `http`, `https`, `ws`, `wss`, `h2`, `fcgi`, `uwsgi`, `scgi`, `grpc`, `ajp`, `balancer` or `other`.",
+        "The scheme of the upstream: `http`, `https`, `http or https` where a variable decides, `ws`, `wss`, `h2`, `fcgi`, `uwsgi`, `scgi`, `grpc`, `ajp`, `balancer` or `other`.",
     ),
     fact(
         "target.websocket",

@@ -130,6 +130,8 @@ pub enum Protocol {
     Http,
     /// HTTP over TLS.
     Https,
+    /// HTTP with or without TLS, as a variable says when a request comes.
+    HttpOrHttps,
     /// httpd's `ws`: HTTP with the upgrade to WebSocket.
     Ws,
     /// The same over TLS.
@@ -182,6 +184,7 @@ impl Protocol {
         match self {
             Self::Http => "http",
             Self::Https => "https",
+            Self::HttpOrHttps => "http or https",
             Self::Ws => "ws",
             Self::Wss => "wss",
             Self::H2 => "h2",
@@ -204,7 +207,7 @@ impl Protocol {
     /// Whether HTTP requests of version 1 are sent, in which a WebSocket handshake can travel.
     #[must_use]
     pub fn is_http(self) -> bool {
-        matches!(self, Self::Http | Self::Https | Self::Ws | Self::Wss)
+        matches!(self, Self::Http | Self::Https | Self::HttpOrHttps | Self::Ws | Self::Wss)
     }
 }
 

@@ -385,6 +385,9 @@ impl Environment<'_> {
         if authority.starts_with("unix:") {
             return Ok(("localhost".to_owned(), String::new()));
         }
+        if protocol == Protocol::HttpOrHttps {
+            return Err(Unknown::Runtime);
+        }
         Ok(match host_and_port(&authority) {
             (host, Some(port)) if port == default => (host.to_owned(), port.to_owned()),
             (_, port) => {

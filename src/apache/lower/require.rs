@@ -44,7 +44,7 @@ impl<'a> Needs<'a> {
             Protocol::Scgi => self.one_of(&["proxy_scgi"], "the scheme scgi", None),
             Protocol::Ajp => self.one_of(&["proxy_ajp"], "the scheme ajp", None),
             Protocol::H2 => self.one_of(&["proxy_http2"], "the schemes h2 and h2c", None),
-            Protocol::Grpc | Protocol::Balancer | Protocol::Other => {}
+            Protocol::Grpc | Protocol::Balancer | Protocol::HttpOrHttps | Protocol::Other => {}
         }
     }
 

@@ -24,8 +24,8 @@ impl<'a> Following<'a> {
     /// Passes the request on.
     pub(super) fn pass(&mut self, proxy: &Proxy) -> Known<Next> {
         match proxy.protocol {
-            // Where it is none of HTTP's, the scheme is part of a variable, or refused.
-            Protocol::Http | Protocol::Https | Protocol::Other | Protocol::Ws | Protocol::Wss => self.pass_http(proxy),
+            // Where it is none of HTTP's, the scheme is refused, or part of what a hole brings.
+            protocol if protocol.is_http() || protocol == Protocol::Other => self.pass_http(proxy),
             Protocol::Uwsgi | Protocol::Scgi => self.pass_tunnel(proxy),
             Protocol::FastCgi => {
                 let message = "FastCGI passes a 101 on, but nothing behind it: nginx tunnels no FastCGI".to_owned();

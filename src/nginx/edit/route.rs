@@ -397,7 +397,7 @@ fn headers<'a>(editor: &Editor<'a>, level: ScopeId) -> impl Iterator<Item = &'a 
 
 fn read_timeout(protocol: Protocol) -> Result<&'static str, String> {
     Ok(match protocol {
-        Protocol::Http | Protocol::Https => "proxy_read_timeout",
+        Protocol::Http | Protocol::Https | Protocol::HttpOrHttps => "proxy_read_timeout",
         Protocol::Uwsgi => "uwsgi_read_timeout",
         Protocol::FastCgi => "fastcgi_read_timeout",
         Protocol::Scgi => "scgi_read_timeout",

@@ -134,6 +134,9 @@ impl Lowerer<'_> {
             // Refused (`invalid URL prefix`), and worth knowing for what was meant.
             Some(b"ws") => Protocol::Ws,
             Some(b"wss") => Protocol::Wss,
+            // What it becomes when a request comes is `http://` or `https://`, or the answer is 500 (`ngx_http_proxy_eval`).
+            Some(scheme) if memchr(b'$', scheme).is_some() && !word.is_holed() => Protocol::HttpOrHttps,
+            None if value.starts_with(b"$") && !word.is_holed() => Protocol::HttpOrHttps,
             _ => Protocol::Other,
         });
         if scheme.is_none() && gateway_protocol.is_none() {
