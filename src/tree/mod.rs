@@ -5,9 +5,11 @@
 
 mod builder;
 mod hole;
+mod tag;
 
 pub use builder::Builder;
 pub use hole::{HoleKind, hole_at, is_template};
+pub use tag::nesting;
 
 /// Names one token of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -143,6 +143,21 @@ struct Level {
     nested: bool,
     /// For an `if`: the level whose program it belongs to, and its step there.
     opened_by: Option<(ScopeId, usize)>,
+    /// Which part of a template, that may be left out, the next directive stands in.
+    branch: Branch,
+}
+
+impl Level {
+    fn new(context: Context, scope: Option<ScopeId>) -> Self {
+        Self { context, scope, builder: ScopeBuilder::default(), nested: false, opened_by: None, branch: Branch::default() }
+    }
+}
+
+/// How many tags of a template that leave out what they hold are open in a block, and the last of them.
+#[derive(Clone, Copy, Default)]
+struct Branch {
+    open: u32,
+    tag: Option<Span>,
 }
 
 /// What kind of block a level is, and what it fills.
@@ -185,13 +200,7 @@ impl Lowerer<'_> {
         if implied != Implied::Main {
             self.gateway.partial = Some(Unknown::Fragment(start));
         }
-        self.levels.push(Level {
-            context: Context::Main,
-            scope: None,
-            builder: ScopeBuilder::default(),
-            nested: false,
-            opened_by: None,
-        });
+        self.levels.push(Level::new(Context::Main, None));
         if implied >= Implied::Http {
             // What stands around a `server` seldom touches what we look at; a fragment of servers is judged as if it were all.
             self.open_scope_level(Context::Http, start);

@@ -5,6 +5,7 @@ use super::site::returned_status;
 use super::{Level, Lowerer};
 use crate::gateway::{Act, Candidate, Fallback, LimitExcept, Program, RouteId, ScopeId, Step, Target, Then, TryFiles, Unknown};
 use crate::nginx::values;
+use crate::source::Span;
 
 impl Lowerer<'_> {
     /// The level whose program the present one belongs to: an `if` writes into that of the level around it (`ngx_http_rewrite_if`).
@@ -26,7 +27,11 @@ impl Lowerer<'_> {
             b"break" => Some(Act::Break),
             b"try_files" => {
                 if let Some(scope) = self.owner() {
-                    let try_files = self.try_files(line);
+                    let branch = self.branch();
+                    let mut try_files = self.try_files(line);
+                    if let (Some(tag), Some(try_files)) = (branch, &mut try_files) {
+                        try_files.fallback = Fallback::Unknown(Unknown::TemplateHole(tag));
+                    }
                     self.program(scope).try_files = try_files.map(Box::new);
                 }
                 return true;
@@ -34,8 +39,11 @@ impl Lowerer<'_> {
             _ => return false,
         };
         if let (Some(scope), Some(act)) = (self.owner(), act) {
-            let hole = line.words().find(|word| word.is_holed());
-            let act = hole.map_or(act, |word| Act::Unknown(Unknown::TemplateHole(word.span)));
+            // What is said beside a status may be anything.
+            let first = if matches!(act, Act::Return { .. }) { 1 } else { usize::MAX };
+            let hole = line.words().take(first).find(|word| word.is_holed()).map(|word| word.span);
+            let hole = hole.or(self.branch().filter(|_| !matches!(act, Act::Set { .. })));
+            let act = hole.map_or(act, |span| Act::Unknown(Unknown::TemplateHole(span)));
             self.program(scope).steps.push(Step { span: line.span(), act });
         }
         true
@@ -89,7 +97,14 @@ impl Lowerer<'_> {
     pub(super) fn is_reached(&self) -> bool {
         let program = self.owner().and_then(|scope| self.gateway.programs.get(scope));
         let inside = self.levels.last().is_some_and(|level| level.opened_by.is_some());
-        !inside && program.is_none_or(|program| program.steps.iter().all(|step| matches!(step.act, Act::Set { .. })))
+        !inside
+            && self.branch().is_none()
+            && program.is_none_or(|program| program.steps.iter().all(|step| matches!(step.act, Act::Set { .. })))
+    }
+
+    /// The tag of a template that may leave out what stands here in its block.
+    fn branch(&self) -> Option<Span> {
+        self.levels.last().filter(|level| level.branch.open > 0).and_then(|level| level.branch.tag)
     }
 
     fn set(&mut self, line: Line<'_>) -> Option<Act> {

@@ -2,10 +2,10 @@
 
 use super::line::Line;
 use super::{Context, Frame, Level, Lowerer, Snippet};
-use crate::gateway::{Definition, Matcher, Route, RouteId, ScopeBuilder, ScopeId, Signal, SiteId, Target, Unknown};
+use crate::gateway::{Definition, Matcher, Route, RouteId, ScopeId, Signal, SiteId, Target, Unknown};
 use crate::nginx::directives;
 use crate::source::{SourceId, Span};
-use crate::tree::{Shape, TokenId, TokenKind};
+use crate::tree::{Shape, TokenId, TokenKind, nesting};
 
 impl<'a> Lowerer<'a> {
     /// Reads everything that the frames hold.
@@ -97,12 +97,20 @@ impl<'a> Lowerer<'a> {
                         // Either branch may be the one that is used.
                         _ => {
                             self.gateway.partial.get_or_insert(Unknown::TemplateHole(span));
+                            self.pass_tag(tree.text(token, bytes), span);
                         }
                     }
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Passes a tag of a template.
+    fn pass_tag(&mut self, tag: &[u8], span: Span) {
+        let Some(Level { branch, .. }) = self.levels.last_mut() else { return };
+        branch.open = branch.open.saturating_add_signed(nesting(tag));
+        branch.tag = Some(span);
     }
 
     /// The comments seen last speak of the block that we are in, while no block stood in it.
@@ -161,9 +169,11 @@ impl<'a> Lowerer<'a> {
                 self.upstream_line(id, line);
             }
             Context::Map(_) => {
-                if let Some(Level { context: Context::Map(mut map), scope, builder, nested, opened_by }) = self.levels.pop() {
+                if let Some(Level { context: Context::Map(mut map), scope, builder, nested, opened_by, branch }) =
+                    self.levels.pop()
+                {
                     self.map_row(&mut map, line);
-                    self.levels.push(Level { context: Context::Map(map), scope, builder, nested, opened_by });
+                    self.levels.push(Level { context: Context::Map(map), scope, builder, nested, opened_by, branch });
                 }
             }
         }
@@ -421,14 +431,14 @@ impl<'a> Lowerer<'a> {
 
     /// A level without settings of its own kind.
     fn open_level(&mut self, context: Context) {
-        self.levels.push(Level { context, scope: None, builder: ScopeBuilder::default(), nested: false, opened_by: None });
+        self.levels.push(Level::new(context, None));
     }
 
     /// A level that can hold settings, inside of the innermost one that can.
     pub(super) fn open_scope_level(&mut self, context: Context, span: Span) -> ScopeId {
         let parent = self.levels.iter().rev().find_map(|level| level.scope);
         let scope = self.gateway.scopes.open(parent, span);
-        self.levels.push(Level { context, scope: Some(scope), builder: ScopeBuilder::default(), nested: false, opened_by: None });
+        self.levels.push(Level::new(context, Some(scope)));
         scope
     }
 
