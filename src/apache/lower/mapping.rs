@@ -302,9 +302,13 @@ impl Lowerer<'_> {
         let text = match proxy.authority.map(|authority| texts.show(authority)) {
             // The pattern of a section is looked at elsewhere.
             _ if is_line && never_asked_for(&path, proxy.spelling).is_some() => never_asked_for(&path, proxy.spelling),
-            Some(authority) if glues && !url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:")) => Some(format!(
-                "a request for `{path}x` is passed to the host `{authority}x`, for no slash parts them, and is answered 500"
-            )),
+            Some(authority) if glues => {
+                // The socket is that of a worker, and none is found by this host (`ap_proxy_get_worker_ex`, `min_match`).
+                let socket = if is_of_socket(url) { " and not to the socket" } else { "" };
+                Some(format!(
+                    "a request for `{path}x` is passed to the host `{authority}x`{socket}, for no slash parts them, and is answered 500"
+                ))
+            }
             _ => None,
         };
         let Some(text) = text else { return false };
@@ -327,7 +331,7 @@ impl Lowerer<'_> {
         }
         let Some(authority) = proxy.authority else { return };
         // Where a socket is named the host is for the header alone.
-        if url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:")) {
+        if is_of_socket(url) {
             return;
         }
         let authority = texts.show(authority);
@@ -354,6 +358,11 @@ impl Lowerer<'_> {
         let kind = RemarkKind::Misread { how: Misreading::AddressUnusable, text };
         self.gateway.remarks.push(Remark { span: proxy.span, labels, kind });
     }
+}
+
+/// Whether an address names a Unix socket: `unix:/run/app.sock|http://localhost/`.
+fn is_of_socket(url: &[u8]) -> bool {
+    url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"unix:"))
 }
 
 /// Why no request has a path that begins so, where none has: it is compared with the path decoded, which begins with a slash (`alias_match`).
