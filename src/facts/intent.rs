@@ -46,6 +46,11 @@ pub(super) fn intent(reader: &Reader<'_>, route: &Route, proxy: &Proxy) -> (Inte
     if let Some(line) = withheld(reader, proxy) {
         return (Intent::None, smallvec![Evidence { span: line, note: "Upgrade is withheld on purpose here".into() }]);
     }
+    if let (Item::Route(id), Matcher::Named(_) | Matcher::Pattern { .. }) = (reader.item, route.matcher)
+        && let Some(evidence) = reader.view.meant_by_others(route.site).get(&id)
+    {
+        return (Intent::Declared, smallvec![evidence.clone()]);
+    }
     let segments = segments(reader, route, &path);
     if is_strong(reader, &segments) {
         return (

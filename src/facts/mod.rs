@@ -14,6 +14,7 @@ mod handshake;
 mod intent;
 mod listener;
 mod mapping;
+mod meant;
 mod order;
 mod reader;
 mod rewriting;

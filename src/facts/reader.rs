@@ -13,8 +13,9 @@ use smallvec::SmallVec;
 use super::endpoint::{Unserved, all_unserved};
 use super::intent::is_for_websockets;
 use super::mapping::section_of_pattern;
+use super::meant::meant_by_others;
 use super::target::controls;
-use super::{Declared, Item, Subject};
+use super::{Declared, Evidence, Item, Subject};
 use crate::gateway::{
     Gateway, Known, Listen, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Spelling, Target, TextId,
     Unknown, UpstreamId,
@@ -82,6 +83,8 @@ struct Common {
     guarded: OnceLock<FxHashMap<TextId, (RouteId, Span)>>,
     /// Paths with a WebSocket that come to a route that passes none on, by that route.
     unserved: OnceLock<FxHashMap<RouteId, Unserved>>,
+    /// Routes that get the WebSockets that another one is written for.
+    meant: OnceLock<FxHashMap<RouteId, Evidence>>,
 }
 
 impl<'a> View<'a> {
@@ -136,6 +139,11 @@ impl<'a> View<'a> {
     /// Paths of `site` with a WebSocket that come to a route that passes none on, by that route.
     pub(super) fn unserved(&self, site: SiteId) -> &FxHashMap<RouteId, Unserved> {
         self.common(site).unserved.get_or_init(|| all_unserved(self, site))
+    }
+
+    /// The routes of `site` that get the WebSockets that another one is written for, each with the line that says so.
+    pub(super) fn meant_by_others(&self, site: SiteId) -> &FxHashMap<RouteId, Evidence> {
+        self.common(site).meant.get_or_init(|| meant_by_others(self, site))
     }
 
     /// Whether any route of `site` is at a path for WebSockets.

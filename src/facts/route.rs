@@ -428,7 +428,7 @@ fn taker_on_the_way(reader: &Reader<'_>) -> Option<RouteId> {
 
 /// Whether a location takes the handshake to its path. Where that cannot be followed, or the path is only the beginning of what its
 /// pattern takes, it is taken to.
-fn taken_by_location(reader: &Reader<'_>, id: RouteId, route: &Route) -> bool {
+pub(super) fn taken_by_location(reader: &Reader<'_>, id: RouteId, route: &Route) -> bool {
     let Some(walk) = reader.walk() else { return true };
     if walk.route == Some(id) || matches!(walk.verdict, Verdict::Unknown(_)) {
         return true;
