@@ -42,3 +42,32 @@ fn real_files_are_taken_for_their_own_servers() {
         assert!(taken > 2 * left.len(), "{left:#?}");
     }
 }
+
+#[test]
+fn a_site_that_is_available_is_read_as_its_main_file_would_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("nginx.conf", "events {}\nhttp {\n include conf.d/*.conf;\n include /etc/nginx/sites-enabled/*;\n}\n");
+    write(
+        "conf.d/ws.conf",
+        "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\nproxy_http_version 1.1;\nproxy_read_timeout 1h;\n",
+    );
+    let site = |port: u16, pass: &str| {
+        format!(
+            "server {{\n listen {port};\n location /ws/ {{\n proxy_set_header Host $http_host;\n proxy_set_header Upgrade $http_upgrade;\n proxy_set_header Connection $connection_upgrade;\n {pass}\n }}\n}}\n"
+        )
+    };
+    write("sites-available/chat", &site(8080, "proxy_pass http://127.0.0.1:9000;"));
+    write("sites-available/old", &site(8080, "proxy_pass http://127.0.0.1:9001; proxy_http_version 1.0;"));
+    let request =
+        proxylint::Request { paths: vec![folder.path().to_path_buf()], isolated: true, ..proxylint::Request::default() };
+    let checked = proxylint::check(&request).unwrap();
+    let found: Vec<_> = checked.findings.iter().map(|finding| (finding.rule.as_str(), finding.span.source)).collect();
+    let name = |id| checked.project.store.sources.get(id).path().file_name().unwrap().to_string_lossy().into_owned();
+    let found: Vec<_> = found.into_iter().map(|(rule, source)| format!("{}: {rule}", name(source))).collect();
+    assert_eq!(found, ["old: http-version-too-low"]);
+}

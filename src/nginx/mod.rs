@@ -20,4 +20,4 @@ use lower::line;
 pub use lower::lower;
 pub use outline::{Outline, outline};
 pub use parse::parse;
-pub use resolve::{Include, Resolved, resolve};
+pub use resolve::{Include, Resolved, resolve, resolve_site};

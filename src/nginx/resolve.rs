@@ -18,6 +18,8 @@ pub struct Resolved {
     pub sources: Vec<SourceId>,
     /// Includes that the server would refuse, and those whose file cannot be seen.
     pub problems: Vec<Remark>,
+    /// The site that stands for those that are enabled, see [`resolve_site`].
+    pub site: Option<SourceId>,
     /// The includes of each source, by directive, with an index into `outcomes`.
     includes: FxHashMap<SourceId, Vec<(DirectiveId, u32)>>,
     outcomes: Vec<Outcome>,
@@ -87,7 +89,13 @@ impl Resolved {
 
 /// Follows the includes of `root`, reading each file once.
 pub fn resolve(store: &mut Store, root: &Root) -> Resolved {
-    let mut resolver = Resolver { root, resolved: Resolved::default(), known: FxHashMap::default() };
+    resolve_site(store, root, None)
+}
+
+/// The same, as if `site` were all that `sites-enabled` holds: Debian's `sites-available` holds sites that are linked to from there, and links
+/// are seldom kept with them.
+pub fn resolve_site(store: &mut Store, root: &Root, site: Option<SourceId>) -> Resolved {
+    let mut resolver = Resolver { root, resolved: Resolved { site, ..Resolved::default() }, known: FxHashMap::default() };
     resolver.resolved.sources.push(root.source);
     resolver.resolved.http.insert(root.source);
     let mut seen: FxHashSet<SourceId> = FxHashSet::from_iter([root.source]);
@@ -164,6 +172,9 @@ impl Resolver<'_> {
     fn locate(&self, store: &mut Store, written: &str) -> Outcome {
         let path = Path::new(written);
         let is_pattern = has_glob(written.as_bytes());
+        if let Some(site) = self.resolved.site.filter(|_| is_pattern && is_of_enabled(path)) {
+            return Outcome { paths: vec![store.sources.get(site).path().to_path_buf()], ..Outcome::default() };
+        }
         let place = if path.is_absolute() { store.locate(path) } else { Some(self.root.base.join(path)) };
         let Some(place) = place else {
             let missing = Missing { inside: false, hides: hides(written), tell: !is_pattern, outside: false };
@@ -278,6 +289,11 @@ fn is_stock(path: &str) -> bool {
         || path.starts_with("snippets/")
         || path.starts_with("modules-enabled/")
         || path.starts_with("/usr/share/")
+}
+
+/// Whether a pattern is for the sites that Debian enables: `sites-enabled/*`.
+fn is_of_enabled(pattern: &Path) -> bool {
+    pattern.parent().and_then(Path::file_name).is_some_and(|name| name == "sites-enabled")
 }
 
 /// Whether a file of this name may hold settings that matter here. The stock ones below are known not to.

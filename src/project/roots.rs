@@ -10,6 +10,7 @@ use super::image::version_beside;
 use super::language::{Resolved, resolve};
 use super::{Candidate, Root, Store};
 use crate::gateway::{Server, Version};
+use crate::nginx;
 use crate::source::SourceId;
 use crate::tree::Shape;
 
@@ -31,6 +32,7 @@ impl Reached {
     pub fn resolve_again(&mut self, store: &mut Store) -> Resolved {
         let resolved = match self.resolved {
             Resolved::SyntaxOnly(source) => Resolved::SyntaxOnly(source),
+            Resolved::Nginx(ref own) if own.site.is_some() => Resolved::Nginx(nginx::resolve_site(store, &self.root, own.site)),
             _ => resolve(store, &self.root, self.version),
         };
         std::mem::replace(&mut self.resolved, resolved)
@@ -49,8 +51,45 @@ pub fn roots(store: &mut Store, candidates: &[Candidate], declared: &dyn Fn(usiz
     let seen = covered(&reached, store.sources.len());
     let fragments: Vec<Candidate> = rest.into_iter().filter(|candidate| !seen[candidate.source.index()]).collect();
     let fragments = fragments.into_iter().map(|candidate| reach(store, &mut directories, candidate, false, declared)).collect();
+    let mains = reached.len();
     keep_outermost(fragments, &mut reached, store.sources.len());
+    enable(store, &mut reached, mains);
     reached
+}
+
+/// So many bytes are read again for sites that are not enabled: their main file, with what it includes, once for each of them.
+const MOST_AGAIN: usize = 32 * 1024 * 1024;
+
+/// Reads each of nginx's sites in Debian's `sites-available` as its main file would, once it is enabled: what that sets holds for all sites.
+/// The first `mains` are main files.
+fn enable(store: &mut Store, reached: &mut [Reached], mains: usize) {
+    let (mains, fragments) = reached.split_at_mut(mains);
+    let mut again = 0;
+    for fragment in fragments {
+        let site = fragment.root.source;
+        let Some(base) = available_in(store.sources.get(site).path()) else { continue };
+        let main = mains
+            .iter()
+            .find(|main| main.root.server == Server::Nginx && fragment.root.server == Server::Nginx && main.root.base == base);
+        let Some(main) = main else { continue };
+        let sizes = main.resolved.sources().iter().map(|&source| store.sources.get(source).bytes().len());
+        again += sizes.sum::<usize>();
+        if again > MOST_AGAIN {
+            return;
+        }
+        let resolved = nginx::resolve_site(store, &main.root, Some(site));
+        if resolved.sources.contains(&site) {
+            fragment.root = main.root.clone();
+            fragment.version = fragment.version.or(main.version);
+            fragment.resolved = Resolved::Nginx(resolved);
+        }
+    }
+}
+
+/// The directory around Debian's `sites-available`, where a file lies in it.
+fn available_in(path: &Path) -> Option<&Path> {
+    let directory = path.parent().filter(|directory| directory.file_name().is_some_and(|name| name == "sites-available"))?;
+    directory.parent()
 }
 
 fn reach(

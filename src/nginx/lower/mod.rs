@@ -200,6 +200,10 @@ impl Lowerer<'_> {
         if implied != Implied::Main {
             self.gateway.partial = Some(Unknown::Fragment(start));
         }
+        // What it needs may stand in another site that is enabled with it.
+        if let Some(site) = self.resolved.site {
+            self.gateway.partial = Some(Unknown::Fragment(Span::new(site, 0, 0)));
+        }
         self.levels.push(Level::new(Context::Main, None));
         if implied >= Implied::Http {
             // What stands around a `server` seldom touches what we look at; a fragment of servers is judged as if it were all.
