@@ -71,3 +71,28 @@ fn a_site_that_is_available_is_read_as_its_main_file_would_read_it() {
     let found: Vec<_> = found.into_iter().map(|(rule, source)| format!("{}: {rule}", name(source))).collect();
     assert_eq!(found, ["old: http-version-too-low"]);
 }
+
+#[test]
+fn absolute_includes_lead_to_what_lies_beside_the_main_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("deploy/proxy/nginx.conf", "events {}\nhttp {\n include /etc/nginx/conf.d/*.conf;\n}\n");
+    write("deploy/proxy/conf.d/a.conf", "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n");
+    write(
+        "deploy/proxy/conf.d/b.conf",
+        "server {\n listen 8080;\n location / {\n proxy_pass http://127.0.0.1:9000;\n proxy_set_header Connection $connection_upgrade;\n }\n}\n",
+    );
+    // Another one, which is not meant.
+    write("conf.d/c.conf", "server {\n listen 8080;\n return 204;\n}\n");
+    let request =
+        proxylint::Request { paths: vec![folder.path().to_path_buf()], isolated: true, ..proxylint::Request::default() };
+    let project = proxylint::read(&request).unwrap();
+    let name = |id| project.store.sources.get(id).path().file_name().unwrap().to_string_lossy().into_owned();
+    let reached: Vec<Vec<String>> =
+        project.roots.iter().map(|reached| reached.resolved.sources().iter().map(|&source| name(source)).collect()).collect();
+    assert_eq!(reached, [vec!["nginx.conf", "a.conf", "b.conf"], vec!["c.conf"]]);
+}

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::outline::Written;
 use super::{glob, words};
 use crate::gateway::{Remark, RemarkKind, Server, Unknown};
-use crate::project::{LoadError, Root, Store, has_glob};
+use crate::project::{LoadError, Root, Store, has_glob, is_link_text};
 use crate::source::{SourceId, Span};
 use crate::tree::DirectiveId;
 
@@ -175,7 +175,7 @@ impl Resolver<'_> {
         if let Some(site) = self.resolved.site.filter(|_| is_pattern && is_of_enabled(path)) {
             return Outcome { paths: vec![store.sources.get(site).path().to_path_buf()], ..Outcome::default() };
         }
-        let place = if path.is_absolute() { store.locate(path) } else { Some(self.root.base.join(path)) };
+        let place = if path.is_absolute() { store.locate_from(&self.root.base, path) } else { Some(self.root.base.join(path)) };
         let Some(place) = place else {
             let missing = Missing { inside: false, hides: hides(written), tell: !is_pattern, outside: false };
             return Outcome { missing: Some(missing), ..Outcome::default() };
@@ -194,9 +194,13 @@ impl Resolver<'_> {
             self.resolved.outcomes[first..].iter().flat_map(|outcome| outcome.paths.iter().cloned()).collect();
         let mut results = store.load(&wanted, Server::Nginx).into_iter();
         for outcome in &mut self.resolved.outcomes[first..] {
+            let mut links = Vec::new();
             for path in std::mem::take(&mut outcome.paths) {
                 match results.next() {
-                    Some(Ok(file)) => outcome.files.push(file),
+                    Some(Ok(file)) => match linked_from(store, file) {
+                        Some(path) => links.push((outcome.files.len(), path)),
+                        None => outcome.files.push(file),
+                    },
                     Some(Err(error)) => {
                         let written = path.to_string_lossy();
                         let stock = is_stock(&written);
@@ -208,6 +212,10 @@ impl Resolver<'_> {
                     }
                     None => {}
                 }
+            }
+            // The last first, for those before it to stay in their places.
+            for (at, path) in links.into_iter().rev() {
+                outcome.files.splice(at..at, store.load(&[path], Server::Nginx).remove(0));
             }
         }
     }
@@ -291,6 +299,14 @@ fn is_stock(path: &str) -> bool {
         || path.starts_with("/usr/share/")
 }
 
+/// Where a symbolic link leads to that was checked out as text: the file holds the path.
+fn linked_from(store: &Store, file: SourceId) -> Option<PathBuf> {
+    let source = store.sources.get(file);
+    let text = Some(source.bytes()).filter(|bytes| is_link_text(bytes))?;
+    let path = str::from_utf8(text.trim_ascii_end()).ok()?;
+    Some(source.path().parent()?.join(path))
+}
+
 /// Whether a pattern is for the sites that Debian enables: `sites-enabled/*`.
 fn is_of_enabled(pattern: &Path) -> bool {
     pattern.parent().and_then(Path::file_name).is_some_and(|name| name == "sites-enabled")
@@ -326,6 +342,20 @@ mod tests {
         let name =
             |&id: &SourceId| store.sources.get(id).path().strip_prefix(folder.path()).unwrap().to_string_lossy().into_owned();
         (resolved.sources.iter().map(name).collect(), resolved.problems.into_iter().map(|problem| problem.kind).collect())
+    }
+
+    #[test]
+    fn a_link_that_is_checked_out_as_text_is_followed() {
+        let files = [
+            ("nginx.conf", "http {\n include sites-enabled/*;\n}\n"),
+            ("sites-available/a", "server { }\n"),
+            ("sites-enabled/a", "../sites-available/a"),
+            ("sites-enabled/b", "server { }\n"),
+            ("sites-enabled/c", "../sites-available/gone"),
+        ];
+        let (names, problems) = resolved(&files);
+        assert_eq!(names, ["nginx.conf", "sites-available/a", "sites-enabled/b"]);
+        assert!(problems.is_empty());
     }
 
     #[test]

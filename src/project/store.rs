@@ -351,30 +351,43 @@ impl Store {
     /// of the path that exists below exactly one place of a base. A pattern may stand in the last components.
     #[must_use]
     pub fn locate(&self, absolute: &Path) -> Option<PathBuf> {
+        self.mapped(absolute).or_else(|| below(self.bases.iter().map(|base| base.shown.as_path()), absolute))
+    }
+
+    /// The same for a configuration whose main file lies in `home`: `/etc/nginx/conf.d` is the `conf.d` beside it, where there is one.
+    #[must_use]
+    pub fn locate_from(&self, home: &Path, absolute: &Path) -> Option<PathBuf> {
+        self.mapped(absolute).or_else(|| below([home].into_iter(), absolute)).or_else(|| self.locate(absolute))
+    }
+
+    fn mapped(&self, absolute: &Path) -> Option<PathBuf> {
         if let Some((from, to)) = self.path_map.iter().find(|(from, _)| absolute.starts_with(from)) {
             return Some(to.join(absolute.strip_prefix(from).ok()?));
         }
-        if let Some(base) = self.bases.iter().find(|base| absolute.starts_with(&base.real)) {
-            return Some(base.shown.join(absolute.strip_prefix(&base.real).ok()?));
-        }
-        let components: Vec<_> = absolute.components().filter(|part| matches!(part, Component::Normal(_))).collect();
-        let fixed = components.iter().take_while(|part| !has_glob(part.as_os_str().as_encoded_bytes())).count();
-        // The longest suffix first: `/etc/nginx/conf.d/a.conf` is `etc/nginx/conf.d/a.conf` before it is `conf.d/a.conf`.
-        for skip in 0..components.len() {
-            let suffix: PathBuf = components[skip..].iter().collect();
-            let check: PathBuf = components[skip..fixed.max(skip)].iter().collect();
-            if check.as_os_str().is_empty() {
-                break;
-            }
-            let mut places = self.bases.iter().map(|base| base.shown.join(&check)).filter(|place| place.exists());
-            if let Some(place) = places.next() {
-                let unique = places.next().is_none();
-                let base = place.ancestors().nth(check.components().count())?.to_path_buf();
-                return unique.then(|| base.join(suffix));
-            }
-        }
-        None
+        let base = self.bases.iter().find(|base| absolute.starts_with(&base.real))?;
+        Some(base.shown.join(absolute.strip_prefix(&base.real).ok()?))
     }
+}
+
+/// Where the longest suffix of a path that exists below exactly one of `places` leads to.
+fn below<'a>(places: impl Iterator<Item = &'a Path> + Clone, absolute: &Path) -> Option<PathBuf> {
+    let components: Vec<_> = absolute.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    let fixed = components.iter().take_while(|part| !has_glob(part.as_os_str().as_encoded_bytes())).count();
+    // The longest suffix first: `/etc/nginx/conf.d/a.conf` is `etc/nginx/conf.d/a.conf` before it is `conf.d/a.conf`.
+    for skip in 0..components.len() {
+        let suffix: PathBuf = components[skip..].iter().collect();
+        let check: PathBuf = components[skip..fixed.max(skip)].iter().collect();
+        if check.as_os_str().is_empty() {
+            break;
+        }
+        let mut found = places.clone().map(|place| place.join(&check)).filter(|place| place.exists());
+        if let Some(place) = found.next() {
+            let unique = found.next().is_none();
+            let base = place.ancestors().nth(check.components().count())?.to_path_buf();
+            return unique.then(|| base.join(suffix));
+        }
+    }
+    None
 }
 
 /// Whether a path component holds a character that begins a pattern.
