@@ -96,3 +96,26 @@ fn absolute_includes_lead_to_what_lies_beside_the_main_file() {
         project.roots.iter().map(|reached| reached.resolved.sources().iter().map(|&source| name(source)).collect()).collect();
     assert_eq!(reached, [vec!["nginx.conf", "a.conf", "b.conf"], vec!["c.conf"]]);
 }
+
+#[test]
+fn links_that_are_checked_out_as_text_are_followed_by_httpd_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("apache2.conf", "IncludeOptional sites-enabled/*.conf\n");
+    write(
+        "sites-available/a.conf",
+        "<VirtualHost *:80>\nServerName a.example\nProxyPass / http://127.0.0.1:9000/\n</VirtualHost>\n",
+    );
+    write("sites-enabled/a.conf", "../sites-available/a.conf");
+    write("sites-enabled/b.conf", "../sites-available/b.conf");
+    let request =
+        proxylint::Request { paths: vec![folder.path().to_path_buf()], isolated: true, ..proxylint::Request::default() };
+    let checked = proxylint::check(&request).unwrap();
+    let found: Vec<&str> = checked.findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!((found, checked.routes), (vec![], 1));
+    assert_eq!(checked.project.roots.len(), 1);
+}

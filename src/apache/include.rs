@@ -68,7 +68,13 @@ pub(super) fn include(store: &mut Store, root: &ServerRoot, path: &[u8]) -> Incl
     let results = store.load(&candidates, Server::Apache);
     for (path, result) in candidates.iter().zip(results) {
         match result {
-            Ok(source) => sources.push(source),
+            Ok(source) => match store.linked_from(source) {
+                Some(path) => match store.load(&[path], Server::Apache).remove(0) {
+                    Ok(source) => sources.push(source),
+                    Err(_) => unread = true,
+                },
+                None => sources.push(source),
+            },
             Err(LoadError::NotAFile) if path.is_dir() => {
                 let files = files_below(store, path);
                 let results = store.load(&files, Server::Apache);

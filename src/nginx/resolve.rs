@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::outline::Written;
 use super::{glob, words};
 use crate::gateway::{Remark, RemarkKind, Server, Unknown};
-use crate::project::{LoadError, Root, Store, has_glob, is_link_text};
+use crate::project::{LoadError, Root, Store, has_glob};
 use crate::source::{SourceId, Span};
 use crate::tree::DirectiveId;
 
@@ -197,7 +197,7 @@ impl Resolver<'_> {
             let mut links = Vec::new();
             for path in std::mem::take(&mut outcome.paths) {
                 match results.next() {
-                    Some(Ok(file)) => match linked_from(store, file) {
+                    Some(Ok(file)) => match store.linked_from(file) {
                         Some(path) => links.push((outcome.files.len(), path)),
                         None => outcome.files.push(file),
                     },
@@ -297,14 +297,6 @@ fn is_stock(path: &str) -> bool {
         || path.starts_with("snippets/")
         || path.starts_with("modules-enabled/")
         || path.starts_with("/usr/share/")
-}
-
-/// Where a symbolic link leads to that was checked out as text: the file holds the path.
-fn linked_from(store: &Store, file: SourceId) -> Option<PathBuf> {
-    let source = store.sources.get(file);
-    let text = Some(source.bytes()).filter(|bytes| is_link_text(bytes))?;
-    let path = str::from_utf8(text.trim_ascii_end()).ok()?;
-    Some(source.path().parent()?.join(path))
 }
 
 /// Whether a pattern is for the sites that Debian enables: `sites-enabled/*`.

@@ -10,7 +10,6 @@ mod store;
 pub use discover::{Candidate, Given, Problem, discover};
 pub use language::{Resolved, resolve};
 pub use roots::{Reached, roots};
-pub(crate) use sniff::is_link_text;
 pub use sniff::{is_candidate, server_of};
 pub use store::{Base, LoadError, Store, Wanted, has_glob};
 

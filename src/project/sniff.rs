@@ -72,7 +72,7 @@ pub fn server_of(path: &Path, head: &[u8]) -> Option<Server> {
 }
 
 /// Whether a file is what a checkout without symbolic links makes of one: the path that the link leads to, and nothing else.
-pub(crate) fn is_link_text(head: &[u8]) -> bool {
+pub(super) fn is_link_text(head: &[u8]) -> bool {
     let text = head.trim_ascii_end();
     text.starts_with(b"../") && !text.iter().any(u8::is_ascii_whitespace)
 }

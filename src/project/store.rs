@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::language::{self, Parsed};
+use super::sniff::is_link_text;
 use crate::gateway::Server;
 use crate::source::{FileKind, Source, SourceId, Sources};
 use crate::tree::Tree;
@@ -351,13 +352,22 @@ impl Store {
     /// of the path that exists below exactly one place of a base. A pattern may stand in the last components.
     #[must_use]
     pub fn locate(&self, absolute: &Path) -> Option<PathBuf> {
-        self.mapped(absolute).or_else(|| below(self.bases.iter().map(|base| base.shown.as_path()), absolute))
+        self.mapped(absolute).or_else(|| below(&self.bases.iter().map(|base| base.shown.as_path()), absolute))
     }
 
     /// The same for a configuration whose main file lies in `home`: `/etc/nginx/conf.d` is the `conf.d` beside it, where there is one.
     #[must_use]
     pub fn locate_from(&self, home: &Path, absolute: &Path) -> Option<PathBuf> {
-        self.mapped(absolute).or_else(|| below([home].into_iter(), absolute)).or_else(|| self.locate(absolute))
+        self.mapped(absolute).or_else(|| below(&[home].into_iter(), absolute)).or_else(|| self.locate(absolute))
+    }
+
+    /// Where a symbolic link leads to that was checked out as text: the file holds the path, and nothing else.
+    #[must_use]
+    pub fn linked_from(&self, file: SourceId) -> Option<PathBuf> {
+        let source = self.sources.get(file);
+        let text = Some(source.bytes()).filter(|bytes| is_link_text(bytes))?;
+        let path = str::from_utf8(text.trim_ascii_end()).ok()?;
+        Some(source.path().parent()?.join(path))
     }
 
     fn mapped(&self, absolute: &Path) -> Option<PathBuf> {
@@ -370,7 +380,7 @@ impl Store {
 }
 
 /// Where the longest suffix of a path that exists below exactly one of `places` leads to.
-fn below<'a>(places: impl Iterator<Item = &'a Path> + Clone, absolute: &Path) -> Option<PathBuf> {
+fn below<'a>(places: &(impl Iterator<Item = &'a Path> + Clone), absolute: &Path) -> Option<PathBuf> {
     let components: Vec<_> = absolute.components().filter(|part| matches!(part, Component::Normal(_))).collect();
     let fixed = components.iter().take_while(|part| !has_glob(part.as_os_str().as_encoded_bytes())).count();
     // The longest suffix first: `/etc/nginx/conf.d/a.conf` is `etc/nginx/conf.d/a.conf` before it is `conf.d/a.conf`.
