@@ -81,7 +81,8 @@ fn whole_trees_are_read_with_their_includes() {
     }
     assert!(mains > 0);
     let debian = lower(&folder.join("certbot+certbot/testdata/debian_apache_2_4/multiple_vhosts/apache2/apache2.conf"));
-    assert_eq!(debian.sites.len(), 3, "the main server and the hosts of sites-enabled that are no links");
+    // Most of what is in sites-enabled are links that were checked out as text; a macro makes three hosts of one of them.
+    assert_eq!(debian.sites.len(), 15, "the main server, the host in its own file, and those of sites-enabled");
 }
 
 #[test]
