@@ -147,7 +147,7 @@ impl Project {
             let mut findings = benches[reached.given].judge(&view);
             findings.retain(|finding| settings.applies(&finding.rule));
             findings.iter_mut().flat_map(|finding| &mut finding.subjects).for_each(|subject| subject.root = root);
-            (gateway.routes.len(), findings)
+            (reached.routes(gateway), findings)
         });
         let judged: Vec<(usize, Vec<Finding>)> = judged.collect();
         let routes = judged.iter().map(|(routes, _)| routes).sum();

@@ -54,7 +54,7 @@ fn a_site_that_is_available_is_read_as_its_main_file_would_read_it() {
     write("nginx.conf", "events {}\nhttp {\n include conf.d/*.conf;\n include /etc/nginx/sites-enabled/*;\n}\n");
     write(
         "conf.d/ws.conf",
-        "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\nproxy_http_version 1.1;\nproxy_read_timeout 1h;\n",
+        "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\nproxy_http_version 1.1;\nproxy_read_timeout 1h;\nserver { listen 8081; location / { return 204; } }\n",
     );
     let site = |port: u16, pass: &str| {
         format!(
@@ -70,6 +70,8 @@ fn a_site_that_is_available_is_read_as_its_main_file_would_read_it() {
     let name = |id| checked.project.store.sources.get(id).path().file_name().unwrap().to_string_lossy().into_owned();
     let found: Vec<_> = found.into_iter().map(|(rule, source)| format!("{}: {rule}", name(source))).collect();
     assert_eq!(found, ["old: http-version-too-low"]);
+    // The main file's own is no site's.
+    assert_eq!(checked.routes, 3);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::image::version_beside;
 use super::language::{Resolved, resolve};
 use super::{Candidate, Root, Store};
-use crate::gateway::{Server, Version};
+use crate::gateway::{Gateway, Server, Version};
 use crate::nginx;
 use crate::source::SourceId;
 use crate::tree::Shape;
@@ -28,6 +28,13 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// How many routes are this root's. Beside a site that stands for those that are enabled, those of the main file are that one's.
+    #[must_use]
+    pub(crate) fn routes(&self, gateway: &Gateway) -> usize {
+        let Resolved::Nginx(nginx::Resolved { site: Some(site), .. }) = self.resolved else { return gateway.routes.len() };
+        gateway.routes.iter().filter(|route| gateway.site(route.site).span.source == site).count()
+    }
+
     /// Follows the includes again, after sources were replaced; returns what they led to before.
     pub fn resolve_again(&mut self, store: &mut Store) -> Resolved {
         let resolved = match self.resolved {
