@@ -496,7 +496,7 @@ fn why_plain(request: &UpstreamRequest, upgrade: Option<&str>) -> Option<(&'stat
     match upgrade {
         None => Some(("the backend gets no Upgrade", None)),
         Some(upgrade) if !upgrade.eq_ignore_ascii_case("websocket") => {
-            Some(("the backend gets an Upgrade that is not websocket", None))
+            Some(("the backend gets an Upgrade that is not websocket", Some("upgrade")))
         }
         Some(_) if request.method != "GET" => Some(("a handshake is a GET", None)),
         Some(_) if request.http_version != "1.1" => Some(("a handshake needs HTTP/1.1", None)),
