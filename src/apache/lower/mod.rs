@@ -7,6 +7,7 @@ mod comment;
 mod directory;
 mod expression;
 mod finish;
+mod glob;
 mod mapping;
 mod require;
 mod review;

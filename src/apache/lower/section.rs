@@ -2,6 +2,7 @@
 
 use super::Lowerer;
 use super::expression::{expression, otherwise};
+use super::glob::{self, Compared, is_glob};
 use super::mapping::{Destination, Mapping};
 use super::site::Server;
 use crate::apache::statement::{Statement, Word};
@@ -166,11 +167,14 @@ impl Lowerer<'_> {
         let word = words.get(usize::from(tilde));
         let text = word.map(|word| word.value.clone()).unwrap_or_default();
         let unknown = word.and_then(|word| word.unknown);
-        let globbed = text.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
+        let globbed = is_glob(&text);
         let is_pattern = is_match || tilde;
-        // Of backends wildcards match slashes, too (`proxy_walk`).
-        let any: &[u8] = if name == b"proxy" { b"." } else { b"[^/]" };
-        let pattern = if globbed && !is_pattern { glob_pattern(&text, any) } else { text.to_vec() };
+        let compared = match name {
+            b"proxy" => Compared::Backend,
+            b"location" => Compared::Path,
+            _ => Compared::File,
+        };
+        let pattern = if globbed && !is_pattern { glob::pattern(&text, compared) } else { text.to_vec() };
         let id = self.gateway.texts.intern(&pattern);
         let matcher = match unknown {
             Some(why) => Matcher::Unknown(why),
@@ -193,7 +197,7 @@ impl Lowerer<'_> {
             }
             b"directory" if globbed && !is_pattern && unknown.is_none() => {
                 let segments = text.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).count();
-                let glob = glob_pattern(text.strip_suffix(b"/").unwrap_or(&text), b"[^/]");
+                let glob = glob::pattern(text.strip_suffix(b"/").unwrap_or(&text), Compared::File);
                 let texts = &mut self.gateway.texts;
                 Covers::Directories { written: texts.intern(&text), pattern: texts.intern(&glob), segments }
             }
@@ -391,32 +395,5 @@ impl Lowerer<'_> {
         } else if url.unknown.is_none() && self.area_mut().is_none() {
             self.gateway.unknown_workers.push(statement.span(self.store));
         }
-    }
-}
-
-/// The regular expression for a path with wildcards, each of which matches `any`: not `/` in paths (`ap_location_walk` with
-/// `APR_FNM_PATHNAME`).
-fn glob_pattern(glob: &[u8], any: &[u8]) -> Vec<u8> {
-    let mut out = vec![b'^'];
-    for &byte in glob {
-        match byte {
-            b'*' => {
-                out.extend_from_slice(any);
-                out.push(b'*');
-            }
-            b'?' => out.extend_from_slice(any),
-            b'.' | b'+' | b'(' | b')' | b'{' | b'}' | b'^' | b'$' | b'|' => out.extend_from_slice(&[b'\\', byte]),
-            _ => out.push(byte),
-        }
-    }
-    out.push(b'$');
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn wildcards_stay_within_a_segment() {
-        assert_eq!(super::glob_pattern(b"/a.b/*/?[0-9]", b"[^/]"), br"^/a\.b/[^/]*/[^/][0-9]$");
     }
 }
