@@ -83,12 +83,14 @@ impl FromStr for Version {
 }
 
 /// The modules that are loaded. Whether one is absent can only be said where the files that load modules are here.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Modules {
     /// Whether everything that loads modules was seen: a module not in `loaded` is then absent.
     pub complete: bool,
     /// The modules seen to be loaded, by name (`proxy_wstunnel`), with the line that loads them; `None`: built in.
     pub loaded: FxHashMap<String, Option<Span>>,
+    /// The names of those that lines load, in the order of the lines.
+    pub order: Vec<String>,
     /// Where another module would be loaded: the last line that loads one.
     pub last: Option<Span>,
 }
@@ -104,6 +106,14 @@ impl Modules {
         } else {
             None
         }
+    }
+
+    /// Whether a module is loaded before another, which decides what comes first where both want to come last; `None` where that cannot be
+    /// seen, or one of them is not loaded by a line.
+    #[must_use]
+    pub fn comes_first(&self, name: &str, other: &str) -> Option<bool> {
+        let place = |name: &str| self.order.iter().position(|own| own == name);
+        Some(place(name)? < place(other)?)
     }
 }
 

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::follow::Files;
 use super::pattern::{Patterns, Undecided};
 use super::request::Request;
+use super::send::Changed;
 use super::site::Socket;
 use crate::gateway::{
     Change, Definition, FileTest, Gateway, Known, OwnName, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId,
@@ -61,6 +62,8 @@ pub struct Notes<'a> {
     pub files: Option<Files<'a>>,
     /// Whether the headers are those that early changes have left.
     pub begun: bool,
+    /// What `RequestHeader` has made of the headers, once it was carried out.
+    pub changed: Option<Changed>,
     /// By what name and port the site calls itself.
     pub own_name: OwnName,
     /// Whether the port that was reached is used, where the client names none.

@@ -257,14 +257,17 @@ pub(super) struct Passing<'a> {
 /// Where a value or a condition cannot be known.
 pub(super) fn client_header(environment: &Environment<'_>, levels: &[ScopeId], name: &str) -> Known<Sent> {
     let gateway = environment.gateway;
-    let own = environment.request.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+    let changed = environment.notes.and_then(|notes| notes.changed.as_ref());
+    let (levels, headers) = changed.map_or((levels, &environment.request.headers), |changed| (&changed.levels, &changed.headers));
     let mut sent = Sent::default();
-    let mut headers: Vec<(Word, Word)> = own.cloned().collect();
+    let mut headers: Vec<(Word, Word)> = headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).cloned().collect();
     let wanted = gateway.texts.find(name.as_bytes());
     for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {
         if wanted.is_some() && edited(gateway, entry) == wanted {
             sent.spans.push(entry.span);
-            edit(environment, entry, &mut headers)?;
+            if changed.is_none() {
+                edit(environment, entry, &mut headers)?;
+            }
         }
     }
     sent.values = headers.into_iter().map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty()).collect();
@@ -276,6 +279,32 @@ pub(super) fn client_header(environment: &Environment<'_>, levels: &[ScopeId], n
 /// # Errors
 /// Where a value or a condition cannot be known.
 pub(super) fn client_headers(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Vec<(Word, Word)>> {
+    match environment.notes.and_then(|notes| notes.changed.as_ref()) {
+        Some(changed) => Ok(changed.headers.clone()),
+        None => changed_headers(environment, levels),
+    }
+}
+
+/// What `RequestHeader` has made of a request's headers.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// All of them, in order.
+    pub(super) headers: Vec<(Word, Word)>,
+    /// The levels whose lines have changed them, the outer first.
+    pub(super) levels: Vec<ScopeId>,
+}
+
+impl Changed {
+    /// What the lines of these levels make of the headers.
+    ///
+    /// # Errors
+    /// Where a value or a condition cannot be known.
+    pub(super) fn by(environment: &Environment<'_>, levels: Vec<ScopeId>) -> Known<Self> {
+        Ok(Self { headers: changed_headers(environment, &levels)?, levels })
+    }
+}
+
+fn changed_headers(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<Vec<(Word, Word)>> {
     let gateway = environment.gateway;
     let mut headers = environment.request.headers.clone();
     for entry in levels.iter().flat_map(|&level| gateway.scopes.own(level)) {

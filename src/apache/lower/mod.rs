@@ -24,7 +24,7 @@ mod worker;
 use crate::apache::refuse::refuse;
 use crate::apache::resolve::Resolved;
 use crate::apache::statement::{Kind, Statement};
-use crate::gateway::{ExpressionId, Gateway, Limit, Modules, Signal, SiteId, Unknown, Version};
+use crate::gateway::{ExpressionId, Gateway, Limit, Signal, SiteId, Unknown, Version};
 use crate::project::{Root, Store};
 use crate::source::Span;
 
@@ -40,8 +40,7 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
     let mut gateway = Gateway::new(crate::gateway::Server::Apache, version, root.source);
     gateway.partial = resolved.partial;
     gateway.assumed.clone_from(&resolved.assumed);
-    gateway.modules =
-        Modules { complete: resolved.modules.complete, loaded: resolved.modules.loaded.clone(), last: resolved.modules.last };
+    gateway.modules = resolved.modules.clone();
     let start = Span::new(root.source, 0, 0);
     let scope = gateway.scopes.open(None, start);
     let mut main = Server::new(start, scope);

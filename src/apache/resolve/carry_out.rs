@@ -255,7 +255,10 @@ impl Reader {
         if let Some(file) = words.get(1) {
             self.check_module(&identifier, name, &String::from_utf8_lossy(file), span);
         }
-        self.resolved.modules.loaded.insert(name.to_owned(), Some(span));
+        // A module that is loaded already stays where it is.
+        if self.resolved.modules.loaded.insert(name.to_owned(), Some(span)).is_none() {
+            self.resolved.modules.order.push(name.to_owned());
+        }
         self.resolved.modules.last = Some(span);
     }
 

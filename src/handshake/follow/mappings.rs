@@ -8,6 +8,7 @@ mod paths;
 mod redirects;
 mod rules;
 mod served;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod translate;
@@ -19,8 +20,7 @@ use crate::facts::View;
 use crate::gateway::{Area, Assumed, Covers, Gateway, Handler, Known, SiteId, Target, Unknown};
 use crate::handshake::evaluate::{Environment, Notes};
 use crate::handshake::request::Request;
-use crate::handshake::request::Word;
-use crate::handshake::send::{change_early, client_headers};
+use crate::handshake::send::{Changed, change_early};
 use crate::handshake::walk::{Because, Verdict};
 use crate::handshake::{Chosen, Walk};
 use crate::source::Span;
@@ -45,7 +45,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         walk,
         areas: Vec::new(),
         asked_in: None,
-        changed: None,
+        lookups: 0,
         rewrites: true,
         unreadable: None,
         failed: None,
@@ -73,8 +73,8 @@ struct Course<'a> {
     areas: Vec<&'a Area>,
     /// The path and the areas by which the client was let in or not in the round before.
     asked_in: Option<(String, Vec<&'a Area>)>,
-    /// Its headers after `RequestHeader`, where it has come so far.
-    changed: Option<Vec<(Word, Word)>>,
+    /// How many requests were made on behalf of it.
+    lookups: usize,
     /// Whether rules are carried out: none after one that ends them all.
     rewrites: bool,
     /// The status for a path that is not decoded.
@@ -93,6 +93,9 @@ enum Round {
     /// The request is handled anew with this path and query; `bool`: without rewriting.
     Again(String, Option<String>, bool),
 }
+
+/// What handles a request, with the areas that cover it; or what it comes to before anything handles it.
+type Found<'a> = Result<(Vec<&'a Area>, Mapped), Round>;
 
 /// Where a request is mapped to.
 #[derive(Clone, Debug)]
@@ -151,11 +154,9 @@ impl<'a> Course<'a> {
             (false, true) => return Err(Unknown::Unmodelled(span)),
             _ => {}
         }
-        let slashes = areas::encoded_slashes(&site_areas);
-        let merge = setting(&site_areas, |settings| settings.merge_slashes).unwrap_or(true);
         let written = self.request.target.get_or_insert_with(|| with_query(&self.request.path, self.request.query.as_deref()));
-        let raw = written.split(['?', '#']).next().unwrap_or_default();
-        match paths::normalized(raw, slashes, merge) {
+        let raw = written.split(['?', '#']).next().unwrap_or_default().to_owned();
+        match self.read_path(&raw) {
             Ok(path) => self.request.path = path,
             Err(status) => self.unreadable = Some(status),
         }
@@ -192,8 +193,8 @@ impl<'a> Course<'a> {
         self.request.path = path;
         self.request.query = query;
         self.request.target = None;
-        if let Some(headers) = self.changed.take() {
-            self.request.headers = headers;
+        if let Some(changed) = self.notes.changed.take() {
+            self.request.headers = changed.headers;
         }
         for (name, _) in &mut self.notes.variables {
             name.insert_str(0, "REDIRECT_");
@@ -211,17 +212,18 @@ impl<'a> Course<'a> {
                 return Ok(Round::Done(self.answered(status, span, "refuses the path")));
             }
         }
-        match self.look_up(true)? {
-            Ok((areas, Mapped::Backend(asked))) => self.pass(&areas, &asked).map(Round::Done),
-            Ok((areas, Mapped::File(file))) => self.serve(&areas, &file),
-            Ok((areas, Mapped::Nowhere(file))) => self.serve_stock(&areas, &file),
-            Err(round) => Ok(round),
-        }
+        let verdict = match self.look_up(0)? {
+            Ok((areas, Mapped::Backend(asked))) => self.pass(&areas, &asked)?,
+            Ok((areas, Mapped::File(file))) => self.serve(&areas, &file)?,
+            Ok((areas, Mapped::Nowhere(file))) => self.serve_stock(&areas, &file)?,
+            Err(round) => return Ok(round),
+        };
+        Ok(Round::Done(verdict))
     }
 
-    /// Finds out what handles the request, and the areas that cover it; or what it comes to before anything handles it. Where it is the client's own,
-    /// and not one on behalf of another, what stands for a directory is looked for.
-    fn look_up(&mut self, own: bool) -> Known<Result<(Vec<&'a Area>, Mapped), Round>> {
+    /// Finds out what handles the request, which is the client's own where its `depth` is 0, and else on behalf of as many others.
+    fn look_up(&mut self, depth: usize) -> Known<Found<'a>> {
+        let own = depth == 0;
         let gateway = self.gateway;
         self.notes.file = None;
         self.notes.handler = None;
@@ -274,28 +276,25 @@ impl<'a> Course<'a> {
         {
             return Ok(Err(Round::Done(verdict)));
         }
-        if own {
-            // Where the request is handled anew, this is what it has (`do_headers_fixup`).
-            self.changed = Some(client_headers(&self.environment(), &areas::levels(&areas))?);
-        }
+        let handler = areas.iter().rev().find_map(|area| Some((area.handler?, area.span)));
+        let span = self.gateway.site(self.site).span;
+        let handler = self.notes.handler.map(|name| (Handler::Named(name), span)).or(handler);
         // Rules do not keep `mod_dir` from looking into a directory (`DirectoryCheckHandler Off`), and the query that they leave counts there.
         if let Err(Round::Again(_, query, _)) = &rewritten {
             self.request.query.clone_from(query);
         }
-        if own
-            && !matches!(rewritten, Err(Round::Done(_)))
-            && let Some(file) = file.filter(|_| url.is_none())
-            && let Some(round) = self.directory(&areas, &file)?
-        {
-            return Ok(Err(round));
+        if !matches!(rewritten, Err(Round::Done(_))) {
+            let is_served = matches!(rewritten, Ok(Mapped::File(_) | Mapped::Nowhere(_)));
+            let bare = is_served && matches!(handler, None | Some((Handler::Files, _)));
+            let file = file.filter(|_| url.is_none());
+            if let Some(found) = self.change_headers(&areas, file.as_deref(), bare, depth)? {
+                return Ok(found);
+            }
         }
         let mapped = match rewritten {
             Ok(mapped) => mapped,
             Err(round) => return Ok(Err(round)),
         };
-        let handler = areas.iter().rev().find_map(|area| Some((area.handler?, area.span)));
-        let span = self.gateway.site(self.site).span;
-        let handler = self.notes.handler.map(|name| (Handler::Named(name), span)).or(handler);
         let mapped = match (mapped, handler) {
             (Mapped::Backend(asked), _) => Mapped::Backend(asked),
             (Mapped::File(file) | Mapped::Nowhere(file), Some((Handler::Proxy(route), span))) => {
@@ -312,6 +311,35 @@ impl<'a> Course<'a> {
             (mapped, _) => mapped,
         };
         Ok(Ok((areas, mapped)))
+    }
+
+    /// `mod_headers`, and `mod_dir` before or after it: whichever is loaded first comes first (both are `APR_HOOK_LAST` among the fixups). What
+    /// stands for the file, if anything does.
+    fn change_headers(&mut self, areas: &[&'a Area], file: Option<&str>, bare: bool, depth: usize) -> Known<Option<Found<'a>>> {
+        let order = self.gateway.modules.comes_first("headers", "dir");
+        if order != Some(false) {
+            self.notes.changed = Some(Changed::by(&self.environment(), areas::levels(areas))?);
+        }
+        let stands = file.map(|file| self.stand_in(areas, file, bare, depth)).transpose()?.flatten();
+        let taken = match &stands {
+            Some(Err(Round::Done(_))) => return Ok(stands),
+            Some(Err(_)) => self.areas.clone(),
+            Some(Ok((inner, _))) => inner.clone(),
+            None => areas.to_vec(),
+        };
+        match order {
+            Some(true) => {}
+            Some(false) => self.notes.changed = Some(Changed::by(&self.environment(), areas::levels(&taken))?),
+            None => {
+                // It matters only where something else is passed on with other headers.
+                let is_passed = matches!(stands, Some(Ok((_, Mapped::Backend(_)))));
+                let is_same = |levels| Ok(Changed::by(&self.environment(), levels)?.headers == self.request.headers);
+                if is_passed && !(is_same(areas::levels(areas))? && is_same(areas::levels(&taken))?) {
+                    return Err(Unknown::Environment);
+                }
+            }
+        }
+        Ok(stands)
     }
 
     /// The answer where the areas do not let the client in.
