@@ -276,6 +276,7 @@ impl Lowerer<'_> {
             (b"rewriterule", ..) => self.rewrite_rule(statement),
             (b"rewriteoptions", ..) => self.rewrite_options(statement),
             (b"balancermember" | b"proxyset", _, Some(backend)) => self.backend_line(name, backend, statement),
+            (b"proxyset", ..) if !matches!(self.here().covers, Covers::Proxied(_)) => self.proxy_set(statement),
             _ => self.setting(name, statement),
         }
     }
@@ -379,7 +380,7 @@ impl Lowerer<'_> {
         }
     }
 
-    /// `ProxySet url key=value …` in a server: the worker or balancer must be there already.
+    /// `ProxySet url key=value …` beside the section: the worker or balancer must be there already.
     pub(super) fn proxy_set(&mut self, statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
         let Some((url, parameters)) = words.split_first() else { return };
@@ -387,12 +388,16 @@ impl Lowerer<'_> {
         let at = self.current();
         if parts.protocol() == Protocol::Balancer {
             let name = self.gateway.texts.intern_lower(parts.authority);
+            // One of the main server is not found (`ap_proxy_get_balancer`).
+            if url.unknown.is_none() && !self.servers[at.0].balancers.contains_key(&name) {
+                self.gateway.unknown_workers.push(statement.span(self.store));
+            }
             self.balancer_parameters(at, name, parameters);
         } else if let Some(worker) =
             super::worker::WorkerUrl::new(&url.value).and_then(|key| self.servers[at.0].workers.find(&key))
         {
             self.set_parameters(worker, parameters);
-        } else if url.unknown.is_none() && self.area_mut().is_none() {
+        } else if url.unknown.is_none() {
             self.gateway.unknown_workers.push(statement.span(self.store));
         }
     }

@@ -277,12 +277,7 @@ impl<'a> Checker<'a> {
                     _ => Ok(()),
                 }
             }
-            "Proxy" | "ProxyMatch" => {
-                if let Some(url) = line.words.first().filter(|word| proxy::is_balancer(&word.value)) {
-                    self.names_balancer(&url.value, &[], line.span);
-                }
-                proxy::section(line)
-            }
+            "Proxy" | "ProxyMatch" => self.proxy_section(line),
             name @ ("RequireAll" | "RequireAny" | "RequireNone") if !line.words.is_empty() => {
                 Err((Fault::Arguments, format!("<{name}> directive doesn't take additional arguments")))
             }

@@ -5,6 +5,7 @@ use super::{Checker, Line, Refused, escaped};
 use crate::apache::statement::Word;
 use crate::apache::values::{Parameter, parameter, proxy_url, seconds, suffixed_duration, switch};
 use crate::gateway::{Fault, Millis, Version};
+use crate::source::Span;
 
 fn value_fault(message: String) -> Result<(), Refused> {
     Err((Fault::Value, message))
@@ -115,38 +116,56 @@ impl<'a> Checker<'a> {
     /// `set_proxy_param`.
     pub(super) fn proxy_set(&mut self, line: &Line<'a>) -> Result<(), Refused> {
         if matches!(self.around.last(), Some(Around::Proxy(_))) {
-            let Some(Around::Proxy(_)) = self.around.last() else { return Ok(()) };
-            return match self.proxy_url() {
-                Some(url) if is_balancer(&url) => {
-                    self.names_balancer(&url, &line.words, line.span);
-                    line.words.iter().try_for_each(|word| {
-                        let amiss = |(fault, message)| {
-                            let set = escaped(&word.value);
-                            (fault, format!("ProxySet: {message} {set}; {}", escaped(&url)))
-                        };
-                        self.balancer_parameter(word).map_err(amiss)
-                    })
-                }
-                Some(url) => line.words.iter().try_for_each(|word| {
-                    let amiss = |(fault, message)| {
-                        let set = escaped(&word.value);
-                        (fault, format!("ProxySet: {message} {set}; {}", escaped(&url)))
-                    };
-                    self.worker_parameter(word).map_err(amiss)
-                }),
-                None => Ok(()),
-            };
-        }
-        match line.words.first() {
-            None => value_fault("ProxySet can not find '' Worker.".to_owned()),
-            Some(name) if !name.value.windows(3).any(|part| part == b"://") => {
-                value_fault(format!("ProxySet can not find '{}' Worker.", escaped(&name.value)))
+            let Some(url) = self.proxy_url() else { return Ok(()) };
+            let with_captures = url.contains(&b'$');
+            if !is_balancer(&url) && !with_captures {
+                worker_url(&url).map_err(|(fault, message)| (fault, format!("ProxySet {message}")))?;
             }
-            Some(name) if self.is_main && self.unknown_workers.contains(&line.span) => {
-                value_fault(format!("ProxySet can not find '{}' Worker.", escaped(&name.value)))
-            }
-            _ => Ok(()),
+            return self.set(&url, &line.words, line.span, "ProxySet:");
         }
+        let Some((name, parameters)) = line.words.split_first() else {
+            return value_fault("ProxySet can not find '' Worker.".to_owned());
+        };
+        let is_url = name.value.windows(3).any(|part| part == b"://");
+        if !is_url || self.is_main && self.unknown_workers.contains(&line.span) {
+            let kind = if is_balancer(&name.value) { "Balancer" } else { "Worker" };
+            return value_fault(format!("ProxySet can not find '{}' {kind}.", escaped(&name.value)));
+        }
+        self.set(&name.value, parameters, line.span, "ProxySet:")
+    }
+
+    /// `<Proxy url parameters…>` (`proxysection`).
+    pub(super) fn proxy_section(&mut self, line: &Line<'a>) -> Result<(), Refused> {
+        let Some((url, parameters)) = line.words.split_first() else { return Ok(()) };
+        if !parameters.is_empty() {
+            if line.row.name == "ProxyMatch" {
+                return value_fault("Multiple <ProxyMatch> arguments not (yet) supported.".to_owned());
+            }
+            if url.value.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[')) {
+                return value_fault("<Proxy> arguments are not supported for wildchar url.".to_owned());
+            }
+            if !url.value.contains(&b':') {
+                return value_fault("<Proxy> arguments are not supported for non url.".to_owned());
+            }
+        }
+        self.set(&url.value, parameters, line.span, "<Proxy")
+    }
+
+    /// Sets parameters of the backend or balancer that a URL names.
+    fn set(&mut self, url: &[u8], parameters: &[Word<'a>], span: Span, directive: &str) -> Result<(), Refused> {
+        let balances = is_balancer(url);
+        if balances {
+            self.names_balancer(url, parameters, span);
+        }
+        for word in parameters {
+            if !word.value.contains(&b'=') {
+                let name = directive.trim_start_matches('<').trim_end_matches(':');
+                return value_fault(format!("Invalid {name} parameter. Parameter must be in the form 'key=value'"));
+            }
+            let set = if balances { self.balancer_parameter(word) } else { self.worker_parameter(word) };
+            set.map_err(|(fault, message)| (fault, format!("{directive} {message} {}; {}", escaped(&word.value), escaped(url))))?;
+        }
+        Ok(())
     }
 
     /// The URL of the innermost `<Proxy>`.
@@ -327,21 +346,6 @@ fn worker_url(url: &[u8]) -> Result<(), Refused> {
     };
     if !is_scheme || !port.iter().all(u8::is_ascii_digit) {
         return address_fault(format!("Unable to parse URL: {written}"));
-    }
-    Ok(())
-}
-
-/// `<Proxy url parameters…>` (`proxysection`).
-pub(super) fn section(line: &Line<'_>) -> Result<(), Refused> {
-    let [url, _, ..] = line.words.as_slice() else { return Ok(()) };
-    if line.row.name == "ProxyMatch" {
-        return value_fault("Multiple <ProxyMatch> arguments not (yet) supported.".to_owned());
-    }
-    if url.value.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[')) {
-        return value_fault("<Proxy> arguments are not supported for wildchar url.".to_owned());
-    }
-    if !url.value.contains(&b':') {
-        return value_fault("<Proxy> arguments are not supported for non url.".to_owned());
     }
     Ok(())
 }
