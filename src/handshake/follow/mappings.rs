@@ -300,7 +300,7 @@ impl<'a> Course<'a> {
             (Mapped::File(file) | Mapped::Nowhere(file), Some((Handler::Proxy(route), span))) => {
                 let url = self.url_of(route, span, &self.request.path)?;
                 // The file's path, as the server sees it, is what is sent (`proxy_handler`).
-                let file = self.on_disk(&file)?;
+                let file = self.sent_file(&file)?;
                 let query = self.request.query.clone();
                 Mapped::Backend(Asked { route, url: format!("{url}{file}"), query, verbatim: false, span, as_handler: true })
             }
@@ -381,14 +381,6 @@ impl<'a> Course<'a> {
         }
         let asked = self.request.path.clone();
         self.map(early, &asked)
-    }
-
-    /// The part of a file's path that the file system is asked for.
-    fn on_disk(&self, file: &str) -> Known<String> {
-        let areas = areas::of_site(self.gateway, self.site);
-        let root = setting(&areas, |settings| settings.document_root).transpose()?;
-        let root = root.map(|root| self.gateway.texts.show(root));
-        Ok(served::existing_part(self.notes.files, root.as_deref(), file))
     }
 
     /// Passes the request on, with the areas that cover what it is passed to.

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use super::Course;
-use super::areas::setting;
+use super::areas::{self, setting};
 use super::paths::UNKNOWN_ROOT;
-use crate::gateway::{Area, Known, Unknown};
+use crate::gateway::{Area, Known, Matcher, Unknown};
 use crate::handshake::Verdict;
-use crate::handshake::follow::Files;
 use crate::source::FileKind;
 
 impl<'a> Course<'a> {
@@ -80,13 +79,38 @@ pub(super) fn in_tree(file: &str) -> &Path {
     Path::new(relative.unwrap_or(file))
 }
 
-/// The path as far as there are directories, and one segment more: what lies behind is not part of the file (`ap_directory_walk`). The
-/// document root is taken to be there.
-pub(super) fn existing_part(files: Option<Files<'_>>, root: Option<&str>, file: &str) -> String {
-    let Some(files) = files else { return file.to_owned() };
-    let is_root = |directory: &str| root.is_some_and(|root| root == directory);
-    let is_there = |directory: &str| is_root(directory) || files(in_tree(directory)) == Some(FileKind::Directory);
-    let slashes: Vec<usize> = file.match_indices('/').map(|(at, _)| at).collect();
-    let Some(deepest) = slashes.iter().rposition(|&at| at > 0 && is_there(&file[..at])) else { return file.to_owned() };
-    slashes.get(deepest + 1).map_or(file, |&end| &file[..end]).to_owned()
+impl Course<'_> {
+    /// The part of a file's path that the file system is asked for; all of it where nothing on the way is known to be a directory.
+    pub(super) fn on_disk(&self, file: &str) -> Known<String> {
+        Ok(self.existing_part(file)?.unwrap_or(file).to_owned())
+    }
+
+    /// The same as a handler passes it on; below a directory that is not known where it is not known how far it goes.
+    pub(super) fn sent_file(&self, file: &str) -> Known<String> {
+        Ok(self.existing_part(file)?.map_or_else(|| format!("{UNKNOWN_ROOT}{file}"), str::to_owned))
+    }
+
+    /// The path as far as there are directories, and one segment more: what lies behind is not part of the file (`ap_directory_walk`). The
+    /// document root and what aliases name is taken to be there.
+    fn existing_part<'f>(&self, file: &'f str) -> Known<Option<&'f str>> {
+        let Some(files) = self.notes.files else { return Ok(Some(file)) };
+        let areas = areas::of_site(self.gateway, self.site);
+        let root = setting(&areas, |settings| settings.document_root).transpose()?;
+        let root = root.map(|root| self.gateway.texts.show(root));
+        let aliases = areas.iter().flat_map(|area| &area.aliases);
+        let plain = aliases.filter(|alias| matches!(alias.matcher, Matcher::Segments(_)));
+        let named = plain.filter_map(|alias| self.environment().evaluate(alias.target).ok());
+        let named: Vec<String> = named.map(|name| name.trim_end_matches('/').to_owned()).collect();
+        let is_there = |directory: &str| {
+            root.as_ref().is_some_and(|root| **root == *directory)
+                || named.iter().any(|name| name == directory)
+                || files(in_tree(directory)) == Some(FileKind::Directory)
+        };
+        let slashes: Vec<usize> = file.match_indices('/').map(|(at, _)| at).collect();
+        let Some(deepest) = slashes.iter().rposition(|&at| at > 0 && is_there(&file[..at])) else {
+            let is_named = named.iter().any(|name| name == file) || files(in_tree(file)).is_some();
+            return Ok(Some(file).filter(|_| is_named || slashes.len() < 2));
+        };
+        Ok(Some(slashes.get(deepest + 1).map_or(file, |&end| &file[..end])))
+    }
 }
