@@ -17,8 +17,8 @@ use super::meant::meant_by_others;
 use super::target::controls;
 use super::{Declared, Evidence, Item, Subject};
 use crate::gateway::{
-    Gateway, Known, Listen, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Spelling, Target, TextId,
-    Unknown, UpstreamId,
+    Gateway, Known, Listen, Matcher, Property, Proxy, Route, RouteId, Server, Site, SiteId, Speaks, Target, TextId, Unknown,
+    UpstreamId,
 };
 use crate::handshake::{
     Client, Environment, Files, HeaderLines, KnownHosts, Patterns, Probe, Request, Selected, Sent, Shadows, Socket, Walk,
@@ -291,7 +291,7 @@ impl<'a> View<'a> {
 
     /// Whether any mapping of httpd's compares paths before they are decoded (`mapping=encoded`): hardly any does.
     pub(crate) fn maps_undecoded(&self) -> bool {
-        let is_undecoded = |route: &Route| matches!(&route.target, Target::Proxy(proxy) if proxy.spelling == Spelling::Encoded);
+        let is_undecoded = |route: &Route| matches!(&route.target, Target::Proxy(proxy) if proxy.spelling.is_undecoded());
         *self.maps_undecoded.get_or_init(|| self.gateway.routes.iter().any(is_undecoded))
     }
 

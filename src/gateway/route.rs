@@ -119,8 +119,24 @@ pub enum Spelling {
     Read,
     /// Both as the client has written them: httpd's `nocanon`.
     Written,
-    /// The path without dots and double slashes but else as it was written; it is mapped so, before all others: httpd's `mapping=`.
-    Encoded,
+    /// The path without dots and double slashes but else as it was written; it is mapped so, before all others: httpd's `mapping=encoded`.
+    Encoded {
+        /// Whether it is passed on as the client has written it: `nocanon`.
+        written: bool,
+    },
+    /// The same, where parameters of its segments do not count: httpd's `mapping=servlet`.
+    Servlet {
+        /// Whether what is left of it is taken from what the client has written: `nocanon`.
+        written: bool,
+    },
+}
+
+impl Spelling {
+    /// Whether it is mapped before it is decoded.
+    #[must_use]
+    pub fn is_undecoded(self) -> bool {
+        matches!(self, Self::Encoded { .. } | Self::Servlet { .. })
+    }
 }
 
 /// The protocol spoken to an upstream.

@@ -14,6 +14,7 @@ mod rewriting;
 mod sample;
 mod select;
 mod send;
+mod servlet;
 mod shadow;
 mod site;
 mod table;

@@ -3,9 +3,10 @@
 use super::evaluate::{Environment, Notes};
 use super::expression::{compares, expression_holds};
 use super::rewriting::{Rewritten, Subject, rewrite};
+use super::servlet::servlet_match;
 use crate::gateway::{
-    Area, Assigned, Condition, Covers, Gateway, Known, Matcher, Property, Rewrite, RouteId, ScopeId, SiteId, Target, Test,
-    Unknown,
+    Area, Assigned, Condition, Covers, Gateway, Known, Matcher, Property, Proxy, Rewrite, Route, RouteId, ScopeId, SiteId,
+    Spelling, Target, Test, Unknown,
 };
 use crate::source::Span;
 
@@ -113,17 +114,27 @@ pub(super) fn mapped(
     }
     if let Some(id) = last {
         let route = gateway.route(id);
-        if takes(id) && matches(environment, route.matcher, route.span, path)? {
+        if takes(id) && takes_path(environment, route, path)? {
             return Ok(Some(id));
         }
     }
     for id in mappings(gateway, site) {
         let route = gateway.route(id);
-        if !matches!(route.target, Target::Answer { .. }) && takes(id) && matches(environment, route.matcher, route.span, path)? {
+        if !matches!(route.target, Target::Answer { .. }) && takes(id) && takes_path(environment, route, path)? {
             return Ok(Some(id));
         }
     }
     Ok(None)
+}
+
+/// Whether a mapping takes `path`.
+fn takes_path(environment: &Environment<'_>, route: &Route, path: &str) -> Known<bool> {
+    match (&route.target, route.matcher) {
+        (Target::Proxy(Proxy { spelling: Spelling::Servlet { .. }, .. }), Matcher::Segments(text)) => {
+            Ok(servlet_match(path, environment.gateway.texts.get(text)).is_some())
+        }
+        _ => matches(environment, route.matcher, route.span, path),
+    }
 }
 
 /// The areas of the main server, which come first, and of `site`.

@@ -134,13 +134,15 @@ impl Lowerer<'_> {
         let path = known(parts.path).then(|| self.gateway.texts.intern(parts.path));
         let protocol = parts.protocol();
         // What is mapped before the path is decoded is passed on so (`ap_proxy_trans_match`).
-        let undecoded = |word: &Word<'_>| parameter(&word.value).is(&["mapping"]);
-        let spelling = if parameters.iter().any(undecoded) {
-            Spelling::Encoded
-        } else if parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon")) {
-            Spelling::Written
-        } else {
-            Spelling::Read
+        let written = parameters.iter().any(|word| word.value.eq_ignore_ascii_case(b"nocanon"));
+        let is_servlet = |mapping: &[u8]| !pattern && mapping.eq_ignore_ascii_case(b"servlet");
+        let mut mappings =
+            parameters.iter().map(|word| parameter(&word.value)).filter(|one| one.is(&["mapping"])).filter_map(|one| one.value);
+        let spelling = match mappings.next() {
+            Some(first) if is_servlet(first) || mappings.any(is_servlet) => Spelling::Servlet { written },
+            Some(_) => Spelling::Encoded { written },
+            None if written => Spelling::Written,
+            None => Spelling::Read,
         };
         let mut proxy =
             Proxy { span, protocol, url: symbol, authority, path, upstream: None, worker: None, spelling, shares: None };

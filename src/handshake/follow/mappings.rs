@@ -227,14 +227,22 @@ impl<'a> Course<'a> {
         let gateway = self.gateway;
         self.notes.file = None;
         self.notes.handler = None;
-        let early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
+        let mut early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
+        let taken = self.mapped_undecoded(&early)?.map(|(asked, path)| {
+            // It is not decoded any more.
+            self.request.path = path;
+            asked
+        });
+        if taken.is_some() {
+            early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
+        }
         self.areas.clone_from(&early);
         self.notes.own_name = setting(&early, |settings| settings.canonical_name).unwrap_or_default();
         if own {
             self.assign_in_server(&early)?;
         }
         let rewrites = self.rewrites;
-        let mapped = match self.mapped_to(&early, own)? {
+        let mapped = match self.mapped_to(&early, taken, own)? {
             Ok(mapped) => mapped,
             Err(verdict) => return Ok(Err(Round::Done(verdict))),
         };
@@ -371,8 +379,7 @@ impl<'a> Course<'a> {
     }
 
     /// What takes the request before it is decoded, else the rules where they are carried out, else the mappings.
-    fn mapped_to(&mut self, early: &[&'a Area], own: bool) -> Known<Result<Mapped, Verdict>> {
-        let taken = self.mapped_undecoded(early)?;
+    fn mapped_to(&mut self, early: &[&'a Area], taken: Option<Asked>, own: bool) -> Known<Result<Mapped, Verdict>> {
         if self.rewrites {
             return self.translate(early, taken, !own);
         }

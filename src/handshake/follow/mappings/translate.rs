@@ -9,6 +9,7 @@ use crate::handshake::evaluate::Environment;
 use crate::handshake::request::Request;
 use crate::handshake::rewriting::{Named, Rewritten};
 use crate::handshake::select::{alias_match, mapped, matches, rewrite_in_site};
+use crate::handshake::servlet::servlet_match;
 use crate::handshake::walk::Verdict;
 use crate::source::Span;
 
@@ -22,9 +23,9 @@ const TOP_DIRECTORIES: [&str; 19] = [
 ];
 
 impl<'a> Course<'a> {
-    /// What a mapping takes before the path is decoded and before any rule (`proxy_pre_translate_name`, `mod_proxy.c`).
-    pub(super) fn mapped_undecoded(&self, early: &[&'a Area]) -> Known<Option<Asked>> {
-        let spelling = |id: RouteId| self.spelling(id) == Spelling::Encoded;
+    /// What a mapping takes before the path is decoded and before any rule (`proxy_pre_translate_name`, `mod_proxy.c`), and the path that the
+    /// request has from then on.
+    pub(super) fn mapped_undecoded(&self, early: &[&'a Area]) -> Known<Option<(Asked, String)>> {
         if self.notes.variable("no-proxy").is_some() || !self.view.maps_undecoded() {
             return Ok(None);
         }
@@ -32,11 +33,28 @@ impl<'a> Course<'a> {
         let written = self.request.target.as_ref().unwrap_or(&self.request.path);
         let raw = written.split(['?', '#']).next().unwrap_or_default();
         let Some(path) = paths::undecoded(raw, merge) else { return Ok(None) };
-        let takes = |id| spelling(id) && !self.declines(id, early);
+        let takes = |id| self.spelling(id).is_undecoded() && !self.declines(id, early);
         let Some(id) = mapped(&self.environment(), self.site, &path, &path, takes)? else { return Ok(None) };
-        let span = self.gateway.route(id).span;
-        let url = self.url_of(id, span, &path)?;
-        Ok(Some(Asked { route: id, url, query: self.request.query.clone(), verbatim: true, span, as_handler: false }))
+        let (span, matcher) = (self.gateway.route(id).span, self.gateway.route(id).matcher);
+        let asked = |url, query| Asked { route: id, url, query, verbatim: true, span, as_handler: false };
+        let query = self.request.query.clone();
+        let servlet = match (self.spelling(id), matcher) {
+            (Spelling::Servlet { written }, Matcher::Segments(text)) => {
+                servlet_match(&path, self.gateway.texts.get(text)).map(|taken| (taken, written))
+            }
+            (Spelling::Encoded { written: true }, _) if let Some(url) = self.url_as_written(id, span, &path)? => {
+                return Ok(Some((asked(url, None), path)));
+            }
+            _ => None,
+        };
+        let Some((taken, is_written)) = servlet else {
+            return Ok(Some((asked(self.url_of(id, span, &path)?, query), path)));
+        };
+        let Target::Proxy(proxy) = &self.gateway.route(id).target else { return Err(Unknown::Unmodelled(span)) };
+        // With `nocanon` the rest is what stands there in what the client has written, query and all, and the query follows once more.
+        let from = if is_written { self.request.sent_target() } else { path };
+        let rest = from.get(taken.length..).unwrap_or_default();
+        Ok(Some((asked(self.environment().evaluate(proxy.url)? + rest, query), taken.path)))
     }
 
     /// Notes that a mapping takes the request before it is decoded.
@@ -123,7 +141,7 @@ impl<'a> Course<'a> {
         let gateway = self.gateway;
         if self.notes.variable("no-proxy").is_none()
             && let Some(id) = mapped(&self.environment(), self.site, asked, &self.request.path, |id| {
-                self.spelling(id) != Spelling::Encoded && !self.declines(id, early)
+                !self.spelling(id).is_undecoded() && !self.declines(id, early)
             })?
         {
             let route = gateway.route(id);
@@ -192,7 +210,7 @@ impl<'a> Course<'a> {
     /// What a mapping asks of its backend (`ap_proxy_trans_match`, `mod_proxy.c`).
     fn asked(&self, route: RouteId, span: Span) -> Known<Asked> {
         if self.spelling(route) == Spelling::Written
-            && let Some(url) = self.url_as_written(route, span)?
+            && let Some(url) = self.url_as_written(route, span, &self.request.path)?
         {
             return Ok(Asked { route, url, query: None, verbatim: true, span, as_handler: false });
         }
@@ -201,12 +219,12 @@ impl<'a> Course<'a> {
     }
 
     /// The URL with path and query as the client has written them; `None` where the mapping takes another part of the path so.
-    fn url_as_written(&self, id: RouteId, span: Span) -> Known<Option<String>> {
+    fn url_as_written(&self, id: RouteId, span: Span, path: &str) -> Known<Option<String>> {
         let written = self.request.target.clone().unwrap_or_else(|| self.request.sent_target());
         let takes = match self.gateway.route(id).matcher {
             Matcher::Segments(text) => {
                 let text = self.gateway.texts.get(text);
-                alias_match(written.as_bytes(), text) == alias_match(self.request.path.as_bytes(), text)
+                alias_match(written.as_bytes(), text) == alias_match(path.as_bytes(), text)
             }
             matcher => matches(&self.environment(), matcher, span, &written)?,
         };
