@@ -61,8 +61,16 @@ pub enum Change {
     Lower,
     /// Upper case.
     Upper,
-    /// Its escapes decoded.
+    /// What a URL cannot hold escaped.
+    Escaped,
+    /// Its escapes decoded, but for those of slashes.
     Decoded,
+    /// All its escapes decoded.
+    DecodedWhole,
+    /// In Base64.
+    Base64,
+    /// What it says in Base64.
+    FromBase64,
     /// Something that cannot be known.
     Unknown,
 }

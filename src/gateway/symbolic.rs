@@ -48,6 +48,8 @@ pub enum Variable {
     Tls,
     /// The request method.
     Method,
+    /// Whether the request is one on behalf of another, `true` or `false`: httpd's `IS_SUBREQ`.
+    IsSubrequest,
     /// The port that the client reached.
     ServerPort,
     /// The client's address.

@@ -6,14 +6,15 @@ use std::net::IpAddr;
 
 use rustc_hash::FxHashMap;
 
+use super::change::changed;
 use super::follow::Files;
 use super::pattern::{Patterns, Undecided};
 use super::request::Request;
 use super::send::Changed;
 use super::site::Socket;
 use crate::gateway::{
-    Change, Definition, FileTest, Gateway, Known, OwnName, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId,
-    Unknown, Variable, host_and_port,
+    Definition, FileTest, Gateway, Known, OwnName, Part, Protocol, Proxy, ScopeId, Server, Site, SymbolicId, TextId, Unknown,
+    Variable, host_and_port,
 };
 use crate::source::{FileKind, Span};
 
@@ -54,6 +55,8 @@ pub struct Notes<'a> {
     pub from: Option<IpAddr>,
     /// The address that it reached.
     pub reached: Option<IpAddr>,
+    /// Whether it is on behalf of another.
+    pub is_subrequest: bool,
     /// What of the path lies behind the file.
     pub path_info: String,
     /// What a rule says that handles the request.
@@ -269,14 +272,11 @@ impl Environment<'_> {
                 let root = areas.find_map(|area| area.settings.document_root);
                 texts.show(root.ok_or(Unknown::Environment)??).into_owned()
             }
+            Variable::IsSubrequest => self.notes.is_some_and(|notes| notes.is_subrequest).to_string(),
             Variable::PathInfo => self.notes.map(|notes| notes.path_info.clone()).unwrap_or_default(),
             Variable::Changed(change, value) => {
                 let value = self.value(value, depth.checked_sub(1).ok_or(Unknown::Runtime)?)?;
-                match change {
-                    Change::Lower => value.to_ascii_lowercase(),
-                    Change::Upper => value.to_ascii_uppercase(),
-                    Change::Decoded | Change::Unknown => return Err(Unknown::Runtime),
-                }
+                return changed(change, &value);
             }
             Variable::FileName => self.notes.and_then(|notes| notes.file.clone()).unwrap_or_else(|| request.path.clone()),
             Variable::Process(name) => self.process(name)?.unwrap_or_default(),

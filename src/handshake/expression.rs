@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::change::changed;
 use super::evaluate::Environment;
 use super::network::shares_bits;
 use super::site::wildcard_match;
-use crate::gateway::{Change, Comparison, ExpressionId, ExpressionStep, Known, Unknown};
+use crate::gateway::{Comparison, ExpressionId, ExpressionStep, Known, Unknown};
 
 /// A text or a truth on the stack.
 enum Value {
@@ -44,12 +45,7 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
             }
             ExpressionStep::Change(change) => {
                 let text = text(stack.pop(), malformed)?;
-                Value::Text(text.and_then(|text| match change {
-                    Change::Lower => Ok(text.to_ascii_lowercase()),
-                    Change::Upper => Ok(text.to_ascii_uppercase()),
-                    Change::Decoded => decoded(&text).ok_or(Unknown::Runtime),
-                    Change::Unknown => Err(Unknown::Runtime),
-                }))
+                Value::Text(text.and_then(|text| changed(change, &text)))
             }
             ExpressionStep::Join => {
                 let right = text(stack.pop(), malformed)?;
@@ -79,25 +75,6 @@ pub fn expression_holds(environment: &Environment<'_>, id: ExpressionId) -> Know
         stack.push(value);
     }
     truth(stack.pop(), malformed)?
-}
-
-/// A text with its escapes decoded, but for those of slashes (`ap_unescape_url_keep2f`); `None`: an escape is none.
-fn decoded(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digits = [bytes.next()?, bytes.next()?];
-        match u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()? {
-            b'/' => out.extend_from_slice(&[b'%', digits[0], digits[1]]),
-            0 => return None,
-            decoded => out.push(decoded),
-        }
-    }
-    String::from_utf8(out).ok()
 }
 
 fn text(value: Option<Value>, malformed: impl FnOnce() -> Unknown) -> Known<Known<String>> {

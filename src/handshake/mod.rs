@@ -1,5 +1,6 @@
 //! What becomes of one request: the probes, the values of variables under them, what the upstream is sent, how long silence lasts.
 
+mod change;
 mod conditional;
 mod evaluate;
 mod expression;

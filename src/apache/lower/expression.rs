@@ -1,9 +1,9 @@
 //! httpd's expressions (`ap_expr`): conditions of `<If>`, `RewriteCond expr`, `Require expr`, as the gateway's steps.
 
-use super::symbols::{expression_variable, looked_up, parts, unknown};
+use super::symbols::{expression_variable, function, looked_up, parts, unknown};
 use crate::apache::expression::{Piece, Step, condition, string as parse_string};
 use crate::gateway::{
-    Change, Comparison, Expression, ExpressionId, ExpressionStep, FileTest, Gateway, Order, Part, SymbolicId, Unknown, Variable,
+    Comparison, Expression, ExpressionId, ExpressionStep, FileTest, Gateway, Order, Part, SymbolicId, Unknown, Variable,
 };
 use crate::source::Span;
 
@@ -87,13 +87,7 @@ fn lower(gateway: &mut Gateway, written: &[Step], span: Span, steps: &mut Vec<Ex
                 steps.push(ExpressionStep::Text(text));
             }
             Step::Function(name) => {
-                let change = match name.to_ascii_lowercase().as_slice() {
-                    b"tolower" => Change::Lower,
-                    b"toupper" => Change::Upper,
-                    b"unescape" => Change::Decoded,
-                    _ => Change::Unknown,
-                };
-                steps.push(ExpressionStep::Change(change));
+                steps.push(ExpressionStep::Change(function(name)));
             }
             Step::Join => steps.push(ExpressionStep::Join),
             Step::Truth(truth) => steps.push(ExpressionStep::Truth(*truth)),

@@ -242,6 +242,8 @@ impl Lowerer<'_> {
         let change = match source.value.to_ascii_lowercase().as_slice() {
             b"int:tolower" => Change::Lower,
             b"int:toupper" => Change::Upper,
+            b"int:escape" => Change::Escaped,
+            b"int:unescape" => Change::DecodedWhole,
             _ => return,
         };
         let name = self.gateway.texts.intern(&name.value);

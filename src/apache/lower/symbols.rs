@@ -1,6 +1,6 @@
 //! Texts with variables in them: `%{REQUEST_URI}`, `$1`, `%1` of `mod_rewrite`, `$1` of `ProxyPassMatch`.
 
-use crate::gateway::{Definition, Gateway, Map, MapEntry, MapKey, Part, SymbolicId, Unknown, Variable};
+use crate::gateway::{Change, Definition, Gateway, Map, MapEntry, MapKey, Part, SymbolicId, Unknown, Variable};
 use crate::source::Span;
 
 /// Collects parts; text that stands together becomes one.
@@ -211,8 +211,7 @@ pub(super) fn server_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
     if let Some((kind, inner)) = memchr::memchr(b':', name).map(|at| (&name[..at], &name[at + 1..])) {
         match kind.to_ascii_uppercase().as_slice() {
             b"HTTP" | b"ENV" | b"SSL" => looked_up(parts, kind, inner),
-            // Looked up in a request on behalf of this one.
-            b"LA-U" | b"LA-F" => parts.part(Part::Unknown(Unknown::Unmodelled(span))),
+            b"LA-U" | b"LA-F" => looked_ahead(parts, inner, span),
             _ => {}
         }
         return;
@@ -222,6 +221,33 @@ pub(super) fn server_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
         | b"CONN_LOG_ID" | b"HTTP2" => {}
         b"SERVER_ADDR" => parts.part(Part::Variable(Variable::ServerAddress)),
         _ => common_variable(parts, name, span),
+    }
+}
+
+/// What is looked up in a request on behalf of this one, `%{LA-U:…}`: what both have in common is known (`ap_set_sub_req_protocol`).
+fn looked_ahead(parts: &mut Parts<'_>, name: &[u8], span: Span) {
+    const SHARED: [&[u8]; 12] = [
+        b"REMOTE_ADDR",
+        b"REMOTE_HOST",
+        b"REMOTE_USER",
+        b"REMOTE_IDENT",
+        b"AUTH_TYPE",
+        b"SERVER_NAME",
+        b"SERVER_PORT",
+        b"SERVER_ADDR",
+        b"REQUEST_SCHEME",
+        b"HTTPS",
+        b"THE_REQUEST",
+        b"DOCUMENT_ROOT",
+    ];
+    let upper = name.to_ascii_uppercase();
+    let is_header = upper.starts_with(b"HTTP:") || HEADER_VARIABLES.iter().any(|(header, _)| header.as_bytes() == upper);
+    match upper.as_slice() {
+        b"IS_SUBREQ" => parts.text.extend_from_slice(b"true"),
+        b"REQUEST_METHOD" => parts.text.extend_from_slice(b"GET"),
+        b"SERVER_PROTOCOL" => parts.text.extend_from_slice(b"INCLUDED"),
+        upper if is_header || SHARED.contains(&upper) => server_variable(parts, name, span),
+        _ => parts.part(Part::Unknown(Unknown::Unmodelled(span))),
     }
 }
 
@@ -248,9 +274,25 @@ pub(super) fn looked_up(parts: &mut Parts<'_>, kind: &[u8], name: &[u8]) {
         b"resp" => return,
         // Without TLS there are none.
         b"ssl" if parts.gateway.modules.has("ssl") == Some(false) => return,
-        _ => Part::Unknown(Unknown::Runtime),
+        kind => match function(kind) {
+            Change::Unknown => Part::Unknown(Unknown::Runtime),
+            change => Part::Variable(Variable::Changed(change, literal(parts.gateway, name))),
+        },
     };
     parts.part(part);
+}
+
+/// What a function makes of a text that it is given (`string_func_providers`, `util_expr_eval.c`).
+pub(super) fn function(name: &[u8]) -> Change {
+    match name.to_ascii_lowercase().as_slice() {
+        b"tolower" => Change::Lower,
+        b"toupper" => Change::Upper,
+        b"escape" => Change::Escaped,
+        b"unescape" => Change::Decoded,
+        b"base64" => Change::Base64,
+        b"unbase64" => Change::FromBase64,
+        _ => Change::Unknown,
+    }
 }
 
 /// The variables that rewrite rules and expressions share.
@@ -273,7 +315,7 @@ fn common_variable(parts: &mut Parts<'_>, name: &[u8], span: Span) {
         b"PATH_INFO" => Variable::PathInfo,
         b"HTTPS" => https(parts.gateway, span),
         b"SERVER_PROTOCOL" => return parts.text.extend_from_slice(b"HTTP/1.1"),
-        b"IS_SUBREQ" => return parts.text.extend_from_slice(b"false"),
+        b"IS_SUBREQ" => Variable::IsSubrequest,
         b"IPV6" => return parts.text.extend_from_slice(b"off"),
         b"THE_REQUEST" => {
             parts.part(Part::Variable(Variable::Method));

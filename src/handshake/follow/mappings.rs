@@ -28,6 +28,7 @@ use crate::source::Span;
 use areas::{Whereto, covering, setting};
 use backend::{Asked, pass_on, unfit};
 use paths::UNKNOWN_ROOT;
+pub(in crate::handshake) use paths::escaped_in_location;
 
 /// How often a request may be handled anew (`AP_DEFAULT_MAX_INTERNAL_REDIRECTS`).
 const ROUNDS: usize = 10;
@@ -227,6 +228,7 @@ impl<'a> Course<'a> {
         let gateway = self.gateway;
         self.notes.file = None;
         self.notes.handler = None;
+        self.notes.is_subrequest = !own;
         let mut early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
         let taken = self.mapped_undecoded(&early)?.map(|(asked, path)| {
             // It is not decoded any more.

@@ -19,6 +19,7 @@ mod variables;
 
 pub use pass::KnownHosts;
 
+pub(super) use mappings::escaped_in_location;
 use std::net::IpAddr;
 use std::path::Path;
 

@@ -97,7 +97,7 @@ pub(super) fn escaped_with_slashes(path: &str) -> Option<String> {
 }
 
 /// A path as it stands in a `Location` (`ap_escape_uri`).
-pub(super) fn escaped_in_location(path: &str) -> String {
+pub(in crate::handshake) fn escaped_in_location(path: &str) -> String {
     escape(path, b"$-_.+!*'(),:@&=/~;", true)
 }
 

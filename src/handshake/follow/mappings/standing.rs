@@ -111,6 +111,7 @@ impl<'a> Course<'a> {
             }
             Err(status) => Err(Round::Done(Verdict::Answered { status, location: None })),
         };
+        self.notes.is_subrequest = depth > 0;
         self.request.method.clone_from(&before.0.method);
         self.request.headers.clone_from(&before.0.headers);
         self.notes.changed.clone_from(&before.1.changed);
