@@ -254,15 +254,23 @@ pub struct Overrides {
     pub classes: Vec<OverrideClass>,
     /// Directives of these names, in lower case.
     pub names: Vec<TextId>,
-    /// Set where what is not allowed is passed over instead of refused: `Nonfatal=…`.
-    pub lenient: bool,
+    /// Whether what is not allowed is passed over instead of refused: `Nonfatal=Override`.
+    pub passes_forbidden: bool,
+    /// Whether directives that no module has are passed over: `Nonfatal=Unknown`.
+    pub passes_unknown: bool,
 }
 
 impl Overrides {
     /// Whether the file is read at all.
     #[must_use]
     pub fn reads(&self) -> bool {
-        self.all || !self.classes.is_empty() || !self.names.is_empty()
+        self.all || !self.classes.is_empty() || !self.names.is_empty() || self.is_lenient()
+    }
+
+    /// Whether anything is passed over that would else be refused.
+    #[must_use]
+    pub fn is_lenient(&self) -> bool {
+        self.passes_forbidden || self.passes_unknown
     }
 
     /// Whether a directive may stand in the file.
@@ -299,8 +307,19 @@ pub struct DirectoryFile {
     pub needs: Vec<Needed>,
     /// What makes the server refuse it whatever is allowed, and why; each request is then answered with 500.
     pub refused: Option<(Span, &'static str)>,
-    /// The lines whose words are refused where the lines are allowed, even where others are passed over.
+    /// The lines whose words are refused where the lines are allowed.
     pub faulty: Vec<Needed>,
+    /// Where something is passed over, what is allowed then; the area holds what is left.
+    pub under: Option<Leniency>,
+}
+
+/// What is allowed in the file of a directory where something is passed over.
+#[derive(Clone, Debug)]
+pub struct Leniency {
+    /// What is allowed.
+    pub overrides: Overrides,
+    /// What is refused even so, and why.
+    pub refused: Option<(Span, &'static str)>,
 }
 
 /// A directive in the file of a directory.

@@ -152,6 +152,8 @@ impl Lowerer<'_> {
         }
         overrides.all = false;
         overrides.classes.clear();
+        overrides.passes_forbidden = false;
+        overrides.passes_unknown = false;
         for word in words {
             match word.value.to_ascii_lowercase().as_slice() {
                 b"all" => overrides.all = true,
@@ -160,7 +162,11 @@ impl Lowerer<'_> {
                 b"indexes" => overrides.classes.push(OverrideClass::Indexes),
                 b"limit" => overrides.classes.push(OverrideClass::Hosts),
                 word if word.starts_with(b"options") => overrides.classes.push(OverrideClass::Options),
-                word => overrides.lenient |= word.starts_with(b"nonfatal"),
+                word => {
+                    let what = word.strip_prefix(b"nonfatal=").unwrap_or_default();
+                    overrides.passes_forbidden |= matches!(what, b"override" | b"all");
+                    overrides.passes_unknown |= matches!(what, b"unknown" | b"all");
+                }
             }
         }
     }

@@ -71,9 +71,7 @@ pub fn lower(store: &Store, root: &Root, resolved: &Resolved, version: Option<Ve
             Kind::Unseen(_) => lowerer.unseen(Unknown::MissingInclude(statement.span(store))),
         }
     }
-    for lines in &resolved.directories {
-        lowerer.directory_file(lines);
-    }
+    lowerer.directory_files(&resolved.directories);
     let mut gateway = lowerer.finish();
     refuse(&mut gateway, store, root, resolved);
     gateway

@@ -34,11 +34,16 @@ fn refused_files(store: &Store, gateway: &Gateway) -> Vec<Remark> {
         gateway.sites.iter().filter(|site| !site.is_main && site.areas.iter().any(|area| area.settings.overrides.is_some()));
     let said: Vec<Said<'_>> =
         std::iter::once(None).chain(own.take(HOSTS).map(Some)).map(|site| Said::by(gateway, main, site)).collect();
+    let mut last = None;
     for area in &main.areas {
+        // Its lines may be there once more, for another section that allows others.
+        if area.file.is_some() && last.replace(area.span.source) == Some(area.span.source) {
+            continue;
+        }
         let (Some(file), Covers::Directory(Matcher::Segments(path))) = (&area.file, &area.covers) else { continue };
         let path = gateway.texts.get(*path);
         let allowed: Vec<&Overrides> = said.iter().filter_map(|said| said.of(path)).collect();
-        let read = || allowed.iter().filter(|overrides| overrides.reads() && !overrides.lenient);
+        let read = || allowed.iter().filter(|overrides| overrides.reads() && !overrides.is_lenient());
         let name = |span: Span| {
             let line = String::from_utf8_lossy(store.sources.slice(span)).into_owned();
             line.trim_start_matches('<').split_ascii_whitespace().next().unwrap_or_default().to_owned()

@@ -133,48 +133,55 @@ fn segments(path: &str) -> usize {
 /// Leaves out the files of directories that are not read; the line of one that is refused, and why.
 ///
 /// Each is judged by what the areas before it allow (`ap_directory_walk`).
-pub(super) fn allowed<'g>(gateway: &Gateway, areas: Vec<&'g Area>) -> Result<Vec<&'g Area>, (Span, &'static str)> {
+pub(super) fn allowed<'g>(gateway: &'g Gateway, areas: Vec<&'g Area>) -> Result<Vec<&'g Area>, (Span, &'static str)> {
     // Where nothing says what may stand in such files, they are read, and nothing may.
     let unset = Overrides::default();
     let mut kept: Vec<&'g Area> = Vec::with_capacity(areas.len());
-    let mut unread = Vec::new();
+    let mut judged = Vec::new();
     for area in areas {
         if let Some(file) = &area.file {
+            judged.push(area.span.source);
             let overrides = match setting(&kept, |settings| settings.overrides.as_deref()) {
                 Some(overrides) if overrides.reads() => overrides,
                 None if gateway.partial.is_none() => &unset,
-                _ => {
-                    unread.push(area.span.source);
-                    continue;
+                _ => continue,
+            };
+            let is_read = match &file.under {
+                Some(under) if overrides.is_lenient() => {
+                    let is_this = under.overrides == *overrides;
+                    if let Some(refused) = under.refused.filter(|_| is_this) {
+                        return Err(refused);
+                    }
+                    is_this
+                }
+                None if overrides.is_lenient() => false,
+                under => {
+                    let forbidden = || file.needs.iter().find(|needed| !overrides.allow(needed));
+                    if let Some(refused) = file.refused.or_else(|| Some((forbidden()?.span, "is not allowed here"))) {
+                        return Err(refused);
+                    }
+                    under.is_none()
                 }
             };
-            if let Some(refused) = file.refused
-                && !overrides.lenient
-            {
-                return Err(refused);
+            if is_read {
+                kept.push(area);
             }
-            // A line that is allowed is read, and its fault is one.
-            if let Some(faulty) = file.faulty.iter().find(|faulty| overrides.allow(faulty)) {
-                return Err((faulty.span, "is refused"));
-            }
-            let forbidden: Vec<_> = file.needs.iter().filter(|needed| !overrides.allow(needed)).collect();
-            if let Some(needed) = forbidden.first() {
-                if !overrides.lenient {
-                    return Err((needed.span, "is not allowed here"));
-                }
-                // What is not allowed is passed over.
-                if forbidden.len() == file.needs.len() {
-                    unread.push(area.span.source);
-                    continue;
-                }
-            }
-        }
-        // Sections in a file that is not read come later, and with it they go.
-        if !unread.contains(&area.span.source) {
+        } else if !judged.contains(&area.span.source) || is_in_one_of(gateway, area, &kept) {
             kept.push(area);
         }
     }
     Ok(kept)
+}
+
+/// Whether a section stands in a directory's file that is read.
+fn is_in_one_of(gateway: &Gateway, area: &Area, kept: &[&Area]) -> bool {
+    // Such files belong to the main server.
+    let Some(main) = gateway.sites.first() else { return false };
+    let mut around = area;
+    while around.file.is_none() && around.within > 0 {
+        around = &main.areas[around.within];
+    }
+    kept.iter().any(|kept| std::ptr::eq(*kept, around))
 }
 
 /// The last value that the areas set.
