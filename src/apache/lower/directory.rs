@@ -109,7 +109,7 @@ impl Lowerer<'_> {
     /// What must be allowed for the file, and what is refused whatever is allowed.
     fn needs(&mut self, lines: &DirectoryLines) -> DirectoryFile {
         let (refused, needs) = (self.too_long(lines), self.conditions_in(lines));
-        let mut file = DirectoryFile { refused, needs, ..DirectoryFile::default() };
+        let mut file = DirectoryFile { needs, refused, ..DirectoryFile::default() };
         for statement in &lines.statements {
             if !matches!(statement.kind, Kind::Line | Kind::Begin) {
                 continue;
