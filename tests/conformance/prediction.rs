@@ -112,7 +112,8 @@ fn header_options(software: Software, step: &Step) -> Vec<(String, String)> {
     // The client of the cases asks for its host without the port that it reached.
     let mut options = vec![("Host".to_owned(), step.host().to_owned())];
     if step.is_plain() {
-        options.extend(["Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version"].map(|name| (name.to_owned(), String::new())));
+        let handshakes_own = ["Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Origin"];
+        options.extend(handshakes_own.map(|name| (name.to_owned(), String::new())));
         options.extend(handshake_headers(software, step).into_iter().filter(|(name, _)| name == "Connection"));
     }
     // Nor is it a browser's in all the rest.
