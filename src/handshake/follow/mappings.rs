@@ -47,6 +47,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         areas: Vec::new(),
         asked_in: None,
         lookups: 0,
+        walked: None,
         rewrites: true,
         unreadable: None,
         failed: None,
@@ -76,6 +77,8 @@ struct Course<'a> {
     asked_in: Option<(String, Vec<&'a Area>)>,
     /// How many requests were made on behalf of it.
     lookups: usize,
+    /// The file whose directories were looked through, for it or for the one before.
+    walked: Option<String>,
     /// Whether rules are carried out: none after one that ends them all.
     rewrites: bool,
     /// The status for a path that is not decoded.
@@ -259,7 +262,9 @@ impl<'a> Course<'a> {
             behind.clone_into(&mut self.notes.path_info);
             self.notes.file = Some(there.clone());
         }
-        let whereto = Whereto { file: on_disk.as_deref(), url: url.as_deref() };
+        let walked = self.walked.take();
+        self.walked = on_disk.as_ref().map(|file| self.walk_over(file, walked));
+        let whereto = Whereto { file: on_disk.as_deref(), walked: self.walked.as_deref(), url: url.as_deref() };
         let areas = covering(gateway, &self.environment(), self.site, whereto)?;
         let areas = match areas::allowed(gateway, areas) {
             Ok(areas) => areas,
@@ -350,6 +355,15 @@ impl<'a> Course<'a> {
             }
         }
         Ok(stands)
+    }
+
+    /// The file whose directories are looked through: that of the request before, where the file is one in the same directory
+    /// (`ap_directory_walk`: "Well this looks really familiar!").
+    fn walk_over(&self, file: &str, before: Option<String>) -> String {
+        let directory = |file: &str| file.rfind('/').map_or(0, |at| at + 1);
+        let is_same = |before: &String| before[..directory(before)] == file[..directory(file)];
+        let before = before.filter(|before| is_same(before) && self.is_file());
+        before.unwrap_or_else(|| file.to_owned())
     }
 
     /// The answer where the areas do not let the client in.

@@ -15,6 +15,8 @@ use crate::source::{FileKind, Span};
 pub(super) struct Whereto<'a> {
     /// The file that it is mapped to.
     pub(super) file: Option<&'a str>,
+    /// The file whose directories were looked through.
+    pub(super) walked: Option<&'a str>,
     /// The URL that it is passed to.
     pub(super) url: Option<&'a str>,
 }
@@ -86,19 +88,23 @@ fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>, trus
         Covers::Everything => Some(Rank::Site),
         Covers::Path(matcher) => covers_path(environment, matcher, area.span, &environment.request.path)?.then_some(Rank::Path),
         Covers::Directory(Matcher::Segments(text)) => {
-            let Some(directory) = whereto.file.map(|file| directory_of(environment, file, trusts_links)) else { return Ok(None) };
+            let Some(directory) = whereto.walked.map(|file| directory_of(environment, file, trusts_links)) else {
+                return Ok(None);
+            };
             let rank = Rank::Directory(segments(&texts.show(text)), area.file.is_some());
             // Sections name directories with a slash behind or without.
             takes(Matcher::Segments(text), &format!("{directory}/"))?.then_some(rank)
         }
         Covers::Directories { pattern, segments: count, .. } => {
-            let Some(directory) = whereto.file.map(|file| directory_of(environment, file, trusts_links)) else { return Ok(None) };
+            let Some(directory) = whereto.walked.map(|file| directory_of(environment, file, trusts_links)) else {
+                return Ok(None);
+            };
             let above = directory.match_indices('/').nth(count).map_or(directory, |(at, _)| &directory[..at]);
             let fits = segments(above) == count && takes(Matcher::Pattern { pattern, ignore_case: false }, above)?;
             fits.then_some(Rank::Directory(count, false))
         }
         // Patterns are tried with the whole path, once all directories are merged.
-        Covers::Directory(matcher) => match whereto.file {
+        Covers::Directory(matcher) => match whereto.walked {
             Some(file) => takes(matcher, file)?.then_some(Rank::DirectoryPattern),
             None => None,
         },

@@ -104,6 +104,7 @@ impl<'a> Course<'a> {
         if let Some(changed) = self.notes.changed.take() {
             self.request.headers = changed.headers;
         }
+        let walked = self.walked.clone();
         let found = match path {
             Ok(path) => {
                 self.request.path = path;
@@ -112,6 +113,7 @@ impl<'a> Course<'a> {
             Err(status) => Err(Round::Done(Verdict::Answered { status, location: None })),
         };
         self.notes.is_subrequest = depth > 0;
+        self.walked = walked;
         self.request.method.clone_from(&before.0.method);
         self.request.headers.clone_from(&before.0.headers);
         self.notes.changed.clone_from(&before.1.changed);
@@ -135,7 +137,7 @@ impl<'a> Course<'a> {
     }
 
     /// Whether the file that the request is mapped to is there.
-    fn is_file(&self) -> bool {
+    pub(super) fn is_file(&self) -> bool {
         let file = self.notes.file.as_deref().zip(self.notes.files);
         file.is_some_and(|(file, files)| files(in_tree(file)) == Some(FileKind::File))
     }
