@@ -50,7 +50,7 @@ pub use symbolic::{Definition, Map, MapEntry, MapKey, Part, SymbolicId, Symbolic
 pub use text::{TextId, Texts};
 pub use unknown::{Assumed, Known, Unknown};
 pub use upstream::{Member, Upstream, UpstreamId};
-pub use worker::{BalancedWorker, Worker};
+pub use worker::{BalancedWorker, Worker, serves};
 
 use rustc_hash::FxHashMap;
 

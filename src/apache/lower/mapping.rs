@@ -159,10 +159,12 @@ impl Lowerer<'_> {
         let version = self.gateway.version;
         let has_captures = pattern && url.value.contains(&b'$');
         let is_pattern = pattern && version.is_none_or(|version| version >= PATTERNS_HAVE_WORKERS);
-        let key = if is_pattern { WorkerUrl::of_pattern(&url.value).filter(|_| url.unknown.is_none()) } else { key };
+        let name = worker::canonical(&url.value).filter(|_| is_pattern && url.unknown.is_none());
         let server = &self.servers[at.0];
-        let workers = if is_pattern { &server.pattern_workers } else { &server.workers };
-        let found = key.as_ref().and_then(|key| workers.find(key));
+        let found = match &name {
+            Some(name) => server.pattern_workers.find(name),
+            None => key.as_ref().filter(|_| !is_pattern).and_then(|key| server.workers.find(key)),
+        };
         if let Some(worker) = found {
             if parameters.iter().any(|word| parameter(&word.value).value.is_some()) {
                 let of = self.workers[worker.0].span;
@@ -176,9 +178,9 @@ impl Lowerer<'_> {
             proxy.worker = Some(self.workers[worker.0].scope);
             self.set_parameters(worker, parameters);
             let server = &mut self.servers[at.0];
-            match &key {
-                Some(key) if is_pattern => server.pattern_workers.insert(key, worker),
-                Some(key) if !has_captures => server.workers.insert(key, worker),
+            match (name, &key) {
+                (Some(name), _) => server.pattern_workers.insert(name, worker),
+                (None, Some(key)) if !is_pattern && !has_captures => server.workers.insert(key, worker),
                 _ => {}
             }
             self.know_worker(at, &url.value, is_pattern, worker);

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::mapping::Mapping;
-use super::worker::Workers;
+use super::worker::{PatternWorkers, Workers};
 use crate::gateway::{
     Area, Covers, Identity, Inherits, Listen, Name, Rewrite, RewriteOptions, ScopeBuilder, ScopeId, TextId, UpstreamId,
 };
@@ -41,7 +41,7 @@ pub(super) struct Server {
     /// Its workers; a virtual host does not share those of the main server.
     pub(super) workers: Workers,
     /// Those of `ProxyPassMatch` and its like.
-    pub(super) pattern_workers: Workers,
+    pub(super) pattern_workers: PatternWorkers,
     /// Its balancers.
     pub(super) balancers: FxHashMap<TextId, UpstreamId>,
 }
@@ -64,7 +64,7 @@ impl Server {
             behind: Vec::new(),
             rewriting: Rewriting::default(),
             workers: Workers::default(),
-            pattern_workers: Workers::default(),
+            pattern_workers: PatternWorkers::default(),
             balancers: FxHashMap::default(),
         }
     }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use memchr::{memchr, memmem};
+
 use crate::apache::values::{Parameter, ProxyUrl, Seconds, parameter, proxy_url, seconds, suffixed_duration, switch};
-use crate::gateway::{Assigned, Entry, Gateway, Property, RemarkKind, ScopeBuilder, ScopeId, Unknown};
+use crate::gateway::{Assigned, Entry, Gateway, Property, RemarkKind, ScopeBuilder, ScopeId, Unknown, serves};
 use crate::source::Span;
 
 use super::symbols::literal;
@@ -53,11 +55,6 @@ impl WorkerUrl {
         Self::until(url, |byte| byte == b'$')
     }
 
-    /// The same of the URL of a pattern, captures and all.
-    pub(super) fn of_pattern(url: &[u8]) -> Option<Self> {
-        Self::until(url, |_| false)
-    }
-
     /// The same of a rewrite rule's URL.
     pub(super) fn of_rule(url: &[u8]) -> Option<Self> {
         Self::until(url, |byte| matches!(byte, b'$' | b'%'))
@@ -98,6 +95,26 @@ impl Workers {
     /// Adds a worker.
     pub(super) fn insert(&mut self, url: &WorkerUrl, worker: WorkerId) {
         self.0.insert(url.text.clone().into_boxed_slice(), worker);
+    }
+}
+
+/// The workers of one server that patterns have made, by their canonical URL, captures and all. They are few, and each URL has to be tried.
+#[derive(Debug, Default)]
+pub(super) struct PatternWorkers(Vec<(Vec<u8>, WorkerId)>);
+
+impl PatternWorkers {
+    /// The worker with the longest URL that this one fits.
+    pub(super) fn find(&self, url: &[u8]) -> Option<WorkerId> {
+        let scheme_end = memmem::find(url, b"://")? + 3;
+        let authority_end = memchr(b'/', &url[scheme_end..]).map_or(url.len(), |at| scheme_end + at);
+        let fitting = self.0.iter().rev().filter(|(name, _)| serves(name, true, url, authority_end));
+        // Of equal ones the last of these is the first that was made.
+        fitting.max_by_key(|(name, _)| name.len()).map(|&(_, worker)| worker)
+    }
+
+    /// Adds a worker.
+    pub(super) fn insert(&mut self, url: Vec<u8>, worker: WorkerId) {
+        self.0.push((url, worker));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::backend::Asked;
 use super::paths::{escaped, escaped_with_slashes};
 use super::with_query;
-use crate::gateway::{Gateway, Protocol, SiteId, TextId, UpstreamId, Worker};
+use crate::gateway::{Gateway, Protocol, SiteId, TextId, UpstreamId, Worker, serves};
 use crate::handshake::evaluate::Environment;
 use crate::handshake::select::main_of;
 
@@ -143,50 +143,11 @@ pub(super) fn worker(gateway: &Gateway, site: SiteId, url: &str) -> Option<Worke
     let main = main_of(gateway, site).and_then(|main| gateway.workers.get(&main)).into_iter().flatten();
     let mut best: Option<&Worker> = None;
     for worker in main.chain(own) {
-        let name = gateway.texts.show(worker.url);
-        let fits = name.len() <= url.len()
-            && name.len() >= path_at
-            && if worker.is_pattern { ematch(&url, &name) } else { url.starts_with(&*name) };
-        if fits && best.is_none_or(|best| name.len() > gateway.texts.get(best.url).len()) {
+        let name = gateway.texts.get(worker.url);
+        let is_longer = best.is_none_or(|best| name.len() > gateway.texts.get(best.url).len());
+        if is_longer && serves(name, worker.is_pattern, url.as_bytes(), path_at) {
             best = Some(worker);
         }
     }
     best.copied()
-}
-
-/// Whether `text` begins as `pattern` says, in which `$1` stands for any text (`ap_proxy_strcmp_ematch`).
-fn ematch(text: &str, pattern: &str) -> bool {
-    let mut literals = Vec::new();
-    let mut rest = pattern;
-    while let Some(at) = rest.find('$') {
-        let digit = rest[at + 1..].starts_with(|next: char| next.is_ascii_digit());
-        if !digit {
-            break;
-        }
-        literals.push(&rest[..at]);
-        rest = &rest[at + 2..];
-    }
-    literals.push(rest);
-    let mut from = 0;
-    for (index, literal) in literals.iter().enumerate() {
-        let found = if index == 0 { text.starts_with(literal).then_some(0) } else { text[from..].find(literal) };
-        match found {
-            Some(at) => from += at + literal.len(),
-            None => return false,
-        }
-    }
-    true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ematch;
-
-    #[test]
-    fn captures_in_a_worker_stand_for_any_text() {
-        assert!(ematch("http://b/ws/chat", "http://b/ws$1"));
-        assert!(ematch("http://b/ws", "http://b/$1"));
-        assert!(!ematch("http://b/api", "http://b/ws$1"));
-        assert!(ematch("http://b/a/x/c", "http://b/$1/x/$2"));
-    }
 }
