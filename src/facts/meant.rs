@@ -1,25 +1,19 @@
 //! Locations of nginx that get the WebSockets that another one is written for: named ones that it leads to, and patterns that take its requests.
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::route::taken_by_location;
 use super::{Evidence, Item, Reader, View};
-use crate::gateway::{Assigned, Fallback, Matcher, Property, Route, RouteId, Server, SiteId, Target};
+use crate::gateway::{Assigned, Fallback, Matcher, Property, Route, RouteId, Server, SiteId, Target, TextId};
 use crate::handshake::Verdict;
 use crate::source::Span;
 
 /// Those of `site`, each with the line that says so.
 pub(super) fn meant_by_others(view: &View<'_>, site: SiteId) -> FxHashMap<RouteId, Evidence> {
     let mut all = FxHashMap::default();
-    let gateway = view.gateway;
-    let is = |wanted: fn(&Matcher) -> bool| gateway.site(site).route_ids().any(|id| wanted(&gateway.route(id).matcher));
-    if gateway.server != Server::Nginx {
-        return all;
-    }
-    if is(|matcher| matches!(matcher, Matcher::Named(_))) {
+    if view.gateway.server == Server::Nginx {
         leading_to_names(view, site, &mut all);
-    }
-    if is(|matcher| matches!(matcher, Matcher::Pattern { .. })) {
         taken_by_patterns(view, site, &mut all);
     }
     all
@@ -33,6 +27,9 @@ fn leading_to_names(view: &View<'_>, site: SiteId, all: &mut FxHashMap<RouteId, 
         _ => None,
     };
     let names: FxHashMap<&[u8], RouteId> = gateway.site(site).route_ids().filter_map(named).collect();
+    if names.is_empty() {
+        return;
+    }
     for id in gateway.site(site).route_ids() {
         let route = gateway.route(id);
         let try_files = gateway.programs.get(route.scope).and_then(|program| program.try_files.as_deref());
@@ -65,11 +62,25 @@ fn upgrade_line(view: &View<'_>, route: &Route) -> Option<Span> {
 /// A pattern is tried before prefixes, and before the patterns below it.
 fn taken_by_patterns(view: &View<'_>, site: SiteId, all: &mut FxHashMap<RouteId, Evidence>) {
     let gateway = view.gateway;
-    for id in gateway.site(site).route_ids() {
+    let ids = || gateway.site(site).route_ids();
+    // To follow a request costs more than all else here: only those are followed that a pattern with their backend may take.
+    let passing = ids().map(|id| gateway.route(id)).filter_map(|route| match (route.matcher, &route.target) {
+        (Matcher::Pattern { .. }, Target::Proxy(proxy)) => proxy.authority,
+        _ => None,
+    });
+    let passing: SmallVec<[TextId; 4]> = passing.collect();
+    if passing.is_empty() {
+        return;
+    }
+    for id in ids() {
         let reader = Reader::new(view, Item::Route(id));
         let route = gateway.route(id);
+        let Target::Proxy(own) = &route.target else { continue };
+        let Some(authority) = own.authority.filter(|authority| passing.contains(authority)) else { continue };
         let Some(paths) = every_path(view, route).filter(|_| reader.sends_upgrade().is_some()) else { continue };
-        let (Target::Proxy(own), false) = (&route.target, taken_by_location(&reader, id, route)) else { continue };
+        if taken_by_location(&reader, id, route) {
+            continue;
+        }
         let taker = |path: &String| {
             let walk = view.handshake_in(site, path);
             walk.route.filter(|&taker| taker != id && matches!(walk.verdict, Verdict::ForwardedPlain))
@@ -79,8 +90,7 @@ fn taken_by_patterns(view: &View<'_>, site: SiteId, all: &mut FxHashMap<RouteId,
         let other = gateway.route(first);
         if let (Matcher::Pattern { .. }, Target::Proxy(proxy)) = (other.matcher, &other.target)
             && takers.all(|taker| taker == Some(first))
-            && own.authority.is_some()
-            && own.authority == proxy.authority
+            && proxy.authority == Some(authority)
         {
             all.entry(first).or_insert(Evidence { span: route.span, note: "its handshakes come to the pattern".into() });
         }
