@@ -230,8 +230,11 @@ impl Store {
         asked.par_sort_unstable_by_key(|&(name, at)| (name.real.as_os_str(), at));
         let mut names: Vec<&Named> = asked.iter().map(|&(name, _)| name).collect();
         names.dedup_by_key(|name| name.real.as_os_str());
-        let results: Vec<(&Named, Result<Loaded, LoadError>)> =
-            names.into_par_iter().with_max_len(BATCH).map(|name| (name, read(name, decide))).collect();
+        let results: Vec<(&Named, Result<Loaded, LoadError>)> = names
+            .into_par_iter()
+            .with_max_len(BATCH)
+            .map_init(|| [0; HEAD], |room, name| (name, read(name, decide, room)))
+            .collect();
         // What became of each place that was asked for; both lists are in the order of the real paths.
         let mut outcomes: Vec<Option<Result<SourceId, LoadError>>> = places.iter().map(|_| None).collect();
         self.make_room(results.len());
@@ -410,18 +413,17 @@ fn io_error(error: io::Error) -> LoadError {
     if error.kind() == io::ErrorKind::NotFound { LoadError::Missing } else { LoadError::Io(error) }
 }
 
-fn read(name: &Named, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>) -> Result<Loaded, LoadError> {
+/// Reads a file. Its beginning comes into `room`: most files end there, and what is kept of each is to be no larger than the file.
+fn read(name: &Named, decide: &dyn Fn(&Path, &[u8]) -> Option<Server>, room: &mut [u8; HEAD]) -> Result<Loaded, LoadError> {
     let real = &name.real;
     let mut file = File::open(real).map_err(io_error)?;
     let size = file.metadata().map_err(io_error)?.len();
     if size > Sources::MAX_BYTES {
         return Err(LoadError::TooLarge);
     }
-    // On the stack: most files are smaller, and what is kept of each is to be no larger than the file.
-    let mut buffer = [0; HEAD];
     // A file of no size may be one that the system makes up while it is read.
     let small = usize::try_from(size).ok().filter(|&size| size > 0 && size < HEAD);
-    let head = read_head(&mut file, &mut buffer[..small.unwrap_or(HEAD)]).map_err(io_error)?;
+    let head = read_head(&mut file, &mut room[..small.unwrap_or(HEAD)]).map_err(io_error)?;
     let server = decide(real, head).ok_or(LoadError::Foreign)?;
     let mut bytes = head.to_vec();
     if head.len() == HEAD {
