@@ -1,5 +1,7 @@
 //! The facts of the backends that a route leads to: how many, what holds a client or a connection to one, what their ports speak.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::route::proxied;
 use super::{Definition, Reader, Reading, Subject, Type, Value, fact, upstream};
 use crate::gateway::{Assigned, Known, Millis, Property, Server, Setting, Unknown, split_authority};
@@ -94,7 +96,7 @@ fn several_requests(reader: &Reader<'_>, _: &str) -> Reading {
         let path = reader.route_path(route).to_ascii_lowercase();
         let found = PATHS.iter().find(|(segment, _)| path.split('/').any(|own| own == *segment));
         match found {
-            Some((_, library)) => Reading::new(Value::text((*library).to_owned())).at(route.span, "its path"),
+            Some((_, library)) => Reading::new(Value::text(*library)).at(route.span, "its path"),
             None => Reading::absent(),
         }
     })
@@ -118,34 +120,37 @@ fn port_speaks(reader: &Reader<'_>, _: &str) -> Reading {
         };
         let found = members.into_iter().find_map(|(address, span)| Some((spoken_at(&texts.show(address))?, span)));
         match found {
-            Some((speaks, span)) => Reading::new(Value::text(speaks.to_owned())).at(span, "the port of the backend"),
+            Some((speaks, span)) => Reading::new(Value::text(speaks)).at(span, "the port of the backend"),
             None => Reading::absent(),
         }
     })
 }
 
+/// A timeout by the name that people know it by.
+type Timeout = (&'static str, Known<Setting<Millis>>);
+
 fn zero(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| {
         let gateway = reader.view.gateway;
-        let timeouts: Vec<(&str, Known<Setting<Millis>>)> = match gateway.server {
+        let timeouts: SmallVec<[Timeout; 2]> = match gateway.server {
             // Seen on 1.22.1: a send timeout of zero does no harm.
-            Server::Nginx => vec![
+            Server::Nginx => smallvec![
                 ("read timeout", timeout(gateway, route.scope, Property::read_timeout(proxy.protocol))),
                 ("connect timeout", timeout(gateway, route.scope, Property::connect_timeout(proxy.protocol))),
             ],
             Server::Apache => match timeout(gateway, route.scope, Property::ClientTimeout) {
                 // Seen on 2.4.71: what is set for the backend hides a `Timeout 0`. A zero of its own is refused.
                 Ok(client) => match backend_timeout(gateway, route, proxy, client) {
-                    Ok(backend) if backend.origin != client.origin => Vec::new(),
-                    backend => vec![("timeout", backend)],
+                    Ok(backend) if backend.origin != client.origin => smallvec![],
+                    backend => smallvec![("timeout", backend)],
                 },
-                Err(why) => vec![("timeout", Err(why))],
+                Err(why) => smallvec![("timeout", Err(why))],
             },
         };
         for (name, setting) in timeouts {
             match setting {
                 Ok(setting) if setting.value.0 == 0 => {
-                    let reading = Reading::new(Value::text(name.to_owned()));
+                    let reading = Reading::new(Value::text(name));
                     let reading = setting.origin.span().into_iter().fold(reading, |reading, span| reading.at(span, "set here"));
                     return reading.at(proxy.span, "in force here");
                 }

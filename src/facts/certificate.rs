@@ -59,7 +59,7 @@ fn until(reader: &Reader<'_>, _: &str) -> Reading {
 }
 
 fn fault(reader: &Reader<'_>, _: &str) -> Reading {
-    found(reader).map_or_else(Reading::absent, |(kind, reading)| Reading { value: Ok(Value::text(kind.to_owned())), ..reading })
+    found(reader).map_or_else(Reading::absent, |(kind, reading)| Reading { value: Ok(Value::text(kind)), ..reading })
 }
 
 fn why(reader: &Reader<'_>, _: &str) -> Reading {

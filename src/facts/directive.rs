@@ -102,7 +102,7 @@ fn shown(value: Value, span: Span, labels: &[(Span, String)]) -> Reading {
 
 fn noted(reader: &Reader<'_>, _: &str) -> Reading {
     if let Some(refusal) = refused(reader) {
-        return shown(Value::text(refusal.fault.name().to_owned()), refusal.span, &refusal.labels);
+        return shown(Value::text(refusal.fault.name()), refusal.span, &refusal.labels);
     }
     remark(reader, |kind| {
         let name = match kind {
@@ -114,7 +114,7 @@ fn noted(reader: &Reader<'_>, _: &str) -> Reading {
             RemarkKind::UnusedSuppression { .. } => "unused-suppression",
             RemarkKind::Misread { how, .. } => how.name(),
         };
-        Some(Value::text(name.to_owned()))
+        Some(Value::text(name))
     })
 }
 
@@ -210,7 +210,7 @@ fn variable_fault(reader: &Reader<'_>, _: &str) -> Reading {
 
 fn certificate_lacks(reader: &Reader<'_>, _: &str) -> Reading {
     remark(reader, |kind| match kind {
-        RemarkKind::CertificateMissing { lacks } => Some(Value::text((*lacks).to_owned())),
+        RemarkKind::CertificateMissing { lacks } => Some(Value::text(*lacks)),
         _ => None,
     })
 }

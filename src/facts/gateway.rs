@@ -30,7 +30,7 @@ pub(super) const FACTS: &[Definition] = &[
 ];
 
 fn server(reader: &Reader<'_>, _: &str) -> Reading {
-    Reading::new(Value::text(reader.view.gateway.server.name().to_owned()))
+    Reading::new(Value::text(reader.view.gateway.server.name()))
 }
 
 fn server_version(reader: &Reader<'_>, _: &str) -> Reading {

@@ -163,7 +163,7 @@ fn reached(reader: &Reader<'_>, _: &str) -> Reading {
 fn verdict(reader: &Reader<'_>, _: &str) -> Reading {
     followed(reader, |_, walk| match walk.verdict {
         Verdict::Unknown(why) => Reading::unknown(why),
-        ref verdict => decided(walk, Value::text(verdict.kind().to_owned())),
+        ref verdict => decided(walk, Value::text(verdict.kind())),
     })
 }
 
@@ -212,7 +212,7 @@ fn decided_by(reader: &Reader<'_>, _: &str) -> Reading {
         } else {
             "condition"
         };
-        decided(walk, Value::text(kind.to_owned()))
+        decided(walk, Value::text(kind))
     })
 }
 
@@ -366,8 +366,7 @@ fn without_slash(reader: &Reader<'_>, _: &str) -> Reading {
 }
 
 fn redirect(reader: &Reader<'_>, _: &str) -> Reading {
-    redirected(reader)
-        .map_or_else(Reading::absent, |found| Reading { value: Ok(Value::text(found.kind.to_owned())), ..found.reading })
+    redirected(reader).map_or_else(Reading::absent, |found| Reading { value: Ok(Value::text(found.kind)), ..found.reading })
 }
 
 fn redirect_example(reader: &Reader<'_>, _: &str) -> Reading {

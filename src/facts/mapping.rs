@@ -363,7 +363,7 @@ fn mapped_by(reader: &Reader<'_>, _: &str) -> Reading {
         } else {
             ("rule", route.span)
         };
-        Reading::new(Value::text(by.to_owned())).at(span, "mapped here")
+        Reading::new(Value::text(by)).at(span, "mapped here")
     })
 }
 

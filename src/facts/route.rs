@@ -163,9 +163,9 @@ fn intent(reader: &Reader<'_>, _: &str) -> Reading {
     let (intent, evidence) = match (meant, excluded) {
         (Some((route, proxy)), _) => reader.intent.get_or_init(|| intent::intent(reader, route, proxy)),
         (None, Some((_, route))) => reader.intent.get_or_init(|| intent::of_exclusion(reader, route)),
-        (None, None) => return Reading::new(Value::text(Intent::None.to_string())),
+        (None, None) => return Reading::new(Value::text(Intent::None.name())),
     };
-    Reading { value: Ok(Value::text(intent.to_string())), evidence: evidence.clone(), until: None }
+    Reading { value: Ok(Value::text(intent.name())), evidence: evidence.clone(), until: None }
 }
 
 fn target_kind(reader: &Reader<'_>, _: &str) -> Reading {
@@ -177,11 +177,11 @@ fn target_kind(reader: &Reader<'_>, _: &str) -> Reading {
         Target::Files => ("files", route.span),
         Target::Unknown(why) => return unknown(*why, route.span),
     };
-    Reading::new(Value::text(kind.to_owned())).at(span, "handled here")
+    Reading::new(Value::text(kind)).at(span, "handled here")
 }
 
 fn target_scheme(reader: &Reader<'_>, _: &str) -> Reading {
-    proxied(reader, |_, proxy| passed_on_at(proxy, Value::text(proxy.protocol.scheme().to_owned())))
+    proxied(reader, |_, proxy| passed_on_at(proxy, Value::text(proxy.protocol.scheme())))
 }
 
 /// Host and port of the target.
@@ -390,7 +390,7 @@ fn missing_effect(reader: &Reader<'_>, _: &str) -> Reading {
 fn required_for(reader: &Reader<'_>, _: &str) -> Reading {
     let Some((_, route)) = reader.route() else { return Reading::absent() };
     match missing(reader, route).first() {
-        Some(need) => Reading::new(Value::text(need.purpose.to_owned())),
+        Some(need) => Reading::new(Value::text(need.purpose)),
         None => Reading::absent(),
     }
 }

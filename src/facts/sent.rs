@@ -189,6 +189,6 @@ fn plain_certainty(reader: &Reader<'_>, _: &str) -> Reading {
             _ if intent::is_for_websockets(reader, route) => "none",
             _ => "possible",
         };
-        Reading::new(Value::text(certainty.to_owned())).at(route.span, "the route")
+        Reading::new(Value::text(certainty)).at(route.span, "the route")
     })
 }

@@ -57,7 +57,7 @@ struct PathFault {
 
 fn path_fault(reader: &Reader<'_>, _: &str) -> Reading {
     proxied(reader, |route, proxy| match find_path_fault(reader, route, proxy) {
-        Some(fault) => Reading::new(Value::text(fault.kind.to_owned())).at(proxy.span, "the path is put together here"),
+        Some(fault) => Reading::new(Value::text(fault.kind)).at(proxy.span, "the path is put together here"),
         None => Reading::absent(),
     })
 }

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use memchr::memmem;
+use smallvec::SmallVec;
 
 use super::directives;
 use super::line::{Line, Word};
@@ -294,11 +295,11 @@ pub(super) fn variables_in(name: &[u8]) -> Option<Range<usize>> {
 }
 
 /// The words of a line that nginx looks for variables in.
-fn looked_at(line: Line<'_>) -> Vec<Word<'_>> {
+fn looked_at(line: Line<'_>) -> SmallVec<[Word<'_>; 4]> {
     let name = line.name();
     if is_row(line) {
         let in_map = line.tree.directive(line.id).parent.is_some_and(|parent| line.other(parent).name() == b"map");
-        return if in_map { line.word(0).into_iter().collect() } else { Vec::new() };
+        return if in_map { line.word(0).into_iter().collect() } else { SmallVec::new() };
     }
     match name {
         // Its own function reads the format, by the same rules.
@@ -320,7 +321,7 @@ fn looked_at(line: Line<'_>) -> Vec<Word<'_>> {
         }
         _ => match variables_in(name) {
             Some(range) => line.words().skip(range.start).take(range.end.saturating_sub(range.start)).collect(),
-            None => Vec::new(),
+            None => SmallVec::new(),
         },
     }
 }
