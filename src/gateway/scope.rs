@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::{ExpressionId, Known, Protocol, SymbolicId, TextId, Unknown, Version};
 use crate::source::Span;
 
@@ -370,7 +372,7 @@ pub struct Setting<T> {
 /// Collects what is written on one level while it is being lowered.
 #[derive(Debug, Default)]
 pub struct ScopeBuilder {
-    runs: Vec<Range<u32>>,
+    runs: SmallVec<[Range<u32>; 1]>,
     pending: Vec<Entry>,
     /// Set where this level may hold settings that we do not see.
     pub open: Option<Unknown>,
@@ -427,14 +429,15 @@ impl Scopes {
         self.entries.reserve(settings);
     }
 
-    /// Closes the level `id`: `builder` holds what is written on it.
-    pub fn close(&mut self, id: ScopeId, mut builder: ScopeBuilder) {
+    /// Closes the level `id`: `builder` holds what is written on it, and can collect for another when it comes back.
+    pub fn close(&mut self, id: ScopeId, mut builder: ScopeBuilder) -> ScopeBuilder {
         builder.flush(self);
         let start = index(self.runs.len());
-        self.runs.append(&mut builder.runs);
+        self.runs.extend(builder.runs.drain(..));
         let scope = &mut self.levels[id.0 as usize];
         scope.own = start..index(self.runs.len());
-        scope.open = builder.open;
+        scope.open = builder.open.take();
+        builder
     }
 
     /// The level that `id` names.

@@ -64,6 +64,7 @@ fn model(store: &Store, root: &Root, resolved: &Resolved, version: Option<Versio
         entries: Vec::new(),
         headers: FxHashMap::default(),
         levels: Vec::new(),
+        spare: Vec::new(),
         frames: Vec::new(),
         above: Vec::new(),
         snippets: FxHashMap::default(),
@@ -125,6 +126,8 @@ struct Lowerer<'a> {
     /// The headers that were read before, by name and value as written: most are the same in every site.
     headers: FxHashMap<(&'a [u8], &'a [u8]), Assigned>,
     levels: Vec<Level>,
+    /// What collected for levels that are closed.
+    spare: Vec<ScopeBuilder>,
     frames: Vec<Frame<'a>>,
     /// What the comments directly above the next directive hint at.
     above: Vec<Signal>,

@@ -438,7 +438,8 @@ impl<'a> Lowerer<'a> {
     pub(super) fn open_scope_level(&mut self, context: Context, span: Span) -> ScopeId {
         let parent = self.levels.iter().rev().find_map(|level| level.scope);
         let scope = self.gateway.scopes.open(parent, span);
-        self.levels.push(Level::new(context, Some(scope)));
+        let builder = self.spare.pop().unwrap_or_default();
+        self.levels.push(Level { builder, ..Level::new(context, Some(scope)) });
         scope
     }
 
@@ -447,7 +448,7 @@ impl<'a> Lowerer<'a> {
         let Some(level) = self.levels.pop() else { return false };
         let last = RouteId(u32::try_from(self.gateway.routes.len()).unwrap_or(u32::MAX).wrapping_sub(1));
         if let Some(scope) = level.scope {
-            self.gateway.scopes.close(scope, level.builder);
+            self.spare.push(self.gateway.scopes.close(scope, level.builder));
             if let Some(program) = self.gateway.programs.get_mut(scope) {
                 program.steps.shrink_to_fit();
             }
