@@ -121,3 +121,23 @@ fn links_that_are_checked_out_as_text_are_followed_by_httpd_too() {
     assert_eq!((found, checked.routes), (vec![], 1));
     assert_eq!(checked.project.roots.len(), 1);
 }
+
+#[test]
+fn what_cannot_be_decided_in_a_directorys_file_is_no_part_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    // No module is loaded here: whether the section of the second file counts, another file decides.
+    write(
+        "site.conf",
+        "<VirtualHost *:80>\nDocumentRoot /srv/app/public\n<Directory /srv/app/public>\nAllowOverride All\n</Directory>\nProxyPass /ws ws://127.0.0.1:9000/ws\n</VirtualHost>\n",
+    );
+    write("public/.htaccess", "<IfModule mod_rewrite.c>\nRewriteEngine On\nRewriteRule ^index\\.php$ - [L]\n</IfModule>\n");
+    let request =
+        proxylint::Request { paths: vec![folder.path().to_path_buf()], isolated: true, ..proxylint::Request::default() };
+    let checked = proxylint::check(&request).unwrap();
+    assert_eq!(checked.routes, 1);
+}

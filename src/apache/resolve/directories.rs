@@ -58,10 +58,11 @@ impl Reader {
         for (directory, place) in found {
             let Some(Ok(source)) = store.load(&[place], Server::Apache).pop() else { continue };
             let (lines, remarks) = (self.resolved.statements.len(), self.resolved.remarks.len());
-            let partial = self.resolved.partial;
+            let (undecided, partial) = (self.resolved.undecided.len(), self.resolved.partial);
             self.open_file(store, source, 0);
             self.read(store);
             self.resolved.remarks.truncate(remarks);
+            self.resolved.undecided.truncate(undecided);
             self.resolved.partial = partial;
             let statements = self.resolved.statements.split_off(lines);
             self.resolved.directories.push(DirectoryLines { directory, source, statements });
