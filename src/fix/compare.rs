@@ -69,7 +69,10 @@ pub(super) fn compare(
         for (key, _) in &before.items {
             changes.of_item(*key, now(key), &targets, &mut fault);
         }
-        changes.of_requests(&now, &targets, &mut fault);
+        // Requests are followed by the numbers of their sites.
+        if before.counts.0 == after.counts.0 {
+            changes.of_requests(&now, &targets, &mut fault);
+        }
         // A rewrite rule may be written for a mapping that cannot upgrade by itself, or be mended so that it leads somewhere; a section that
         // was left out brings its own.
         let is_rule = |item: &Item| matches!(item, Item::Route(id) if matches!(gateway.route(*id).matcher, Matcher::Rewrite(_)));
