@@ -131,6 +131,18 @@ fn run(files: &[(&str, &[String])]) {
     }
 }
 
+/// Lets directories have files of their own.
+const OVERRIDDEN: &str = "DocumentRoot /srv/case/htdocs\n<Directory /srv/case/htdocs>\nAllowOverride All\n</Directory>";
+
+/// What such files hold.
+const SECTIONS: &[&str] = &[
+    "<IfModule mod_rewrite.c>\nRewriteEngine On\nRewriteRule ^x ws://127.0.0.1:9000/x [P]\n</IfModule>",
+    "<IfDefine X>\nRedirect /a /b\n</IfDefine>\n<IfModule !mod_alias.c>\nErrorDocument 404 /x\n</IfModule>",
+    "<If \"%{HTTP:Upgrade} == 'websocket'\">\nRequire all denied\n</If>\n<Else>\nSetHandler \"proxy:ws://127.0.0.1:9000/\"\n</Else>",
+    "<Files \"*.html\">\nRequire all granted\n</Files>\nFallbackResource /index.html\nDirectoryIndex ws",
+    "<IfVersion >= 2.4>\nRewriteEngine On\nRewriteBase /\nRewriteRule (.*) $1/x [N]\n</IfVersion>",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -141,8 +153,12 @@ proptest! {
     }
 
     #[test]
-    fn httpd(which: Index, changes in changes()) {
-        let (main, include, directory) = changed(&APACHE, which, &changes, "part.conf", "Include FILE");
+    fn httpd(which: Index, changes in changes(), overridden: bool, beside in prop::sample::select(SECTIONS)) {
+        let (mut main, include, mut directory) = changed(&APACHE, which, &changes, "part.conf", "Include FILE");
+        if overridden {
+            main.extend(OVERRIDDEN.lines().map(str::to_owned));
+            directory.extend(beside.lines().map(str::to_owned));
+        }
         run(&[("httpd.conf", &main), ("part.conf", &include), ("htdocs/.htaccess", &directory)]);
     }
 }
