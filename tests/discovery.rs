@@ -141,3 +141,34 @@ fn what_cannot_be_decided_in_a_directorys_file_is_no_part_of_the_configuration()
     let checked = proxylint::check(&request).unwrap();
     assert_eq!(checked.routes, 1);
 }
+
+#[test]
+fn the_directory_that_an_alias_leads_to_has_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().canonicalize().unwrap();
+    let other = place.join("other");
+    fs::create_dir_all(&other).unwrap();
+    let modules =
+        ["mpm_event", "unixd", "authz_core", "alias"].map(|name| format!("LoadModule {name}_module modules/mod_{name}.so\n"));
+    let main = format!(
+        "{}Listen 8080\nServerName a.test\nDocumentRoot /srv/nothing\n<Directory />\nAllowOverride All\n</Directory>\nAlias /al {}\n",
+        modules.concat(),
+        other.display()
+    );
+    fs::write(place.join("httpd.conf"), main).unwrap();
+    fs::write(other.join(".htaccess"), "Require all denied\n").unwrap();
+    let request = proxylint::Request { paths: vec![place.clone()], isolated: true, ..proxylint::Request::default() };
+    let project = proxylint::read(&request).unwrap();
+    let reached = project.roots.iter().find(|reached| reached.root.is_main).unwrap();
+    let gateway = project.lower(reached);
+    let here = std::net::IpAddr::from([127, 0, 0, 1]);
+    let client = proxylint::handshake::Client {
+        request: proxylint::handshake::Probe::Plain.request("a.test:8080", "/al/x", false),
+        socket: proxylint::handshake::Socket { address: here, port: 8080 },
+        from: here,
+    };
+    let walk =
+        proxylint::handshake::follow(&project.view(reached, &gateway), &client, &|path| project.store.kind_of(&place, path));
+    let kept_out = proxylint::handshake::Verdict::Answered { status: 403, location: None };
+    assert_eq!(walk.verdict, kept_out);
+}

@@ -28,18 +28,18 @@ impl Reader {
         // Where nothing says what may stand in them, httpd reads them too, and refuses what stands there.
         let mut wanted = self.is_main;
         for statement in &self.resolved.statements {
-            let is_directory =
-                |name: &[u8]| name.eq_ignore_ascii_case(b"directory") || name.eq_ignore_ascii_case(b"documentroot");
             if !matches!(statement.kind, Kind::Line | Kind::Begin) {
                 continue;
             }
             let name = self.resolved.name(store, statement);
+            let is_one_of = |names: [&[u8]; 2]| names.iter().any(|one| name.eq_ignore_ascii_case(one));
             if name.len() >= 13 && name[..13].eq_ignore_ascii_case(b"AllowOverride") {
                 let words = self.resolved.words(store, statement);
                 wanted |= words.first().is_some_and(|word| !word.value.eq_ignore_ascii_case(b"none"));
-            } else if is_directory(&name) {
+            } else if is_one_of([b"directory", b"documentroot"]) || is_one_of([b"alias", b"scriptalias"]) {
                 let words = self.resolved.words(store, statement);
-                let path = words.first().filter(|word| word.unknown.is_none());
+                // Behind the path of an alias, where it has one: in a `<Location>` it has none.
+                let path = words.last().filter(|word| word.unknown.is_none());
                 let path = path.map(|path| self.resolved.below_root(&path.value));
                 directories.extend(path.filter(|path| path.starts_with(b"/")));
             }
