@@ -343,12 +343,23 @@ impl Store {
     /// What stands at a path of the server's file system, as far as the given tree holds it. Relative paths begin at `base`.
     #[must_use]
     pub fn kind_of(&self, base: &Path, path: &Path) -> Option<FileKind> {
-        if path.components().any(|part| part == Component::ParentDir) {
-            return None;
+        let place = |path: &Path| if path.is_absolute() { self.locate(path) } else { Some(base.join(path)) };
+        // Paths lose a final slash where they are put together, and nothing but a directory is there by such a name.
+        let ends_as_directory = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        let mut plain = PathBuf::new();
+        for part in path.components() {
+            if part != Component::ParentDir {
+                plain.push(part);
+                continue;
+            }
+            // What a link's target lies in is another matter.
+            let left = fs::symlink_metadata(place(&plain)?).ok()?;
+            if !left.is_dir() || !plain.pop() {
+                return None;
+            }
         }
-        let place = if path.is_absolute() { self.locate(path)? } else { base.join(path) };
-        let meta = fs::metadata(place).ok()?;
-        if meta.is_dir() { Some(FileKind::Directory) } else { Some(FileKind::File) }
+        let is_directory = fs::metadata(place(&plain)?).ok()?.is_dir();
+        if is_directory { Some(FileKind::Directory) } else { Some(FileKind::File).filter(|_| !ends_as_directory) }
     }
 
     /// Where an absolute path of the configuration lies in the given tree: below a base itself, by the path map, or by a suffix

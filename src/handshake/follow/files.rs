@@ -237,9 +237,16 @@ impl Following<'_> {
                 return Ok(self.redirect(index, self.request.query.clone()));
             }
             // The directory is looked at when the first index is not there (`ngx_http_index_test_dir`).
-            if self.look(place, path) != Some(FileKind::Directory) {
-                self.note(at, format!("files are served, and the directory `{shown}` is not in the given tree"));
-                return Ok(Next::Status(404));
+            match self.look(place, path) {
+                Some(FileKind::Directory) => {}
+                Some(FileKind::File) => {
+                    self.note(at, format!("`{shown}` is a file, and a directory is asked for"));
+                    return Ok(Next::Status(500));
+                }
+                None => {
+                    self.note(at, format!("files are served, and the directory `{shown}` is not in the given tree"));
+                    return Ok(Next::Status(404));
+                }
             }
         }
         if self.flag(Property::Autoindex)?.is_some_and(|(on, _)| on) {
