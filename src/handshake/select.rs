@@ -278,7 +278,12 @@ fn condition_captures(environment: &Environment<'_>, condition: &Condition) -> K
         let found = environment.file_test(test, &environment.file_path(condition.subject)?)?;
         return Ok((found != condition.negated).then_some(None));
     }
-    let subject = environment.evaluate(condition.subject)?;
+    let subject = environment.evaluate(condition.subject);
+    // A directory that is compiled in has a name, whatever it is.
+    if matches!((test, &subject), (Test::IsSet, Err(Unknown::Environment))) && environment.is_of_installation(condition.subject) {
+        return Ok((!condition.negated).then_some(None));
+    }
+    let subject = subject?;
     let texts = &environment.gateway.texts;
     let found = match test {
         Test::Pattern { pattern, ignore_case } => {

@@ -28,6 +28,17 @@ impl Environment<'_> {
         Ok(path)
     }
 
+    /// Whether the value is the name of a file or directory below that of the installation (`ngx_conf_full_name`), which is not known.
+    pub(in crate::handshake) fn is_of_installation(&self, value: SymbolicId) -> bool {
+        let is_place = |part: &Part| match *part {
+            Part::Variable(Variable::Runtime(name)) => {
+                self.place(&self.gateway.texts.show(name)).is_ok_and(|place| place.is_some())
+            }
+            _ => false,
+        };
+        self.gateway.symbolics.get(value).iter().any(is_place)
+    }
+
     /// The value of a variable whose family is the server's own, where no step has assigned it (`NGX_HTTP_VAR_WEAK`).
     pub(in crate::handshake) fn of_family(&self, name: &str) -> String {
         let header = |name: &str| self.request.header(name.replace('_', "-").as_bytes()).unwrap_or_default().to_owned();
