@@ -482,6 +482,11 @@ impl<'a> Checker<'a> {
         }
         // Distributions carry some directives back into their versions: that it is unknown there cannot be said.
         if row.since.is_some_and(|since| version < since) {
+            // These came with a change of what others do, and nobody has carried them back.
+            if matches!(line.name(), b"http2" | b"keepalive_min_timeout") {
+                let message = format!("unknown directive \"{}\"", show(line.name()));
+                return self.refuse(line.span(), Fault::UnknownDirective, message);
+            }
             self.doubt.get_or_insert(Unknown::ForeignDirective(line.span()));
         }
     }
