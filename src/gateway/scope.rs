@@ -117,6 +117,12 @@ pub enum Property {
     MaxHeaders,
     /// How long a line of a request's head may be: `large_client_header_buffers`.
     LongestLine,
+    /// How long a request's head may be without its lines being counted: `client_header_buffer_size`.
+    HeadBuffer,
+    /// Whether names of headers may have underscores: `underscores_in_headers`.
+    Underscores,
+    /// Whether headers with other names are dropped: `ignore_invalid_headers`.
+    DropInvalid,
     /// How many bytes a second the client is sent: `limit_rate`.
     Rate,
     /// Whether answers are searched for commands, which holds them back: `ssi`.

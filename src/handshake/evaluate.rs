@@ -241,7 +241,10 @@ impl Environment<'_> {
             Variable::RequestHeader(name) => {
                 // nginx's `$http_user_agent` and httpd's `%{HTTP:User-Agent}` name the same header.
                 let dashed = texts.show(name).replace('_', "-");
-                request.header(dashed.as_bytes()).unwrap_or_default().to_owned()
+                let found = request.header(dashed.as_bytes());
+                // A name with underscores is the same to nginx where it lets it in (`ngx_http_variable_unknown_header`).
+                let found = found.or_else(|| request.header(dashed.replace('-', "_").as_bytes()));
+                found.unwrap_or_default().to_owned()
             }
             Variable::RequestHeaderLike(pattern) => {
                 let mut value = "";
@@ -258,6 +261,8 @@ impl Environment<'_> {
             Variable::RequestTarget => request.first_target.clone().unwrap_or_else(|| request.sent_target()),
             Variable::Query => request.query.clone().unwrap_or_default(),
             Variable::QueryMark => if request.query.as_ref().is_none_or(String::is_empty) { "" } else { "?" }.to_owned(),
+            // `ngx_http_variable_host`.
+            Variable::Host if request.host.is_empty() && self.gateway.server == Server::Nginx => self.site_name()?,
             Variable::Host => request.host.clone(),
             Variable::SiteName => self.site_name()?,
             Variable::Scheme => self.scheme(),

@@ -137,9 +137,7 @@ pub fn nginx_header_lines<'a>(gateway: &'a Gateway, environment: &Environment<'_
         let made = lines.len();
         for (name, value) in &environment.request.headers {
             let is_made = lines[..made].iter().any(|line| line.name.eq_ignore_ascii_case(name));
-            // Others are dropped (`ignore_invalid_headers`, `underscores_in_headers`).
-            let is_valid = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            if !is_made && is_valid {
+            if !is_made {
                 let value = Ok(value.clone());
                 lines.push(HeaderLine { name: name.clone(), value, span: None, until: None });
             }

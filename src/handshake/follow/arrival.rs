@@ -1,14 +1,19 @@
 //! What nginx's socket makes of a client, before any location is looked for.
 
 use super::following::{Following, Next};
+use super::host::validated;
 use super::uri;
 use crate::gateway::{Known, Property, Speaks, Version};
 use crate::handshake::Chosen;
 use crate::handshake::pattern::Patterns;
 use crate::handshake::site::default_site;
+use crate::source::Span;
 
 /// How long a line of a request's head may be unless set otherwise (`ngx_http_core_merge_srv_conf`).
 const LONGEST_LINE: u64 = 8192;
+
+/// How long a head may be unless set otherwise that is read without large buffers (`ngx_http_core_merge_srv_conf`).
+const HEAD_BUFFER: u64 = 1024;
 
 /// Since this version a socket for HTTP/2 without TLS recognises HTTP/1.1.
 const RECOGNISES_HTTP_1: Version = Version::new(1, 25, 1);
@@ -51,19 +56,28 @@ impl Following<'_> {
         }
         let merge = self.is_on(Property::MergeSlashes, true)?;
         let (longest, longest_span) = self.number(Property::LongestLine)?.unwrap_or((LONGEST_LINE, None));
+        let buffer = self.number(Property::HeadBuffer)?.map_or(HEAD_BUFFER, |(size, _)| size);
         self.followed.scope = own_scope;
+        let line = format!("{} {} HTTP/1.1\r\n", self.request.method, self.request.sent_target()).len() as u64;
+        if line > longest.max(buffer) {
+            self.note(longest_span, format!("the request line is longer than the {longest} bytes that a line may have"));
+            self.read_nothing();
+            self.without_host()?;
+            return Ok(Next::Status(414));
+        }
+        let next = self.arrive(chosen, merge)?;
+        if matches!(next, Next::Status(_)) {
+            self.without_host()?;
+            return Ok(next);
+        }
         if let Some((most, span)) = self.number(Property::MaxHeaders)?
             && self.request.headers.len() as u64 > most
         {
             self.note(span, format!("takes {most} headers, and the handshake has {}", self.request.headers.len()));
             return Ok(Next::Status(400));
         }
-        // A line, its `: ` and its end must fit (`ngx_http_alloc_large_header_buffer`).
-        if let Some((name, _)) = self.request.headers.iter().find(|(name, value)| (name.len() + value.len()) as u64 + 4 > longest)
-        {
-            let message = format!("the client's {name} is longer than the {longest} bytes that a line may have");
-            self.note(longest_span, message);
-            return Ok(Next::Status(494));
+        if let Some(next) = self.head(longest, longest_span)? {
+            return Ok(next);
         }
         if self.request.tls
             && let Some((true, span)) = self.flag(Property::VerifyClient)?
@@ -71,23 +85,99 @@ impl Following<'_> {
             self.note(span, "a client's certificate is asked for");
             return Ok(Next::Status(496));
         }
-        Ok(self.arrive(chosen, merge))
+        Ok(next)
+    }
+
+    /// The headers, line by line (`ngx_http_process_request_headers`, `ngx_http_process_request_header`): what is behind one that is
+    /// turned down is not read.
+    fn head(&mut self, longest: u64, span: Option<Span>) -> Known<Option<Next>> {
+        let mut host = None;
+        for at in 0..self.request.headers.len() {
+            let (name, value) = self.request.headers[at].clone();
+            // A line, its `: ` and its end must fit (`ngx_http_alloc_large_header_buffer`).
+            if (name.len() + value.len()) as u64 + 4 > longest {
+                self.note(span, format!("the client's {name} is longer than the {longest} bytes that a line may have"));
+                self.request.headers.truncate(at);
+                if host.is_none() {
+                    self.without_host()?;
+                }
+                return Ok(Some(Next::Status(494)));
+            }
+            if name.eq_ignore_ascii_case("host") {
+                host = validated(&value);
+                if host.is_none() {
+                    self.note(None, format!("`{value}` is no host"));
+                    self.request.headers.truncate(at + 1);
+                    self.without_host()?;
+                    return Ok(Some(Next::Status(400)));
+                }
+            }
+        }
+        if host.is_some() {
+            return Ok(None);
+        }
+        self.note(None, "no host is asked for");
+        self.without_host()?;
+        Ok(Some(Next::Status(400)))
+    }
+
+    /// Neither the target nor any header was read.
+    fn read_nothing(&mut self) {
+        self.request.path.clear();
+        self.request.query = None;
+        self.request.first_target = Some(String::new());
+        self.request.headers.clear();
+        self.request.host.clear();
+    }
+
+    /// Which host is asked for is not known: the socket's default site answers, unless TLS has named another.
+    fn without_host(&mut self) -> Known<()> {
+        self.request.host.clear();
+        if !self.request.tls
+            && let Some(default) = default_site(self.gateway, self.followed.socket)?
+        {
+            let site = self.gateway.site(default);
+            if self.site != default {
+                self.note(Some(site.span), "answers, as it is not known which host is asked for");
+            }
+            self.site = default;
+            self.followed.scope = site.scope;
+        }
+        Ok(())
+    }
+
+    /// Headers whose names are not valid are dropped, unless they are wanted (`ngx_http_parse_header_line`).
+    fn drop_invalid(&mut self) -> Known<()> {
+        let is_valid = |name: &str, underscores: bool| {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' && underscores)
+        };
+        if !self.request.headers.iter().all(|(name, _)| is_valid(name, false)) && self.is_on(Property::DropInvalid, true)? {
+            let underscores = self.is_on(Property::Underscores, false)?;
+            self.request.headers.retain(|(name, _)| is_valid(name, underscores));
+        }
+        Ok(())
     }
 
     /// The request line is read; `merge`: several slashes are one.
-    pub(super) fn arrive(&mut self, chosen: Chosen, merge: bool) -> Next {
+    ///
+    /// # Errors
+    /// Where it is not known which headers are dropped.
+    pub(super) fn arrive(&mut self, chosen: Chosen, merge: bool) -> Known<Next> {
         let sent = self.request.sent_target();
         let Some(target) = uri::parse(&sent, merge) else {
             self.note(chosen.listen, "the target is not valid");
-            return Next::Status(400);
+            self.request.target = Some(sent);
+            self.read_nothing();
+            return Ok(Next::Status(400));
         };
+        self.drop_invalid()?;
         // The target as sent stands beside what it is read as.
         self.request.target = Some(sent);
         self.request.path = target.path;
         self.request.query = target.query;
         self.escaped = target.escaped;
         self.site_captures(chosen);
-        Next::Site
+        Ok(Next::Site)
     }
 
     /// What the pattern of the site's name has captured.

@@ -78,6 +78,8 @@ impl Following<'_> {
         }
         let host = if self.is_on(Property::SiteNameInRedirect, false)? {
             self.environment().site_name()?
+        // Where none is known, it is the address that was reached (`ngx_connection_local_sockaddr`).
+        let host = if host.is_empty() { self.followed.socket.address.to_string() } else { host };
         } else {
             self.request.host.clone()
         };

@@ -15,7 +15,7 @@ pub(super) fn follow(view: &View<'_>, client: Client, files: Files<'_>, chosen: 
 
 /// Follows it from where it has come to the site `chosen`.
 pub(super) fn follow_in_site(view: &View<'_>, client: Client, files: Files<'_>, chosen: Chosen) -> Walk {
-    walk(view, client, files, chosen, |following, chosen| Ok(following.arrive(chosen, true)))
+    walk(view, client, files, chosen, |following, chosen| following.arrive(chosen, true))
 }
 
 fn walk<'a>(
@@ -75,8 +75,8 @@ fn walk<'a>(
     {
         last.culprit = true;
     }
-    let Following { route, unresolved, because, .. } = following;
-    Walk { site: walk.site, route, upstream_request, verdict, unresolved, because }
+    let Following { site, route, unresolved, because, .. } = following;
+    Walk { site: Some(site), route, upstream_request, verdict, unresolved, because }
 }
 
 impl Following<'_> {
@@ -182,6 +182,10 @@ impl Following<'_> {
             return Ok(Next::Status(500));
         };
         let route = gateway.route(id);
+        if self.request.path.is_empty() {
+            self.note(None, format!("nothing is left of the path, with which `{name}` cannot be gone to"));
+            return Ok(Next::Status(500));
+        }
         self.internal = true;
         self.enter(Some(id), route.scope)?;
         self.note(Some(route.span), "takes it by its name");

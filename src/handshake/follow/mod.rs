@@ -6,6 +6,7 @@ mod beside;
 mod errors;
 mod files;
 mod following;
+mod host;
 mod locations;
 mod mappings;
 mod pass;
@@ -54,14 +55,20 @@ pub fn follow(view: &View<'_>, client: &Client, files: Files<'_>) -> Walk {
     if let Some(why) = gateway.doubt {
         return Walk::unknown(why);
     }
+    let mut client = client.clone();
+    if gateway.server == Server::Nginx
+        && let Some(host) = client.request.header(b"host")
+    {
+        client.request.host = host::validated(host).unwrap_or_default();
+    }
     let chosen = match choose(gateway, &view.patterns, client.socket, &client.request.host) {
         Ok(Some(chosen)) => chosen,
-        Ok(None) => return nobody_listens(client),
+        Ok(None) => return nobody_listens(&client),
         Err(why) => return Walk::unknown(why),
     };
     match gateway.server {
-        Server::Nginx => locations::follow(view, client.clone(), files, chosen),
-        Server::Apache => mappings::follow(view, client, files, chosen),
+        Server::Nginx => locations::follow(view, client, files, chosen),
+        Server::Apache => mappings::follow(view, &client, files, chosen),
     }
 }
 

@@ -74,6 +74,9 @@ impl<'a> Lowerer<'a> {
             b"server_name_in_redirect" => (Property::SiteNameInRedirect, |_, line| Self::flag(line)),
             b"port_in_redirect" => (Property::PortInRedirect, |_, line| Self::flag(line)),
             b"merge_slashes" => (Property::MergeSlashes, |_, line| Self::flag(line)),
+            b"client_header_buffer_size" => (Property::HeadBuffer, Self::size),
+            b"underscores_in_headers" => (Property::Underscores, |_, line| Self::flag(line)),
+            b"ignore_invalid_headers" => (Property::DropInvalid, |_, line| Self::flag(line)),
             b"max_headers" => (Property::MaxHeaders, Self::size),
             b"large_client_header_buffers" => {
                 (Property::LongestLine, |_, line| line.word(1).and_then(|word| values::size(&word.value())).map(Assigned::Number))
