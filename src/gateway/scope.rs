@@ -123,6 +123,8 @@ pub enum Property {
     Underscores,
     /// Whether headers with other names are dropped: `ignore_invalid_headers`.
     DropInvalid,
+    /// How many ranges of a file are sent at once: `max_ranges`.
+    MaxRanges,
     /// How many bytes a second the client is sent: `limit_rate`.
     Rate,
     /// Whether answers are searched for commands, which holds them back: `ssi`.

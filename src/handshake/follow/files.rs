@@ -188,7 +188,7 @@ impl Following<'_> {
             }
             Some(FileKind::File) => {
                 self.note(at, format!("the file `{shown}` is served"));
-                Next::Answer(200)
+                Next::File
             }
             Some(FileKind::Directory) => {
                 self.note(at, format!("`{shown}` is a directory: the client is sent to its name with a slash"));

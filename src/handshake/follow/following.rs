@@ -76,6 +76,8 @@ pub(super) enum Next {
     Named(String),
     /// This status, or what is answered instead of it.
     Status(u16),
+    /// A file is sent.
+    File,
     /// This status is sent, whatever errors are handled.
     Answer(u16),
     /// It is over.

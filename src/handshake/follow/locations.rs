@@ -90,7 +90,14 @@ impl Following<'_> {
                 Next::Access => self.serve_location()?,
                 Next::Named(name) => self.named(&name)?,
                 Next::Status(status) => self.special(status)?,
-                Next::Answer(status) => Next::End(self.finish(self.answer.unwrap_or(status))?),
+                Next::Answer(status) => {
+                    let status = self.conditional(self.answer.unwrap_or(status), false)?;
+                    Next::End(self.finish(status)?)
+                }
+                Next::File => {
+                    let status = self.conditional(self.answer.unwrap_or(200), true)?;
+                    Next::End(self.finish(status)?)
+                }
                 Next::End(outcome) => return Ok(outcome),
             };
         }

@@ -15,6 +15,7 @@ mod referer;
 mod rewrite;
 #[cfg(test)]
 mod tests;
+mod unchanged;
 mod uri;
 mod variables;
 

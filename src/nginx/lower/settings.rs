@@ -77,6 +77,7 @@ impl<'a> Lowerer<'a> {
             b"client_header_buffer_size" => (Property::HeadBuffer, Self::size),
             b"underscores_in_headers" => (Property::Underscores, |_, line| Self::flag(line)),
             b"ignore_invalid_headers" => (Property::DropInvalid, |_, line| Self::flag(line)),
+            b"max_ranges" => (Property::MaxRanges, Self::size),
             b"max_headers" => (Property::MaxHeaders, Self::size),
             b"large_client_header_buffers" => {
                 (Property::LongestLine, |_, line| line.word(1).and_then(|word| values::size(&word.value())).map(Assigned::Number))
