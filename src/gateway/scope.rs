@@ -125,6 +125,8 @@ pub enum Property {
     DropInvalid,
     /// How many ranges of a file are sent at once: `max_ranges`.
     MaxRanges,
+    /// Whether requests that no location takes are answered with the server's state: `stub_status`.
+    State,
     /// How many bytes a second the client is sent: `limit_rate`.
     Rate,
     /// Whether answers are searched for commands, which holds them back: `ssi`.

@@ -13,7 +13,8 @@ impl Following<'_> {
         }
         // `ngx_http_finalize_request`: the connection is closed, whatever would be answered.
         if matches!(status, 408 | 444 | 499) {
-            return Ok(Next::End(self.finish(status)?));
+            self.note(None, format!("{status} closes the connection without an answer"));
+            return Ok(Next::End(self.finish(444)?));
         }
         if !self.handled && self.changes > 0 {
             let gateway = self.gateway;
@@ -62,11 +63,7 @@ impl Following<'_> {
     /// The server's own answer with this status.
     pub(super) fn finish(&mut self, status: u16) -> Known<Outcome> {
         // What has named a place to go stays, whatever status is sent in the end (`ngx_http_header_filter`).
-        let location =
-            match self.location.take().filter(|location| !location.is_empty() || matches!(status, 301..=303 | 307 | 308)) {
-                Some(location) => Some(self.absolute(location)?),
-                None => None,
-            };
+        let location = self.location.take().map(|location| self.absolute(location)).transpose()?;
         let verdict = if self.failed { Verdict::BadGateway { status } } else { Verdict::Answered { status, location } };
         Ok(Outcome { verdict, upstream_request: self.sent.take() })
     }
@@ -78,11 +75,11 @@ impl Following<'_> {
         }
         let host = if self.is_on(Property::SiteNameInRedirect, false)? {
             self.environment().site_name()?
-        // Where none is known, it is the address that was reached (`ngx_connection_local_sockaddr`).
-        let host = if host.is_empty() { self.followed.socket.address.to_string() } else { host };
         } else {
             self.request.host.clone()
         };
+        // Where none is known, it is the address that was reached (`ngx_connection_local_sockaddr`).
+        let host = if host.is_empty() { self.followed.socket.address.to_string() } else { host };
         let (scheme, usual) = if self.request.tls { ("https", 443) } else { ("http", 80) };
         let port = self.followed.socket.port;
         let port = if port == usual || !self.is_on(Property::PortInRedirect, true)? { String::new() } else { format!(":{port}") };

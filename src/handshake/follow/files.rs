@@ -150,6 +150,8 @@ impl Following<'_> {
         let absent = "none of its files is in the given tree";
         match try_files.fallback {
             Fallback::Unknown(why) => Err(why),
+            // Such a status neither is an answer nor ends the request (`ngx_http_finalize_request`): the client waits.
+            Fallback::Status(1..=200 | 202 | 203 | 205..=299) => Err(Unknown::Unmodelled(try_files.span)),
             Fallback::Status(status) => {
                 self.note(Some(try_files.span), absent.to_owned());
                 Ok(Some(Next::Status(status)))

@@ -182,6 +182,10 @@ impl Following<'_> {
         if !self.may_change() {
             return Ok(Next::Status(500));
         }
+        if self.request.path.is_empty() {
+            self.note(None, format!("nothing is left of the path, with which `{name}` cannot be gone to"));
+            return Ok(Next::Status(500));
+        }
         let gateway = self.gateway;
         let named = |id: &RouteId| matches!(gateway.route(*id).matcher, Matcher::Named(text) if gateway.texts.get(text) == name.as_bytes());
         let Some(id) = gateway.site(self.site).route_ids().find(named) else {
@@ -189,10 +193,6 @@ impl Following<'_> {
             return Ok(Next::Status(500));
         };
         let route = gateway.route(id);
-        if self.request.path.is_empty() {
-            self.note(None, format!("nothing is left of the path, with which `{name}` cannot be gone to"));
-            return Ok(Next::Status(500));
-        }
         self.internal = true;
         self.enter(Some(id), route.scope)?;
         self.note(Some(route.span), "takes it by its name");
@@ -236,6 +236,10 @@ impl Following<'_> {
             return Ok(Next::Status(500));
         }
         let Some(handler) = self.handler else {
+            if let (None, Some((true, span))) = (self.route, self.flag(Property::State)?) {
+                self.note(span, "answers with the server's state");
+                return Ok(Next::Answer(200));
+            }
             return self.serve(gateway.site(self.site).span);
         };
         match &gateway.route(handler).target {

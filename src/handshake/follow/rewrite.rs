@@ -62,7 +62,7 @@ impl Following<'_> {
                         Then::Last | Then::Redirect(_) => return Ok(None),
                     }
                 }
-                Act::Return { status, text } => return Ok(Some(self.answered(step.span, status, text))),
+                Act::Return { status, text } => return Ok(Some(self.answered(step.span, status, text)?)),
                 Act::Break => {
                     if std::mem::take(&mut self.changed) {
                         self.in_location = false;
@@ -162,9 +162,13 @@ impl Following<'_> {
     }
 
     /// `ngx_http_script_return_code`.
-    fn answered(&mut self, span: Span, status: u16, text: Option<SymbolicId>) -> Next {
+    fn answered(&mut self, span: Span, status: u16, text: Option<SymbolicId>) -> Known<Next> {
+        // The client takes it for no answer, and waits for one.
+        if status == 100 {
+            return Err(Unknown::Unmodelled(span));
+        }
         self.note(Some(span), format!("answers {status}"));
-        match (status, text) {
+        Ok(match (status, text) {
             (444, None) => Next::Answer(444),
             (301..=303 | 307 | 308, text) => {
                 // Where the client is sent may depend on the moment; that it is sent does not.
@@ -176,6 +180,6 @@ impl Following<'_> {
             }
             (..400, _) | (_, Some(_)) => Next::Answer(status),
             _ => Next::Status(status),
-        }
+        })
     }
 }

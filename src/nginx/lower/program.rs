@@ -152,7 +152,11 @@ impl Lowerer<'_> {
         let value = last.value();
         let fallback = match value.strip_prefix(b"=") {
             _ if last.is_holed() => Fallback::Unknown(Unknown::TemplateHole(last.span)),
-            Some(status) => Fallback::Status(values::port(status)?),
+            // `=0` is a path like any other.
+            Some(status) => match values::port(status)? {
+                0 => Fallback::Redirect(self.symbolic(*last)),
+                status => Fallback::Status(status),
+            },
             None => Fallback::Redirect(self.symbolic(*last)),
         };
         let candidates = candidates.iter().map(|word| {

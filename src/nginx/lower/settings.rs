@@ -78,6 +78,7 @@ impl<'a> Lowerer<'a> {
             b"underscores_in_headers" => (Property::Underscores, |_, line| Self::flag(line)),
             b"ignore_invalid_headers" => (Property::DropInvalid, |_, line| Self::flag(line)),
             b"max_ranges" => (Property::MaxRanges, Self::size),
+            b"stub_status" => (Property::State, |_, _| Some(Assigned::Flag(true))),
             b"max_headers" => (Property::MaxHeaders, Self::size),
             b"large_client_header_buffers" => {
                 (Property::LongestLine, |_, line| line.word(1).and_then(|word| values::size(&word.value())).map(Assigned::Number))
