@@ -3,6 +3,7 @@
 
 mod balancer;
 mod context;
+mod filter;
 mod header;
 mod module;
 mod path;
@@ -15,6 +16,7 @@ pub(super) mod value;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::context::Around;
+pub(super) use self::proxy::integer;
 use super::directives::{self, Arguments, Row};
 use super::resolve::Resolved;
 use super::statement::{Kind, Statement, Word};
@@ -44,6 +46,7 @@ pub(super) fn refuse(gateway: &mut Gateway, store: &Store, root: &Root, resolved
         required: Vec::new(),
         balancer: gateway.plain_balancer,
         protocol: Vec::new(),
+        main_protocol: Vec::new(),
         unknown_workers: gateway.unknown_workers.iter().copied().collect(),
         sockets: FxHashSet::default(),
         taken: FxHashMap::default(),
@@ -113,10 +116,12 @@ struct Checker<'a> {
     unknown_workers: FxHashSet<Span>,
     /// The words of `HttpProtocolOptions` in the server that is open, which add up.
     protocol: Vec<Word<'a>>,
+    /// Those of the main server, while a virtual host is open.
+    main_protocol: Vec<Word<'a>>,
     /// The first balancer that has no method of its own.
     balancer: Option<Span>,
-    /// By open section, how many requirements stand in it.
-    required: Vec<usize>,
+    /// By open section, the requirements that stand in it.
+    required: Vec<requirement::Inside>,
     /// What `Listen` bound.
     sockets: FxHashSet<Vec<u8>>,
     /// What of each port is listened on.
@@ -155,9 +160,11 @@ impl<'a> Checker<'a> {
             self.assumed = assumed;
             match statement.kind {
                 Kind::Begin => {
-                    self.protocol.clear();
                     let name = resolved.name(self.store, statement);
                     let around = Around::of(&name);
+                    if around == Around::VirtualHost {
+                        self.main_protocol = std::mem::take(&mut self.protocol);
+                    }
                     self.line(statement, previous_if.last() == Some(&true));
                     if let Some(last) = previous_if.last_mut() {
                         *last = matches!(around, Around::If(_)) && !name.eq_ignore_ascii_case(b"else");
@@ -168,14 +175,16 @@ impl<'a> Checker<'a> {
                     }
                     previous_if.push(false);
                     self.around.push(around);
-                    self.required.push(0);
+                    self.required.push(requirement::Inside::default());
                 }
                 Kind::End => {
                     let inside = self.required.pop().unwrap_or_default();
                     let closed = self.around.pop();
                     self.close(statement, closed, inside);
-                    if let Some(Around::Proxy(_)) = closed {
-                        self.proxies.pop();
+                    match closed {
+                        Some(Around::Proxy(_)) => drop(self.proxies.pop()),
+                        Some(Around::VirtualHost) => self.protocol = std::mem::take(&mut self.main_protocol),
+                        _ => {}
                     }
                     previous_if.pop();
                 }

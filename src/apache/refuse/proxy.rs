@@ -2,6 +2,7 @@
 
 use super::context::Around;
 use super::{Checker, Line, Refused, escaped};
+use crate::apache::expand::has_reference;
 use crate::apache::statement::Word;
 use crate::apache::values::{Parameter, parameter, proxy_url, seconds, suffixed_duration, switch};
 use crate::gateway::{Fault, Millis, Version};
@@ -18,6 +19,20 @@ fn address_fault(message: String) -> Result<(), Refused> {
 /// Whether a URL leads to a balancer.
 pub(super) fn is_balancer(url: &[u8]) -> bool {
     url.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"balancer:"))
+}
+
+/// Whether a text may name a balancer: a scheme, and something behind it (`ap_proxy_define_balancer`).
+fn names_any(name: &[u8]) -> bool {
+    let colon = memchr::memchr(b':', name).unwrap_or(name.len());
+    name[colon..].strip_prefix(b"://").is_some_and(|behind| !behind.is_empty())
+}
+
+/// Of several parameters of one name the last, which is all that `add_pass` and `add_member` look at (`apr_table_setn`).
+fn last_of_each<'w, 'a>(parameters: &[&'w Word<'a>]) -> Vec<&'w Word<'a>> {
+    let name = |word: &Word<'_>| parameter(&word.value).name.to_ascii_lowercase();
+    let names: Vec<_> = parameters.iter().map(|word| name(word)).collect();
+    let is_last = |at: usize| !names[at + 1..].contains(&names[at]);
+    parameters.iter().enumerate().filter(|(at, _)| is_last(*at)).map(|(_, word)| *word).collect()
 }
 
 const FORM: &str = "Invalid ProxyPass|ProxyPassMatch parameter. Parameter must be in the form 'key=value'.";
@@ -73,7 +88,7 @@ impl<'a> Checker<'a> {
             if proxy_url(&url.value).is_none_or(|url| url.authority.is_empty()) {
                 return address_fault(format!("ProxyPass Bad syntax for a balancer name ({})", escaped(&url.value)));
             }
-            return settings.into_iter().try_for_each(|word| {
+            return last_of_each(&settings).into_iter().try_for_each(|word| {
                 self.balancer_parameter(word).map_err(|(fault, message)| (fault, format!("ProxyPass {message}")))
             });
         }
@@ -85,7 +100,7 @@ impl<'a> Checker<'a> {
         if self.shared.contains(&line.span) {
             return Ok(());
         }
-        settings
+        last_of_each(&settings)
             .into_iter()
             .try_for_each(|word| self.worker_parameter(word).map_err(|(fault, message)| (fault, format!("ProxyPass {message}"))))
     }
@@ -99,6 +114,10 @@ impl<'a> Checker<'a> {
             // The section's path is taken for the balancer.
             return value_fault("BalancerMember Bad syntax for a balancer name".to_owned());
         }
+        let name = if self.has_path() { self.proxy_url() } else { line.words.first().map(|word| word.value.to_vec()) };
+        if let Some(name) = name.filter(|name| !names_any(name) && !has_reference(name)) {
+            return value_fault(format!("BalancerMember Bad syntax for a balancer name ({})", escaped(&name)));
+        }
         let Some((url, parameters)) = words.split_first() else {
             return address_fault("BalancerMember must define remote proxy server".to_owned());
         };
@@ -108,9 +127,9 @@ impl<'a> Checker<'a> {
             if !word.value.contains(&b'=') {
                 return value_fault("Invalid BalancerMember parameter. Parameter must be in the form 'key=value'".to_owned());
             }
-            self.worker_parameter(word).map_err(named)?;
         }
-        Ok(())
+        let parameters: Vec<_> = parameters.iter().collect();
+        last_of_each(&parameters).into_iter().try_for_each(|word| self.worker_parameter(word).map_err(named))
     }
 
     /// `set_proxy_param`.
@@ -361,7 +380,7 @@ pub(super) fn timeout(line: &Line<'_>) -> Result<(), Refused> {
 }
 
 /// A number as `atoi` reads it.
-pub(super) fn integer(text: &[u8]) -> i64 {
+pub(in crate::apache) fn integer(text: &[u8]) -> i64 {
     let text = text.trim_ascii_start();
     let (negative, digits) = match text.split_first() {
         Some((b'-', rest)) => (true, rest),

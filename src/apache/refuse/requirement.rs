@@ -29,15 +29,23 @@ const PROVIDERS: [(&str, &str); 18] = [
     ("ldap-attribute", "authnz_ldap"),
 ];
 
+/// How many requirements stand in a section.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Inside {
+    /// All of them, containers among them.
+    all: usize,
+    /// Those that nobody is let in by.
+    negative: usize,
+}
+
 impl<'a> Checker<'a> {
     /// `Require [not] provider arguments` (`add_authz_provider`).
     pub(super) fn require(&mut self, line: &Line<'a>) -> Result<(), Refused> {
-        if let Some(count) = self.required.last_mut() {
-            *count += 1;
-        }
+        let is_negative = line.words.first().is_some_and(|word| word.value.eq_ignore_ascii_case(b"not"));
+        self.stands_here(is_negative);
         let fault = |message: String| Err((Fault::Value, message));
         let mut words = line.words.as_slice();
-        if words.first().is_some_and(|word| word.value.eq_ignore_ascii_case(b"not")) {
+        if is_negative {
             let container = self.container();
             if container != "RequireAll" {
                 return fault(format!("negative Require directive has no effect in <{container}> directive"));
@@ -82,23 +90,50 @@ impl<'a> Checker<'a> {
     }
 
     /// What is amiss with a container of requirements once it is read (`add_authz_section`).
-    pub(super) fn close(&mut self, statement: &Statement, closed: Option<super::context::Around>, inside: usize) {
+    pub(super) fn close(&mut self, statement: &Statement, closed: Option<super::context::Around>, inside: Inside) {
         let name = closed.map_or("", super::context::Around::name);
+        // Requirements for some methods only stand in what is around that.
+        if matches!(name, "Limit" | "LimitExcept") {
+            return self.all_stand_here(inside);
+        }
         if !matches!(name, "RequireAll" | "RequireAny" | "RequireNone") {
             return;
         }
         let span = statement.span(self.store);
-        if inside == 0 {
+        if inside.all == 0 {
             let message = format!("<{name}> directive contains no authorization directives");
             return self.refuse(span, Fault::Missing, message, statement);
         }
-        if let Some(count) = self.required.last_mut() {
-            *count += 1;
-        }
         let container = self.container();
+        if name == "RequireAll" && container == name {
+            // It is as if its requirements stood in the one around it.
+            return self.all_stand_here(inside);
+        }
+        // `authz_core_check_section`
+        if name == "RequireAll" && inside.all == inside.negative {
+            let message = "AH01624: <RequireAll> directive contains only negative authorization directives";
+            self.refuse(span, Fault::Value, message.to_owned(), statement);
+        }
+        self.stands_here(name == "RequireNone");
         if name == "RequireNone" && container != "RequireAll" {
             let message = format!("<RequireNone> directive has no effect in <{container}> directive");
             self.refuse(span, Fault::Value, message, statement);
+        }
+    }
+
+    /// Counts a requirement, or a container of some, in what is open.
+    fn stands_here(&mut self, is_negative: bool) {
+        if let Some(inside) = self.required.last_mut() {
+            inside.all += 1;
+            inside.negative += usize::from(is_negative);
+        }
+    }
+
+    /// Counts what stands in a section as if it stood in what is open.
+    fn all_stand_here(&mut self, inside: Inside) {
+        if let Some(around) = self.required.last_mut() {
+            around.all += inside.all;
+            around.negative += inside.negative;
         }
     }
 

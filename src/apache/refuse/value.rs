@@ -234,6 +234,7 @@ pub(in crate::apache) fn check(name: &str, words: &[Word<'_>], raw: &[u8], place
             let known = ["none", "all", "inode", "mtime", "size", "digest"];
             signed(words, &known, |word| format!("Unknown keyword '{word}' for FileETag directive"))
         }
+        "AddOutputFilterByType" => super::filter::by_type(words, place),
         "AuthBasicProvider" => provider(words, place),
         "AllowMethods" | "Limit" | "LimitExcept" => methods(name, words),
         "RequestReadTimeout" => match words.iter().find(|word| !word.value.contains(&b'=')) {

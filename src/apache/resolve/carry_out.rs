@@ -328,8 +328,13 @@ impl Reader {
             return self.refuse_as(span, Fault::Value, message);
         }
         let symbol = match file {
-            "proxy_http" => "ap_proxy_location_reverse_map",
+            "proxy_http" | "proxy_http2" => "ap_proxy_location_reverse_map",
             "proxy_wstunnel" => "ap_proxy_pass_brigade",
+            "proxy_fcgi" | "proxy_uwsgi" | "proxy_ajp" | "proxy_express" => "proxy_module",
+            "proxy_scgi" | "proxy_fdpass" => "proxy_hook_canon_handler",
+            "proxy_balancer" | "proxy_hcheck" => "proxy_hcmethods",
+            "proxy_connect" => "ap_proxy_tunnel_create",
+            "proxy_ftp" => "ap_proxy_canonenc",
             _ => return,
         };
         if self.is_main && self.resolved.partial.is_none() && !self.resolved.modules.loaded.contains_key("proxy") {
