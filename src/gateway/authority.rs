@@ -34,6 +34,21 @@ pub fn is_authority(text: &str) -> bool {
     port_fits && (is_address || is_name)
 }
 
+/// Whether a host and a port can be told apart: an address in brackets ends before the port, which is one that there is
+/// (`apr_parse_addr_port`). What is no port is part of the host.
+#[must_use]
+pub fn is_netloc(text: &str) -> bool {
+    let text = text.rsplit_once('@').map_or(text, |(_, text)| text);
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && is_number(port) => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_host = !host.is_empty() && (port.is_some() || !is_number(host));
+    is_host
+        && (!host.starts_with('[') || host.find(']') == Some(host.len() - 1))
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
 fn is_number(port: &str) -> bool {
     port.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -41,6 +56,12 @@ fn is_number(port: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_glued_to_a_port_is_part_of_the_host() {
+        assert!(["b", "b:80", "b:", "b:80x", "b:80x:8", "[::1]", "[::1]:80"].into_iter().all(is_netloc));
+        assert!(["", ":80", "b:0", "b:90011", "8080", "[::1]:80x", "[::1]x", "[::1"].into_iter().all(|text| !is_netloc(text)));
+    }
 
     #[test]
     fn a_port_stands_behind_the_brackets() {

@@ -29,7 +29,7 @@ pub use area::{
     Merging, Needed, OverrideClass, Overrides, OwnName, Redirect, Required, RequiredKind, RewriteOptions, Rewriting, Settings,
     Via, When,
 };
-pub use authority::{host_and_port, is_authority, split_authority, without_brackets};
+pub use authority::{host_and_port, is_authority, is_netloc, split_authority, without_brackets};
 pub use capacity::{Capacity, Limit};
 pub use certificate::{Certificate, Certificates, KeyFit};
 pub use expression::{Change, Comparison, Expression, ExpressionId, ExpressionStep, Order};

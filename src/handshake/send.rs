@@ -484,7 +484,8 @@ pub(super) fn forwarded_upgrade(environment: &Environment<'_>, passing: Passing<
     };
     sent.spans.extend(setting.and_then(|setting| setting.origin.span()));
     let allowed = match setting.map(|setting| setting.value) {
-        Some(Assigned::Text(text)) => Some(environment.evaluate(text)?),
+        // What is empty is as if it were not written.
+        Some(Assigned::Text(text)) => Some(environment.evaluate(text)?).filter(|allowed| !allowed.is_empty()),
         _ => None,
     };
     let asked = client_header(environment, passing.levels, "upgrade")?;

@@ -8,7 +8,8 @@ use super::with_query;
 use super::worker::{Backend, Sent, UNREADABLE, Url, kept_with, members, parts, sent_path, socket_url, worker};
 use crate::gateway::{
     Area, Assigned, Assignment, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId,
-    SiteId, Spelling, Unknown, Version, Via, Worker, host_and_port, is_authority, split_authority, without_brackets,
+    SiteId, Spelling, Unknown, Version, Via, Worker, host_and_port, is_authority, is_netloc, split_authority,
+    without_brackets,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
@@ -182,6 +183,9 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
             let by_itself = !modern || lacks("proxy_http") || falls_back.is_some_and(|(on, _)| !on);
             if by_itself && !lacks("proxy_wstunnel") { Speaker::Tunnel } else { Speaker::Http }
         }
+        Protocol::H2 if lacks("proxy_http2") => {
+            return Ok(unspoken(asked, "no module speaks HTTP/2: mod_proxy_http2 is not loaded"));
+        }
         Protocol::H2 => return Ok(Answer::refused(503, asked.span, "HTTP/2 backends take no upgrade")),
         Protocol::Scgi | Protocol::Uwsgi | Protocol::Ajp | Protocol::FastCgi => {
             let module = match backend.protocol {
@@ -212,9 +216,7 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
             return Ok(Answer { verdict: Verdict::Answered { status: 403, location: None }, sent: None, because });
         }
     }
-    // A query that is glued to the port is put into brackets with it, like an address with colons, and is no URL then.
-    let is_bare = parts(socket_url(&asked.url).1).is_some_and(|url| url.path.is_empty()) && asked.query.is_some();
-    if asked.verbatim && (is_bare || backend.authority.contains(['?', '#'])) && backend.authority.contains(':') {
+    if is_no_url(asked, backend, route) {
         let because = Some((asked.span, format!("there is no host `{}`", backend.authority)));
         return Ok(Answer { verdict: Verdict::Answered { status: 400, location: None }, sent: None, because });
     }
@@ -232,16 +234,8 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
             return Ok(Answer::refused(500, span, "the backend's certificate is checked, and no authority is named"));
         }
     }
-    if !is_authority(&backend.authority) {
-        let status = if gateway.version.is_none_or(|version| version >= UNRESOLVED_IS_500) { 500 } else { 502 };
-        return Ok(Answer::refused(status, asked.span, format!("there is no host `{}`", backend.authority)));
-    }
-    if backend.lost_socket {
-        // Hardly anyone listens on this machine; any other name stands there for show.
-        let host = without_brackets(split_authority(&backend.authority).0);
-        let is_host = host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok();
-        let status = if is_host { 503 } else { 500 };
-        return Ok(Answer::refused(status, asked.span, "no backend is known by this URL, and without it no socket"));
+    if let Some(answer) = unresolved(gateway, asked, backend) {
+        return Ok(answer);
     }
     if let Some(worker) = backend.worker
         && flag(gateway, worker.scope, Property::Disabled)? == Some(true)
@@ -260,6 +254,32 @@ fn ask(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Ask
         return Ok(Answer::refused(503, client.origin.span().unwrap_or(at), "a timeout of 0 is over at once"));
     }
     sent(environment, site, areas, asked, backend, speaker, route, is_websocket && speaker == Speaker::Tunnel)
+}
+
+/// Whether the backend's URL is none any more: what is glued to the port is put into brackets with it, like an address with colons, and with a
+/// query that is no URL (`ap_proxy_canon_netloc`). A rule with `NE` has glued its query before (`hook_uri2file`).
+fn is_no_url(asked: &Asked, backend: &Backend, route: &Route) -> bool {
+    let has_query = asked.verbatim && matches!(route.matcher, Matcher::Rewrite(_)) && asked.query.is_some();
+    let is_bare = has_query && parts(socket_url(&asked.url).1).is_some_and(|url| url.path.is_empty());
+    let is_glued = (is_bare || backend.authority.contains(['?', '#'])) && backend.authority.contains(':');
+    !backend.is_member && (is_glued || !is_netloc(&backend.authority))
+}
+
+/// The answer where nothing is known by the backend's name.
+fn unresolved(gateway: &Gateway, asked: &Asked, backend: &Backend) -> Option<Answer> {
+    let lacks_port = !backend.is_member && backend.authority.ends_with(':');
+    if lacks_port || !is_authority(&backend.authority) {
+        let status = if gateway.version.is_none_or(|version| version >= UNRESOLVED_IS_500) { 500 } else { 502 };
+        return Some(Answer::refused(status, asked.span, format!("there is no host `{}`", backend.authority)));
+    }
+    if backend.lost_socket {
+        // Hardly anyone listens on this machine; any other name stands there for show.
+        let host = without_brackets(split_authority(&backend.authority).0);
+        let is_host = host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok();
+        let status = if is_host { 503 } else { 500 };
+        return Some(Answer::refused(status, asked.span, "no backend is known by this URL, and without it no socket"));
+    }
+    None
 }
 
 /// Whether a host, with a port or without, is known to be this machine: names are compared by their addresses too.
@@ -442,7 +462,7 @@ fn tunnelled_upgrade(environment: &Environment<'_>, passing: Passing<'_>) -> Kno
     let gateway = environment.gateway;
     let setting = passing.worker.map(|worker| gateway.scopes.scalar(worker, Property::Upgrade)).transpose()?.flatten();
     let own = match setting.map(|setting| setting.value) {
-        Some(Assigned::Text(text)) => Some(environment.evaluate(text)?),
+        Some(Assigned::Text(text)) => Some(environment.evaluate(text)?).filter(|own| !own.is_empty()),
         _ => None,
     };
     // What is not written is compared as a whole.
