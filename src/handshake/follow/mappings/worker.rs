@@ -3,7 +3,7 @@
 use super::backend::Asked;
 use super::paths::{escaped, escaped_with_slashes};
 use super::with_query;
-use crate::gateway::{Gateway, Protocol, SiteId, TextId, UpstreamId, Worker, serves};
+use crate::gateway::{Assigned, BalancedWorker, Gateway, Property, Protocol, SiteId, TextId, UpstreamId, Worker, serves};
 use crate::handshake::evaluate::Environment;
 use crate::handshake::select::main_of;
 
@@ -85,8 +85,18 @@ pub(super) fn members(
         let known = (0..count).map(UpstreamId).any(|id| named(&id));
         return Err(if known { (503, "names a balancer without members") } else { (500, "names no balancer") });
     };
+    // Where all are out of service none is asked.
+    let is_out = |member: &&BalancedWorker| {
+        let setting = gateway.scopes.scalar(member.scope, Property::Disabled);
+        setting.is_ok_and(|setting| setting.is_some_and(|setting| setting.value == Assigned::Flag(true)))
+    };
+    let all: Vec<_> = if all.iter().all(|member| is_out(&member)) {
+        all.iter().collect()
+    } else {
+        all.iter().filter(|member| !is_out(member)).collect()
+    };
     let spares = all.iter().all(|member| member.backup);
-    let mut asked: Vec<_> = all.iter().filter(|member| member.backup == spares).collect();
+    let mut asked: Vec<_> = all.into_iter().filter(|member| member.backup == spares).collect();
     // Those of a later set are asked where none of an earlier is fit, and who has the greatest share is asked first
     // (`ap_proxy_balancer_get_best_worker`, `is_best_byrequests`).
     let first = asked.iter().map(|member| member.set).min();
