@@ -159,6 +159,8 @@ pub struct Settings {
     pub add_headers: Option<bool>,
     /// What becomes of `Via`: `ProxyVia`.
     pub via: Option<Via>,
+    /// How many servers may pass a request on where the client does not say: `ProxyMaxForwards`.
+    pub max_forwards: Option<u64>,
     /// Whether any URL is passed on that a client asks for: `ProxyRequests`.
     pub forward_proxy: Option<(bool, Span)>,
     /// The files that stand for a directory: `DirectoryIndex`.
@@ -241,6 +243,8 @@ pub enum Via {
     Off,
     /// The server adds itself.
     On,
+    /// The server adds itself with its version.
+    Full,
     /// It is removed.
     Block,
 }

@@ -71,6 +71,10 @@ pub struct Notes<'a> {
     pub own_name: OwnName,
     /// Whether the port that was reached is used, where the client names none.
     pub physical_port: bool,
+    /// The port that the client has named, whatever has become of its `Host` since (`fix_hostname`).
+    pub named_port: Option<u16>,
+    /// Whether the client waits to be told to go on, whatever has become of its `Expect` since (`expecting_100`).
+    pub expects: bool,
 }
 
 impl Notes<'_> {
@@ -306,12 +310,14 @@ impl Environment<'_> {
     }
 
     /// The port that the server takes for its own; httpd (`ap_get_server_port`): the one that the client asks for, else the site's.
-    fn server_port(&self) -> u16 {
+    pub(super) fn server_port(&self) -> u16 {
         if self.gateway.server == Server::Nginx {
             return self.request.port;
         }
-        let host = self.request.header(b"host").unwrap_or_default();
-        let asked = host_and_port(host).1.and_then(|port| port.parse().ok());
+        let asked = match self.notes.filter(|notes| notes.begun) {
+            Some(notes) => notes.named_port,
+            None => host_and_port(self.request.header(b"host").unwrap_or_default()).1.and_then(|port| port.parse().ok()),
+        };
         let reached = self.notes.filter(|notes| notes.physical_port).map(|_| self.request.port);
         let own = self.site.identity.port;
         let is_own = self.notes.is_some_and(|notes| notes.own_name == OwnName::Written);

@@ -320,7 +320,7 @@ fn changed_headers(environment: &Environment<'_>, levels: &[ScopeId]) -> Known<V
 fn decides(gateway: &Gateway, entry: &Entry) -> bool {
     let name = edited(gateway, entry).map(|name| gateway.texts.show(name));
     name.is_none_or(|name| {
-        matches!(&*name, "host" | "connection" | "upgrade" | "origin" | "cookie" | "authorization")
+        matches!(&*name, "host" | "connection" | "upgrade" | "origin" | "cookie" | "authorization" | "max-forwards")
             || name.starts_with("sec-websocket-")
     })
 }

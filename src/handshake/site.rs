@@ -240,7 +240,7 @@ fn by_name_as_httpd(gateway: &Gateway, candidates: &[Candidate<'_>], host: &str)
             return Some(chosen(*site, *listen, Some(name.span)));
         }
         // A virtual host without a name has one nevertheless.
-        if hosts.identity.name.is_some_and(|name| gateway.texts.get(name) == host.as_bytes()) {
+        if hosts.identity.name.is_some_and(|name| gateway.texts.get(name).eq_ignore_ascii_case(host.as_bytes())) {
             return Some(chosen(*site, *listen, Some(hosts.span)));
         }
     }

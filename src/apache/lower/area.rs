@@ -3,6 +3,7 @@
 use super::Lowerer;
 use super::expression::{expression, string};
 use super::symbols::{captured, literal};
+use crate::apache::refuse::integer;
 use crate::apache::statement::{Statement, Word};
 use crate::apache::values::switch;
 use crate::gateway::{
@@ -71,11 +72,13 @@ impl Lowerer<'_> {
             b"proxyvia" => {
                 let words = self.resolved.words(self.store, statement);
                 self.here().settings.via = match first(&words).as_slice() {
-                    b"on" | b"full" => Some(Via::On),
+                    b"on" => Some(Via::On),
+                    b"full" => Some(Via::Full),
                     b"block" => Some(Via::Block),
                     _ => Some(Via::Off),
                 };
             }
+            b"proxymaxforwards" => self.here().settings.max_forwards = self.number(statement),
             b"directoryindex" => {
                 // Several lines of a level add up, and `disabled` alone takes all back (`add_index`, `mod_dir.c`).
                 let files = self.texts_of(statement);
@@ -123,6 +126,13 @@ impl Lowerer<'_> {
             b"require" | b"order" | b"allow" | b"deny" => self.access_line(name, statement, &super::section::Inside::default()),
             _ => {}
         }
+    }
+
+    /// The number that a directive has; `None`: it is below 0 or not known.
+    fn number(&self, statement: &Statement) -> Option<u64> {
+        let words = self.resolved.words(self.store, statement);
+        let word = words.first().filter(|word| word.unknown.is_none())?;
+        u64::try_from(integer(&word.value)).ok()
     }
 
     /// `ErrorDocument status page` (`set_error_document`, `server/core.c`).

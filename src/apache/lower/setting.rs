@@ -185,7 +185,7 @@ impl Lowerer<'_> {
         let scheme = memchr::memmem::find(&word.value, b"://");
         let address = address(scheme.map_or(&*word.value, |at| &word.value[at + 3..]));
         let identity = Identity {
-            name: Some(self.gateway.texts.intern_lower(address.host)),
+            name: Some(self.gateway.texts.intern(address.host)),
             port: address.port,
             scheme: scheme.map(|at| self.gateway.texts.intern_lower(&word.value[..at])),
         };

@@ -4,6 +4,7 @@ mod admission;
 mod areas;
 mod backend;
 mod errors;
+mod headers;
 mod paths;
 mod redirects;
 mod rules;
@@ -17,7 +18,7 @@ mod worker;
 
 use super::{Client, Files};
 use crate::facts::View;
-use crate::gateway::{Area, Assumed, Covers, Gateway, Handler, Known, SiteId, Target, Unknown};
+use crate::gateway::{Area, Assumed, Covers, Gateway, Handler, Known, SiteId, Target, Unknown, host_and_port};
 use crate::handshake::evaluate::{Environment, Notes};
 use crate::handshake::request::Request;
 use crate::handshake::send::{Changed, change_early};
@@ -164,6 +165,9 @@ impl<'a> Course<'a> {
             Ok(path) => self.request.path = path,
             Err(status) => self.unreadable = Some(status),
         }
+        let host = self.request.header(b"host").unwrap_or_default();
+        self.notes.named_port = host_and_port(host).1.and_then(|port| port.parse().ok());
+        self.notes.expects = self.request.header(b"expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
         self.request.headers = change_early(&self.environment(), &areas::levels(&site_areas))?;
         self.notes.begun = true;
         self.notes.own_name = setting(&site_areas, |settings| settings.canonical_name).unwrap_or_default();

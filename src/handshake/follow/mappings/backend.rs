@@ -3,19 +3,17 @@
 use std::net::IpAddr;
 
 use super::areas::{encoded_slashes, levels, setting};
+use super::headers::{max_forwards, passed_headers};
 use super::paths::UNKNOWN_ROOT_ESCAPED;
 use super::with_query;
 use super::worker::{Backend, Sent, UNREADABLE, Url, kept_with, members, parts, sent_path, socket_url, worker};
 use crate::gateway::{
     Area, Assigned, Assignment, EncodedSlashes, Gateway, Known, Matcher, Property, Protocol, Proxy, Route, RouteId, ScopeId,
-    SiteId, Spelling, Unknown, Version, Via, Worker, host_and_port, is_authority, is_netloc, split_authority,
-    without_brackets,
+    SiteId, Spelling, Unknown, Version, Worker, host_and_port, is_authority, is_netloc, split_authority, without_brackets,
 };
 use crate::handshake::evaluate::Environment;
 use crate::handshake::idle::{Limit, idle_limit, timeout};
-use crate::handshake::send::{
-    HOP_BY_HOP, HTTP_UPGRADES, Passing, client_header, client_headers, forwarded_upgrade, last_edit, may_upgrade,
-};
+use crate::handshake::send::{HTTP_UPGRADES, Passing, client_header, client_headers, forwarded_upgrade, last_edit, may_upgrade};
 use crate::handshake::walk::{UpstreamRequest, Verdict};
 use crate::source::Span;
 
@@ -70,6 +68,9 @@ const UNRESOLVED_IS_500: Version = Version::new(2, 4, 47);
 /// Where something that decides cannot be known.
 pub(super) fn pass_on(environment: &Environment<'_>, site: SiteId, areas: &[&Area], asked: &Asked) -> Known<Answer> {
     let gateway = environment.gateway;
+    if let Err((status, message)) = max_forwards(environment, areas, &levels(areas))? {
+        return Ok(Answer::refused(status, asked.span, message));
+    }
     let (is_socket, url) = socket_url(&asked.url);
     let Some(url) = parts(url) else { return Ok(Answer::refused(500, asked.span, "is no URL that a request can be passed to")) };
     let keeps_slashes = encoded_slashes(areas) == EncodedSlashes::Kept;
@@ -339,30 +340,8 @@ fn sent(
         return Ok(Answer::refused(500, asked.span, message));
     }
     let target = with_query(&backend.path, asked.query.as_deref());
-    let client = client_headers(environment, &levels)?;
-    let find =
-        |name: &str| client.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone().into_owned());
     let preserves = last_flag(gateway, &levels, Property::PreserveHost) == Some(true);
-    let host = if preserves { find("host") } else { None }.unwrap_or_else(|| host_of(backend));
-    let mut headers = vec![("Host".to_owned(), host)];
-    let listed = find("connection").unwrap_or_default();
-    let dropped = |name: &str| {
-        let lower = name.to_ascii_lowercase();
-        matches!(lower.as_str(), "host" | "connection" | "upgrade" | "proxy-authorization")
-            || HOP_BY_HOP.contains(&lower.as_str())
-            || listed.split(',').any(|token| token.trim().eq_ignore_ascii_case(name))
-    };
-    let passed = client.iter().filter(|(name, _)| !dropped(name));
-    headers.extend(passed.map(|(name, value)| (name.clone().into_owned(), value.clone().into_owned())));
-    match setting(areas, |settings| settings.via) {
-        Some(Via::On) => headers.push(("Via".to_owned(), format!("1.1 {}", server_name(gateway, site)))),
-        Some(Via::Block) => headers.retain(|(name, _)| !name.eq_ignore_ascii_case("via")),
-        _ => {}
-    }
-    if setting(areas, |settings| settings.add_headers).unwrap_or(true) {
-        let from = environment.notes.and_then(|notes| notes.from);
-        forwarded(&mut headers, gateway, site, from, find("host"));
-    }
+    let mut headers = passed_headers(environment, site, areas, &levels, host_of(backend), preserves)?;
     let reused = is_reused(environment, backend);
     match &upgrade {
         Some(upgrade) if speaker == Speaker::Tunnel => {
@@ -486,27 +465,6 @@ fn host_of(backend: &Backend) -> String {
     match host_and_port(&lower) {
         (host, Some(port)) if port == default => host.to_owned(),
         _ => lower,
-    }
-}
-
-fn server_name(gateway: &Gateway, site: SiteId) -> String {
-    gateway.site(site).identity.name.map_or_else(|| "localhost".to_owned(), |name| gateway.texts.show(name).into_owned())
-}
-
-/// `X-Forwarded-For`, `-Host` and `-Server`, put behind what the client sent (`ap_proxy_create_hdrbrgd`).
-fn forwarded(headers: &mut Vec<(String, String)>, gateway: &Gateway, site: SiteId, from: Option<IpAddr>, host: Option<String>) {
-    let server = server_name(gateway, site);
-    let values = [
-        ("X-Forwarded-For", from.map(|from| from.to_string())),
-        ("X-Forwarded-Host", host),
-        ("X-Forwarded-Server", Some(server)),
-    ];
-    for (name, value) in values {
-        let Some(value) = value else { continue };
-        match headers.iter_mut().find(|(own, _)| own.eq_ignore_ascii_case(name)) {
-            Some((_, before)) => *before = format!("{before}, {value}"),
-            None => headers.push((name.to_owned(), value)),
-        }
     }
 }
 

@@ -7,11 +7,21 @@ use crate::facts::Declared;
 use crate::facts::View;
 use crate::gateway::Server;
 use crate::handshake::walk::Verdict;
-use crate::handshake::{Probe, Socket};
+use crate::handshake::{Probe, Socket, Walk};
 use crate::project::{Root, Store};
 
 /// What becomes of a handshake for `path` at `localhost`: the kind, the status, and the target that the backend is sent.
 fn walk(text: &str, path: &str) -> (&'static str, Option<u16>, Option<String>) {
+    let walk = whole_walk(text, path, &[]);
+    let status = match walk.verdict {
+        Verdict::Answered { status, .. } | Verdict::BadGateway { status } => Some(status),
+        _ => None,
+    };
+    (walk.verdict.kind(), status, walk.upstream_request.map(|request| request.target))
+}
+
+/// The walk of a handshake with further headers.
+fn whole_walk(text: &str, path: &str, headers: &[(&'static str, &'static str)]) -> Walk {
     let mut store = Store::default();
     // httpd does not start without a socket.
     let text = format!("Listen 80\n{text}");
@@ -26,14 +36,10 @@ fn walk(text: &str, path: &str) -> (&'static str, Option<u16>, Option<String>) {
     let mut request = Probe::Chrome.request("localhost", bare, false);
     request.query = query;
     request.target = Some(path.to_owned());
+    request.headers.extend(headers.iter().map(|&(name, value)| (name.into(), value.into())));
     let local = "127.0.0.1".parse().unwrap();
     let client = Client { request, socket: Socket { address: local, port: 80 }, from: local };
-    let walk = super::super::follow(&view, &client, &|_: &Path| None);
-    let status = match walk.verdict {
-        Verdict::Answered { status, .. } | Verdict::BadGateway { status } => Some(status),
-        _ => None,
-    };
-    (walk.verdict.kind(), status, walk.upstream_request.map(|request| request.target))
+    super::super::follow(&view, &client, &|_: &Path| None)
 }
 
 #[test]
@@ -78,4 +84,29 @@ fn variables_and_conditions_keep_requests_from_being_passed_on() {
 fn what_is_glued_to_a_port_is_no_backend() {
     assert_eq!(walk("ProxyPass / http://b:1\n", "/ws"), ("bad-gateway", Some(500), None));
     assert_eq!(walk("Timeout 0\nProxyPass / ws://b/\n", "/ws"), ("bad-gateway", Some(503), None));
+}
+
+#[test]
+fn the_server_names_itself_as_it_is_told() {
+    let via = |kind: &str| {
+        let text = format!("ServerName Own.Test:81\nUseCanonicalName On\nProxyVia {kind}\nProxyPass / ws://b/\n");
+        let sent = whole_walk(&text, "/ws", &[("Via", "1.0 x")]).upstream_request.unwrap();
+        sent.headers.get("via").map(str::to_owned)
+    };
+    assert_eq!(via("On").as_deref(), Some("1.0 x, 1.1 Own.Test:81"));
+    assert_eq!(via("Full").as_deref(), Some("1.0 x, 1.1 Own.Test:81 (Apache/2.4.62)"));
+    assert_eq!(via("Block"), None);
+    assert_eq!(via("Off").as_deref(), Some("1.0 x"));
+}
+
+#[test]
+fn a_client_waits_to_be_told_to_go_on_whatever_becomes_of_its_header() {
+    let expect = |line: &str, headers: &[(&'static str, &'static str)]| {
+        let sent = whole_walk(&format!("{line}\nProxyPass / ws://b/\n"), "/ws", headers).upstream_request.unwrap();
+        sent.headers.get("expect").map(str::to_owned)
+    };
+    let waits = [("Expect", "100-continue")];
+    assert_eq!(expect("", &waits).as_deref(), Some("100-continue"));
+    assert_eq!(expect("RequestHeader unset Expect", &waits).as_deref(), Some("100-Continue"));
+    assert_eq!(expect("RequestHeader set Expect 100-continue", &[]), None);
 }
