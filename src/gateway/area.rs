@@ -161,6 +161,10 @@ pub struct Settings {
     pub via: Option<Via>,
     /// How many servers may pass a request on where the client does not say: `ProxyMaxForwards`.
     pub max_forwards: Option<u64>,
+    /// How much a request's head may hold.
+    pub limits: HeadLimits,
+    /// Whether a site must have the name that is asked for: `StrictHostCheck`.
+    pub strict_host: Option<(bool, Span)>,
     /// Whether any URL is passed on that a client asks for: `ProxyRequests`.
     pub forward_proxy: Option<(bool, Span)>,
     /// The files that stand for a directory: `DirectoryIndex`.
@@ -189,6 +193,18 @@ pub struct Settings {
     pub any_access: Option<bool>,
     /// Whether what lies behind a file's name in a path may be passed over: `AcceptPathInfo On`.
     pub path_info: Option<bool>,
+}
+
+/// How much a request's head may hold, each with the line that says so; a host's are those that the main server has where the host begins,
+/// unless it sets its own (`init_virtual_host`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// The bytes of the request line: `LimitRequestLine`.
+    pub line: Option<(u64, Span)>,
+    /// How many headers: `LimitRequestFields`.
+    pub fields: Option<(u64, Span)>,
+    /// The bytes of a header: `LimitRequestFieldSize`.
+    pub field: Option<(u64, Span)>,
 }
 
 /// The name that a site uses for itself.

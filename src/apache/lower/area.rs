@@ -79,6 +79,9 @@ impl Lowerer<'_> {
                 };
             }
             b"proxymaxforwards" => self.here().settings.max_forwards = self.number(statement),
+            b"limitrequestline" => self.here().settings.limits.line = self.number(statement).map(|most| (most, span)),
+            b"limitrequestfields" => self.here().settings.limits.fields = self.number(statement).map(|most| (most, span)),
+            b"limitrequestfieldsize" => self.here().settings.limits.field = self.number(statement).map(|most| (most, span)),
             b"directoryindex" => {
                 // Several lines of a level add up, and `disabled` alone takes all back (`add_index`, `mod_dir.c`).
                 let files = self.texts_of(statement);
@@ -359,6 +362,7 @@ fn flag_setter(name: &[u8]) -> Option<fn(&mut Settings, bool, Span)> {
         b"proxyrequests" => |settings, on, span| settings.forward_proxy = Some((on, span)),
         b"proxywebsocketfallbacktoproxyhttp" => |settings, on, span| settings.http_tunnels = Some((on, span)),
         b"directoryslash" => |settings, on, _| settings.slash = Some(on),
+        b"stricthostcheck" => |settings, on, span| settings.strict_host = Some((on, span)),
         b"usecanonicalphysicalport" => |settings, on, _| settings.physical_port = Some(on),
         _ => return None,
     })

@@ -135,6 +135,7 @@ impl Lowerer<'_> {
         }
         // Until a `ServerName` says otherwise (`ap_parse_vhost_addrs`).
         server.identity.port = server.listens.first().and_then(|listen| listen.port).filter(|&port| port > 0);
+        server.areas[0].settings.limits = self.servers[0].areas[0].settings.limits;
         self.servers.push(server);
         self.server = super::ServerIndex(self.servers.len() - 1);
         // A virtual host does not have those of the main server (`config_server_merge`).

@@ -4,6 +4,7 @@ mod admission;
 mod areas;
 mod backend;
 mod errors;
+mod head;
 mod headers;
 mod paths;
 mod redirects;
@@ -22,6 +23,7 @@ use crate::gateway::{Area, Assumed, Covers, Gateway, Handler, Known, SiteId, Tar
 use crate::handshake::evaluate::{Environment, Notes};
 use crate::handshake::request::Request;
 use crate::handshake::send::{Changed, change_early};
+use crate::handshake::site::Socket;
 use crate::handshake::walk::{Because, Verdict};
 use crate::handshake::{Chosen, Walk};
 use crate::source::Span;
@@ -53,7 +55,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         unreadable: None,
         failed: None,
     };
-    course.walk.verdict = match course.run() {
+    course.walk.verdict = match course.run(client.socket) {
         Ok(verdict) => verdict,
         Err(why) => {
             course.step(why.span(), why.reason(), true);
@@ -150,7 +152,7 @@ impl<'a> Course<'a> {
         Verdict::Answered { status, location: None }
     }
 
-    fn run(&mut self) -> Known<Verdict> {
+    fn run(&mut self, socket: Socket) -> Known<Verdict> {
         let site_areas = areas::of_site(self.gateway, self.site);
         let ends_tls = setting(&site_areas, |settings| settings.tls).unwrap_or(false);
         let span = self.gateway.site(self.site).span;
@@ -168,12 +170,18 @@ impl<'a> Course<'a> {
         let host = self.request.header(b"host").unwrap_or_default();
         self.notes.named_port = host_and_port(host).1.and_then(|port| port.parse().ok());
         self.notes.expects = self.request.header(b"expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
+        let mut refused = self.refused_head(socket)?;
+        let site_areas = areas::of_site(self.gateway, self.site);
         self.request.headers = change_early(&self.environment(), &areas::levels(&site_areas))?;
         self.notes.begun = true;
         self.notes.own_name = setting(&site_areas, |settings| settings.canonical_name).unwrap_or_default();
         self.notes.physical_port = setting(&site_areas, |settings| settings.physical_port).unwrap_or(false);
         for _ in 0..ROUNDS {
-            match self.round()? {
+            let round = match refused.take() {
+                Some(verdict) => Round::Done(verdict),
+                None => self.round()?,
+            };
+            match round {
                 Round::Done(verdict) => match self.instead_of(&verdict) {
                     Some(Round::Done(verdict)) => return Ok(verdict),
                     Some(Round::Again(path, query, _)) => {
