@@ -95,7 +95,7 @@ impl<'a> View<'a> {
             sources,
             gateway,
             declared,
-            patterns: Patterns::default(),
+            patterns: Patterns::of(gateway),
             shadows: OnceLock::new(),
             sites: gateway.sites.iter().map(|_| Common::default()).collect(),
             endpoints: OnceLock::new(),

@@ -107,6 +107,8 @@ pub struct Gateway {
     pub certificates: FxHashMap<SiteId, Certificates>,
     /// What bounds the connections of the whole server.
     pub capacity: Capacity,
+    /// What sets how patterns are read, from where it is written on: httpd's `RegexDefaultOptions`.
+    pub pattern_options: Option<Span>,
     /// What reading the configuration brought to light.
     pub remarks: Vec<Remark>,
     /// What the server refuses when it starts, in the order in which it meets it: it reports the first.
@@ -155,6 +157,7 @@ impl Gateway {
             modules: Modules::default(),
             certificates: FxHashMap::default(),
             capacity: Capacity::default(),
+            pattern_options: None,
             remarks: Vec::new(),
             refusals: Vec::new(),
             doubt: None,

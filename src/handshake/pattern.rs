@@ -7,16 +7,32 @@ use fancy_regex::{Regex, RegexBuilder};
 use rustc_hash::FxHashMap;
 
 use super::sample::sample;
-use crate::gateway::{TextId, Texts};
+use crate::gateway::{Gateway, Server, TextId, Texts, Version};
 
 /// Steps that a pattern may take before it is undecided: the input is a stranger's.
 const BACKTRACK_LIMIT: usize = 100_000;
 /// Bytes that a compiled pattern may take.
 const SIZE_LIMIT: usize = 1 << 20;
 
+/// Whether `.` stands for a line feed, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LineFeeds {
+    /// It does not: PCRE's default, and nginx's.
+    #[default]
+    Apart,
+    /// It does: httpd's default (`AP_REG_DEFAULT`, `server/util_pcre.c`).
+    Included,
+    /// That depends on where a pattern is written (`RegexDefaultOptions`).
+    Undecided,
+}
+
+/// httpd has defaults for patterns since this version.
+const HAS_DEFAULTS: Version = Version::new(2, 4, 30);
+
 /// The compiled patterns of one gateway.
 #[derive(Debug, Default)]
 pub struct Patterns {
+    line_feeds: LineFeeds,
     compiled: RwLock<FxHashMap<Key, Option<Arc<Regex>>>>,
     samples: RwLock<FxHashMap<Key, Arc<str>>>,
 }
@@ -31,6 +47,24 @@ pub(super) type Found = (Range<usize>, Vec<String>);
 type Key = (TextId, bool);
 
 impl Patterns {
+    /// The patterns of a gateway, none of which is compiled yet.
+    #[must_use]
+    pub fn of(gateway: &Gateway) -> Self {
+        let has_defaults = gateway.version.is_none_or(|version| version >= HAS_DEFAULTS);
+        let line_feeds = match gateway.server {
+            Server::Apache if gateway.pattern_options.is_some() => LineFeeds::Undecided,
+            Server::Apache if has_defaults => LineFeeds::Included,
+            Server::Apache | Server::Nginx => LineFeeds::Apart,
+        };
+        Self { line_feeds, ..Self::default() }
+    }
+
+    /// # Errors
+    /// Where it cannot be known what the pattern's dots stand for in `text`.
+    fn decided(&self, text: &str) -> Result<(), Undecided> {
+        if self.line_feeds == LineFeeds::Undecided && text.contains('\n') { Err(Undecided) } else { Ok(()) }
+    }
+
     /// The captures of the pattern in `text`, the whole match first: `Ok(None)` where it does not match.
     ///
     /// # Errors
@@ -42,6 +76,7 @@ impl Patterns {
         ignore_case: bool,
         text: &str,
     ) -> Result<Option<Vec<String>>, Undecided> {
+        self.decided(text)?;
         let regex = self.regex(texts, pattern, ignore_case).ok_or(Undecided)?;
         let captures = regex.captures(text).map_err(|_| Undecided)?;
         let owned = |captures: fancy_regex::Captures<'_, str>| {
@@ -55,6 +90,7 @@ impl Patterns {
     /// # Errors
     /// Where the pattern cannot be compiled or decided within the limits.
     pub(super) fn find(&self, texts: &Texts, pattern: TextId, text: &str, start: usize) -> Result<Option<Found>, Undecided> {
+        self.decided(text)?;
         let regex = self.regex(texts, pattern, false).ok_or(Undecided)?;
         let captures = regex.captures_from_pos(text, start).map_err(|_| Undecided)?;
         Ok(captures.and_then(|captures| {
@@ -73,7 +109,7 @@ impl Patterns {
 
     /// What a pattern that is not interned captures in a name: by number, and by name.
     pub(super) fn name_captures(pattern: &str, text: &str) -> Option<(Vec<String>, Named)> {
-        let regex = compile(pattern.as_bytes(), true)?;
+        let regex = compile(pattern.as_bytes(), true, LineFeeds::Apart)?;
         let captures = regex.captures(text).ok()??;
         let group = |number: usize| captures.get(number).map(|found| found.as_str().to_owned()).unwrap_or_default();
         let named = regex.capture_names().enumerate().filter_map(|(number, name)| Some((name?.to_owned(), group(number))));
@@ -85,7 +121,7 @@ impl Patterns {
     /// # Errors
     /// Where the pattern cannot be compiled or decided within the limits.
     pub fn is_match(&self, pattern: &str, text: &str) -> Result<bool, Undecided> {
-        let regex = compile(pattern.as_bytes(), true).ok_or(Undecided)?;
+        let regex = compile(pattern.as_bytes(), true, LineFeeds::Apart).ok_or(Undecided)?;
         regex.is_match(text).map_err(|_| Undecided)
     }
 
@@ -109,7 +145,7 @@ impl Patterns {
         if let Some(regex) = self.compiled.read().ok()?.get(&key) {
             return regex.clone();
         }
-        let regex = compile(texts.get(pattern), ignore_case).map(Arc::new);
+        let regex = compile(texts.get(pattern), ignore_case, self.line_feeds).map(Arc::new);
         self.compiled.write().ok()?.insert(key, regex.clone());
         regex
     }
@@ -119,10 +155,11 @@ impl Patterns {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Undecided;
 
-fn compile(pattern: &[u8], ignore_case: bool) -> Option<Regex> {
+fn compile(pattern: &[u8], ignore_case: bool, line_feeds: LineFeeds) -> Option<Regex> {
     let pattern = std::str::from_utf8(pattern).ok()?;
     RegexBuilder::new(pattern)
         .case_insensitive(ignore_case)
+        .dot_matches_new_line(line_feeds == LineFeeds::Included)
         .backtrack_limit(BACKTRACK_LIMIT)
         .delegate_size_limit(SIZE_LIMIT)
         .build()

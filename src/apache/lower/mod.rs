@@ -192,6 +192,7 @@ impl Lowerer<'_> {
                 let number = words.first().and_then(|word| str::from_utf8(&word.value).ok()?.parse().ok());
                 self.gateway.capacity.request_workers = number.map(|value| Limit { value, span });
             }
+            b"regexdefaultoptions" => self.gateway.pattern_options = Some(statement.span(self.store)),
             b"sethandler" => self.set_handler(statement),
             b"listen" => self.listen(statement),
             b"sslengine" => self.ssl_engine(statement),
