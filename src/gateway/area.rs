@@ -135,6 +135,8 @@ pub struct Settings {
     pub document_root: Option<Result<TextId, Unknown>>,
     /// Whether several slashes in a path are one: `MergeSlashes`.
     pub merge_slashes: Option<bool>,
+    /// Whether a host may have any name: `HttpProtocolOptions Unsafe`.
+    pub any_host: Option<bool>,
     /// Whether an encoded slash is let through: `AllowEncodedSlashes`.
     pub encoded_slashes: Option<EncodedSlashes>,
     /// Whether TLS ends here: `SSLEngine`.

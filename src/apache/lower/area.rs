@@ -54,6 +54,15 @@ impl Lowerer<'_> {
                     _ => return,
                 };
             }
+            b"httpprotocoloptions" => {
+                for word in self.resolved.words(self.store, statement) {
+                    match word.value.to_ascii_lowercase().as_slice() {
+                        b"unsafe" => self.here().settings.any_host = Some(true),
+                        b"strict" => self.here().settings.any_host = Some(false),
+                        _ => {}
+                    }
+                }
+            }
             b"sslproxyverify" => {
                 let words = self.resolved.words(self.store, statement);
                 self.here().settings.proxy_verify = Some((first(&words) == b"require", span));

@@ -6,6 +6,7 @@ mod backend;
 mod errors;
 mod head;
 mod headers;
+mod host;
 mod paths;
 mod redirects;
 mod rules;
@@ -53,6 +54,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         walked: None,
         rewrites: true,
         unreadable: None,
+        is_nameless: false,
         failed: None,
     };
     course.walk.verdict = match course.run(client.socket) {
@@ -86,6 +88,8 @@ struct Course<'a> {
     rewrites: bool,
     /// The status for a path that is not decoded.
     unreadable: Option<u16>,
+    /// Whether what the client calls the host is no name.
+    is_nameless: bool,
     /// What went wrong, where a page is looked for that says so.
     failed: Option<Verdict>,
 }
@@ -172,6 +176,7 @@ impl<'a> Course<'a> {
         self.notes.expects = self.request.header(b"expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
         let mut refused = self.refused_head(socket)?;
         let site_areas = areas::of_site(self.gateway, self.site);
+        self.is_nameless = !host::is_valid_in(&self.request, &site_areas);
         self.request.headers = change_early(&self.environment(), &areas::levels(&site_areas))?;
         self.notes.begun = true;
         self.notes.own_name = setting(&site_areas, |settings| settings.canonical_name).unwrap_or_default();
@@ -219,6 +224,11 @@ impl<'a> Course<'a> {
 
     /// Handles the request once.
     fn round(&mut self) -> Known<Round> {
+        if std::mem::take(&mut self.is_nameless) {
+            self.areas = areas::of_site(self.gateway, self.site);
+            let span = self.gateway.site(self.site).span;
+            return Ok(Round::Done(self.answered(400, span, "takes no request without a valid Host")));
+        }
         // Nothing but the server itself counts where the path is refused, unless it is mapped before it is decoded.
         if let Some(status) = self.unreadable.take() {
             let early = covering(self.gateway, &self.environment(), self.site, Whereto::default())?;
