@@ -117,6 +117,15 @@ enum Mapped {
     Nowhere(String),
 }
 
+/// What is mapped to a file has the path that the file system gives it (`ap_directory_walk`, `apr_filepath_merge`).
+fn canonical(mapped: Mapped) -> Mapped {
+    match mapped {
+        Mapped::File(file) => Mapped::File(paths::reduced(&file, true).unwrap_or(file)),
+        Mapped::Nowhere(file) => Mapped::Nowhere(paths::reduced(&file, true).unwrap_or(file)),
+        backend @ Mapped::Backend(_) => backend,
+    }
+}
+
 impl<'a> Course<'a> {
     fn environment(&self) -> Environment<'_> {
         Environment {
@@ -191,12 +200,12 @@ impl<'a> Course<'a> {
                     Some(Round::Done(verdict)) => return Ok(verdict),
                     Some(Round::Again(path, query, _)) => {
                         self.failed = Some(verdict);
-                        self.begin_anew(path, query);
+                        self.begin_anew(&path, query);
                     }
                     None => return Ok(self.after_failure(verdict)),
                 },
                 Round::Again(path, query, without_rules) => {
-                    self.begin_anew(path, query);
+                    self.begin_anew(&path, query);
                     self.rewrites &= !without_rules;
                 }
             }
@@ -206,14 +215,20 @@ impl<'a> Course<'a> {
     }
 
     /// The request is handled anew (`internal_internal_redirect`): its variables are told apart from those that are set then.
-    fn begin_anew(&mut self, path: String, query: Option<String>) {
+    fn begin_anew(&mut self, path: &str, query: Option<String>) {
         // The request line stays (`the_request`).
         if self.request.first_target.is_none() {
             self.request.first_target = Some(self.request.sent_target());
         }
-        self.request.path = path;
+        match self.read_path(path) {
+            Ok(path) => self.request.path = path,
+            Err(status) => {
+                self.unreadable = Some(status);
+                path.clone_into(&mut self.request.path);
+            }
+        }
+        self.request.target = Some(with_query(path, query.as_deref()));
         self.request.query = query;
-        self.request.target = None;
         if let Some(changed) = self.notes.changed.take() {
             self.request.headers = changed.headers;
         }
@@ -270,7 +285,7 @@ impl<'a> Course<'a> {
         }
         let rewrites = self.rewrites;
         let mapped = match self.mapped_to(&early, taken, own)? {
-            Ok(mapped) => mapped,
+            Ok(mapped) => canonical(mapped),
             Err(verdict) => return Ok(Err(Round::Done(verdict))),
         };
         let (file, url) = match &mapped {

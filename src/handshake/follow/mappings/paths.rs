@@ -51,7 +51,7 @@ pub(super) fn undecoded(raw: &str, merge_slashes: bool) -> Option<String> {
 }
 
 /// A path without dots, and without double slashes where they are merged.
-fn reduced(path: &str, merge_slashes: bool) -> Result<String, u16> {
+pub(super) fn reduced(path: &str, merge_slashes: bool) -> Result<String, u16> {
     let Some(rest) = path.strip_prefix('/') else { return Err(400) };
     let mut segments: Vec<&str> = Vec::new();
     let mut pieces = rest.split('/').peekable();

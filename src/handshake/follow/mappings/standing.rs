@@ -147,7 +147,8 @@ impl<'a> Course<'a> {
         if setting(areas, |settings| settings.slash) == Some(false) {
             return Ok(None);
         }
-        let path = format!("{}/", paths::escaped_in_location(&self.request.path));
+        // More slashes at the beginning would name a server.
+        let path = format!("/{}/", paths::escaped_in_location(self.request.path.trim_start_matches('/')));
         let location = with_query(&self.environment().own_url(&path)?, self.request.query.as_deref());
         self.step(None, format!("{directory} is a directory"), true);
         Ok(Some(Verdict::Answered { status: 301, location: Some(location) }))
