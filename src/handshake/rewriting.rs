@@ -26,10 +26,21 @@ pub(super) struct Subject {
 /// What rules made of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rewritten {
-    /// None changed it.
-    Untouched,
+    /// None changed it; `ends`: nor does any other from then on.
+    Untouched { ends: bool },
     /// It has a new path. A server maps that to a file at once, unless it is to be mapped like one that was asked for.
-    Path { path: String, query: Option<String>, span: Span, maps_again: bool, ends: bool, file: Named },
+    Path {
+        path: String,
+        query: Option<String>,
+        span: Span,
+        maps_again: bool,
+        ends: bool,
+        file: Named,
+        /// The status that a rule before would have sent the client elsewhere with, and that stays.
+        status: Option<u16>,
+        /// Whether a rule has changed it.
+        is_new: bool,
+    },
     /// It is passed on to this URL.
     Proxied {
         route: RouteId,
@@ -41,6 +52,8 @@ pub(super) enum Rewritten {
         itself: bool,
         /// The rule before it that sends the client elsewhere, and is not the last: its URL is the path that this one was tried with.
         redirect: Option<Span>,
+        /// Whether no other rules change it from then on.
+        ends: bool,
     },
     /// The client is sent elsewhere.
     Redirected { status: u16, url: String, query: Option<String>, verbatim: bool, span: Span },
@@ -149,14 +162,17 @@ pub(super) fn rewrite(
         match applied {
             Applied::Kept | Applied::Changed => {}
             Applied::Answered(status) => return Ok(Rewritten::Answered(status, rule.span)),
-            Applied::Proxied(route, itself) => return Ok(run.proxied(rule, route, itself)),
+            Applied::Proxied(route, itself) => {
+                run.ends |= rule.flags.ends;
+                return Ok(run.proxied(rule, route, itself));
+            }
         }
         if run.path.len() > LONGEST {
             return Ok(Rewritten::Answered(500, rule.span));
         }
         if rule.flags.maps_again {
             // It is mapped like one that was asked for, changed or not.
-            let Run { path, request, .. } = run;
+            let Run { path, request, status, changed, .. } = run;
             notes.file = Some(path.clone());
             if refused_query(request.query.as_deref()) {
                 return Ok(Rewritten::Answered(403, rule.span));
@@ -168,6 +184,8 @@ pub(super) fn rewrite(
                 maps_again: true,
                 ends: run.ends,
                 file: Named::Below,
+                status,
+                is_new: changed.is_some(),
             });
         }
         run.ends |= rule.flags.ends;
@@ -274,11 +292,13 @@ impl<'r> Run<'r> {
         };
         let version = environment.gateway.version;
         let mut is_below = false;
-        if !is_proxied && !new.starts_with('/') && !is_url(&new) {
+        if !new.starts_with('/') && !is_url(&new) {
             let leaves = matches!(rule.action, Action::Proxy(_) | Action::Redirect(_));
             if let Some(directory) = &directory {
-                new.insert_str(0, directory);
-                is_below = true;
+                if !is_proxied {
+                    new.insert_str(0, directory);
+                    is_below = true;
+                }
             } else if !leaves && version.is_none_or(|version| version >= ADDS_SLASH) {
                 new.insert(0, '/');
                 is_below = true;
@@ -356,13 +376,21 @@ impl<'r> Run<'r> {
         if refused_query(query.as_deref()) {
             return Rewritten::Answered(403, rule.span);
         }
-        let verbatim = self.verbatim;
-        Rewritten::Proxied { route, url: self.path, query, verbatim, span: rule.span, itself, redirect: self.redirect }
+        Rewritten::Proxied {
+            route,
+            url: self.path,
+            query,
+            verbatim: self.verbatim,
+            span: rule.span,
+            itself,
+            redirect: self.redirect,
+            ends: self.ends,
+        }
     }
 
     /// What all rules together come to (`hook_uri2file`).
     fn finish(self, environment: &Environment<'_>) -> Rewritten {
-        let Some(rule) = self.changed else { return Rewritten::Untouched };
+        let Some(rule) = self.changed else { return Rewritten::Untouched { ends: self.ends } };
         let span = rule.span;
         let query = self.request.query;
         let goes_elsewhere = is_url(&self.path);
@@ -385,7 +413,8 @@ impl<'r> Run<'r> {
             Some([Part::Text(text), ..]) => Named::Literally(environment.gateway.texts.show(*text).into_owned()),
             _ => Named::Below,
         };
-        Rewritten::Path { path: self.path, query, span, maps_again: false, ends: self.ends, file }
+        let (path, ends, status) = (self.path, self.ends, self.status);
+        Rewritten::Path { path, query, span, maps_again: false, ends, file, status, is_new: true }
     }
 }
 

@@ -33,7 +33,7 @@ pub fn select(environment: &Environment<'_>, site: SiteId) -> Known<Selected> {
     let request = environment.request;
     let mut path = request.path.clone();
     match rewrite_in_site(environment, site, environment.request.path.clone(), &mut notes, false, None)? {
-        Rewritten::Untouched => {}
+        Rewritten::Untouched { .. } => {}
         Rewritten::Path { path: new, maps_again: true, .. } => path = new,
         // The path of a file: no mapping sees it.
         Rewritten::Path { .. } => return Ok(Selected::Unproxied),
@@ -75,7 +75,7 @@ pub(super) fn rewrite_in_site(
     let gateway = environment.gateway;
     let rules: Vec<&Rewrite> = gateway.site(site).rewrites.iter().collect();
     if rules.is_empty() || !on.map_or_else(|| rewriting_is_on(gateway, gateway.site(site).scope), Ok)? {
-        return Ok(Rewritten::Untouched);
+        return Ok(Rewritten::Untouched { ends: false });
     }
     let subject = Subject { path, query: environment.request.query.clone(), directory: None, is_subrequest };
     rewrite(environment, &rules, subject, notes)

@@ -55,6 +55,7 @@ pub(super) fn follow(view: &View<'_>, client: &Client, files: Files<'_>, chosen:
         rewrites: true,
         unreadable: None,
         is_nameless: false,
+        kept: None,
         failed: None,
     };
     course.walk.verdict = match course.run(client.socket) {
@@ -90,6 +91,8 @@ struct Course<'a> {
     unreadable: Option<u16>,
     /// Whether what the client calls the host is no name.
     is_nameless: bool,
+    /// The status that rules have left behind, which whatever is served then comes with.
+    kept: Option<u16>,
     /// What went wrong, where a page is looked for that says so.
     failed: Option<Verdict>,
 }
@@ -200,12 +203,17 @@ impl<'a> Course<'a> {
                     Some(Round::Done(verdict)) => return Ok(verdict),
                     Some(Round::Again(path, query, _)) => {
                         self.failed = Some(verdict);
+                        self.kept = None;
                         self.begin_anew(&path, query);
                     }
                     None => return Ok(self.after_failure(verdict)),
                 },
                 Round::Again(path, query, without_rules) => {
                     self.begin_anew(&path, query);
+                    // What fails from then on is told as the status that stands there already (`ap_die_r`).
+                    if let Some(status) = self.kept.take() {
+                        self.failed.get_or_insert(Verdict::Answered { status, location: None });
+                    }
                     self.rewrites &= !without_rules;
                 }
             }
@@ -254,12 +262,16 @@ impl<'a> Course<'a> {
             }
         }
         let verdict = match self.look_up(0)? {
-            Ok((areas, Mapped::Backend(asked))) => self.pass(&areas, &asked)?,
+            Ok((areas, Mapped::Backend(asked))) => return Ok(Round::Done(self.pass(&areas, &asked)?)),
             Ok((areas, Mapped::File(file))) => self.serve(&areas, &file)?,
             Ok((areas, Mapped::Nowhere(file))) => self.serve_stock(&areas, &file)?,
-            Err(round) => return Ok(round),
+            Err(Round::Done(verdict)) => verdict,
+            Err(again) => return Ok(again),
         };
-        Ok(Round::Done(verdict))
+        Ok(Round::Done(match (self.kept, verdict) {
+            (Some(status), Verdict::Answered { status: 200, location }) => Verdict::Answered { status, location },
+            (_, verdict) => verdict,
+        }))
     }
 
     /// Finds out what handles the request, which is the client's own where its `depth` is 0, and else on behalf of as many others.
@@ -283,7 +295,6 @@ impl<'a> Course<'a> {
         if own {
             self.assign_in_server(&early)?;
         }
-        let rewrites = self.rewrites;
         let mapped = match self.mapped_to(&early, taken, own)? {
             Ok(mapped) => canonical(mapped),
             Err(verdict) => return Ok(Err(Round::Done(verdict))),
@@ -316,7 +327,7 @@ impl<'a> Course<'a> {
             return Ok(Err(Round::Done(verdict)));
         }
         // The order of fixups: `mod_rewrite`, `mod_proxy`, then `mod_env` and `mod_alias`, then `mod_headers` and `mod_dir`.
-        let rewritten = self.rewrite_in_areas(&areas, mapped, rewrites, !own)?;
+        let rewritten = self.rewrite_in_areas(&areas, mapped, !own)?;
         if let Ok(Mapped::Backend(asked)) = &rewritten
             && let Some(message) = unfit(self.gateway, asked)
         {

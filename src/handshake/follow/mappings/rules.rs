@@ -13,7 +13,6 @@ impl<'a> Course<'a> {
         &mut self,
         areas: &[&'a Area],
         mapped: Mapped,
-        rewrites: bool,
         is_subrequest: bool,
     ) -> Known<Result<Mapped, Round>> {
         let mut rules: Vec<&Rewrite> = Vec::new();
@@ -47,7 +46,7 @@ impl<'a> Course<'a> {
             Mapped::File(file) | Mapped::Nowhere(file) => self.on_disk(file)?,
         };
         // The directory itself, asked for without its slash.
-        if !options.without_slash && directory.strip_suffix('/') == Some(&file) || !rewrites {
+        if !options.without_slash && directory.strip_suffix('/') == Some(&file) || !self.rewrites {
             return Ok(Ok(mapped));
         }
         if setting(areas, |settings| settings.follow_links) == Some(false) {
@@ -64,9 +63,11 @@ impl<'a> Course<'a> {
         let rewritten = rewrite(&environment, &rules, subject, &mut notes);
         self.notes = notes;
         match rewritten? {
-            Rewritten::Untouched => Ok(Ok(mapped)),
+            Rewritten::Untouched { .. } => Ok(Ok(mapped)),
             Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
             Rewritten::Proxied { route, url, query, verbatim, span, .. } => {
+                // What the mapping before it has noted stays (`proxy-nocanon`).
+                let verbatim = verbatim || matches!(&mapped, Mapped::Backend(before) if before.verbatim);
                 let asked = Asked { route, url, query, verbatim, span, as_handler: false };
                 Ok(self.passed_by_rule(asked, None).map_err(Round::Done))
             }
@@ -79,15 +80,21 @@ impl<'a> Course<'a> {
                 self.failed = None;
                 Ok(Err(Round::Done(self.answered(status, span, format!("answers {status}")))))
             }
+            // What is to be mapped again is no more than a path here (`passthrough:`).
+            Rewritten::Path { path: new, span, maps_again: true, .. } if !new.starts_with('/') => {
+                Ok(Err(Round::Done(self.answered(400, span, format!("{new} is no path")))))
+            }
             // It would be handled anew for ever.
-            Rewritten::Path { path: new, query, .. } if new == file => {
+            Rewritten::Path { path: new, query, status, is_new, .. } if new == file || !is_new => {
+                self.keep_status(status, is_subrequest);
                 self.request.query = query;
                 Ok(Ok(mapped))
             }
             Rewritten::Path { path: new, span, .. } if !new.starts_with('/') => {
                 Ok(Err(Round::Done(self.answered(400, span, format!("{new} is no path")))))
             }
-            Rewritten::Path { path: new, query, span, ends, .. } => {
+            Rewritten::Path { path: new, query, span, ends, status, .. } => {
+                self.keep_status(status, is_subrequest);
                 self.step(Some(span), format!("rewrites to {new}"), false);
                 let root = setting(areas, |settings| settings.document_root).and_then(Result::ok);
                 let base = base.map(|base| self.gateway.texts.show(base).into_owned());
@@ -102,6 +109,11 @@ impl<'a> Course<'a> {
                 Ok(Err(Round::Again(again, query, ends)))
             }
         }
+    }
+
+    /// Notes the status that rules have left behind: that of a request on behalf of another goes with it.
+    pub(super) fn keep_status(&mut self, status: Option<u16>, is_subrequest: bool) {
+        self.kept = status.filter(|_| !is_subrequest).or(self.kept);
     }
 
     /// Whether `RewriteEngine` is on or off in an area.

@@ -105,6 +105,8 @@ impl<'a> Course<'a> {
             self.request.headers = changed.headers;
         }
         let walked = self.walked.clone();
+        // A rule that ends all others does so for its own request (`really_last_key`).
+        self.rewrites = true;
         let found = match path {
             Ok(path) => {
                 self.request.path = path;
@@ -114,6 +116,7 @@ impl<'a> Course<'a> {
         };
         self.notes.is_subrequest = depth > 0;
         self.walked = walked;
+        self.rewrites = before.4;
         self.request.method.clone_from(&before.0.method);
         self.request.headers.clone_from(&before.0.headers);
         self.notes.changed.clone_from(&before.1.changed);

@@ -88,27 +88,43 @@ impl<'a> Course<'a> {
         self.notes = notes;
         self.notes.file = None;
         match rewritten? {
-            Rewritten::Untouched if let Some(asked) = taken => Ok(Ok(self.takes_undecoded(asked))),
-            Rewritten::Untouched => {
+            Rewritten::Untouched { ends } => {
+                self.rewrites &= !ends;
+                if let Some(asked) = taken {
+                    return Ok(Ok(self.takes_undecoded(asked)));
+                }
                 let asked = self.request.path.clone();
                 self.map(early, &asked)
             }
-            Rewritten::Path { path, query, span, maps_again, file, ends } => {
+            Rewritten::Path { path, query, span, maps_again, file, ends, status, .. } => {
+                self.keep_status(status, is_subrequest);
                 self.step(Some(span), format!("rewrites the path to {path}"), false);
                 self.request.query = query;
                 self.rewrites &= !ends;
                 if !path.starts_with('/') {
                     return Ok(Err(self.answered(400, span, "the new path is none that can be asked for")));
                 }
+                if maps_again && taken.is_some() {
+                    // `mod_proxy` keeps what it has, which is no URL any more (`proxy_trans`: "someone has already set up the proxy").
+                    return Ok(Err(self.answered(404, span, "a mapping has taken the request, which is mapped no more")));
+                }
                 if maps_again {
                     let asked = std::mem::replace(&mut self.request.path, path);
                     return self.map(early, &asked);
                 }
                 self.step(Some(span), "a rewritten path is mapped to a file, past all ProxyPass", true);
-                self.file_named(early, path, &file).map(Ok)
+                match self.file_named(early, &path, &file)? {
+                    Some(file) => Ok(Ok(file)),
+                    // The document root is for no request that is passed on (`ap_core_translate`).
+                    None if taken.is_some() => {
+                        Ok(Err(self.answered(403, span, "a mapping has taken the request, for which there are no files then")))
+                    }
+                    None => self.file_of(early, &path).map(Ok),
+                }
             }
             Rewritten::Proxied { span, itself: true, .. } => Err(Unknown::Unmodelled(span)),
-            Rewritten::Proxied { route, url, query, verbatim, span, redirect, .. } => {
+            Rewritten::Proxied { route, url, query, verbatim, span, redirect, ends, .. } => {
+                self.rewrites &= !ends;
                 Ok(self.passed_by_rule(Asked { route, url, query, verbatim, span, as_handler: false }, redirect))
             }
             // Whatever failed before is forgotten (`hook_uri2file` sets the status back).
@@ -259,8 +275,8 @@ impl<'a> Course<'a> {
     }
 
     /// The file that a rule's new path is: it may be one outside of the document root, where the path begins in a directory that is there
-    /// (`prefix_stat`, `mod_rewrite.c`).
-    fn file_named(&self, areas: &[&Area], path: String, named: &Named) -> Known<Mapped> {
+    /// (`prefix_stat`, `mod_rewrite.c`); `None`: it is one below the document root.
+    fn file_named(&self, areas: &[&Area], path: &str, named: &Named) -> Known<Option<Mapped>> {
         let end = path[1..].find('/').map_or(path.len(), |at| at + 1);
         let first = &path[..end];
         let root = setting(areas, |settings| settings.document_root).transpose()?;
@@ -275,7 +291,7 @@ impl<'a> Course<'a> {
             }
             Named::Anywhere => true,
         };
-        if is_there && may { Ok(Mapped::File(path)) } else { self.file_of(areas, &path) }
+        Ok((is_there && may).then(|| Mapped::File(path.to_owned())))
     }
 
     pub(super) fn file_of(&self, areas: &[&Area], path: &str) -> Known<Mapped> {
