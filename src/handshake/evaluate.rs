@@ -463,6 +463,10 @@ fn capture(captures: Option<&[String]>, group: u8) -> Known<String> {
 }
 
 pub(super) fn argument<'a>(query: &'a str, name: &str) -> &'a str {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next().unwrap_or_default()
+    // The name may hold a `=` itself (`ngx_http_arg`).
+    let value = |pair: &'a str| {
+        let (key, rest) = pair.split_at_checked(name.len())?;
+        rest.strip_prefix('=').filter(|_| key.eq_ignore_ascii_case(name))
+    };
+    query.split('&').find_map(value).unwrap_or_default()
 }

@@ -173,31 +173,52 @@ impl Reading {
     }
 }
 
+/// The variable that an `if` tests: all that stands behind the `$`, whatever it is, is its name (`ngx_http_rewrite_if_condition`,
+/// `ngx_http_rewrite_variable`).
+pub(super) fn tested(line: Line<'_>) -> Option<(Word<'_>, Range<usize>)> {
+    let mut words = line.words();
+    let first = words.next()?;
+    let is_bracket = first.value().as_ref() == b"(";
+    let word = if is_bracket { words.next()? } else { first };
+    let value = word.value();
+    let start = usize::from(!is_bracket && value.starts_with(b"("));
+    let end = value.len() - usize::from(words.next().is_none() && value.ends_with(b")"));
+    value.get(start..end)?.starts_with(b"$").then_some((word, start + 1..end))
+}
+
 /// The variables of a line.
 fn used_in(line: Line<'_>, all: &mut Vec<Used>) {
-    for (at, word) in looked_at(line).into_iter().enumerate() {
-        if word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
+    let tested = if line.name() == b"if" { tested(line) } else { None };
+    if let Some((word, range)) = tested.clone().filter(|(word, _)| word.kind != TokenKind::Holed) {
+        let value = word.value();
+        let name = lower(value.get(range.clone()).unwrap_or_default());
+        // What was captured has no name that could be tested.
+        if !name.is_empty() && !directives::has_variable(&name) && !is_foreign(&name) {
+            let span = word.part(&(range.start - 1..range.end));
+            let is_number = name.iter().all(u8::is_ascii_digit);
+            all.push(Used { name: Box::from(name.as_ref()), place: span.start..span.end, is_number });
+        }
+    }
+    for word in looked_at(line) {
+        let is_tested = tested.as_ref().is_some_and(|(tested, _)| tested.span == word.span);
+        if is_tested || word.kind == TokenKind::Holed || !word.text.contains(&b'$') {
             continue;
         }
         let value = word.value();
         for piece in pieces(&value) {
-            let (name, range, is_number) = match piece {
+            let (name, range) = match piece {
                 Ok((Piece::Variable(name), range)) => {
                     let name = lower(name);
                     if directives::has_variable(&name) || is_foreign(&name) {
                         continue;
                     }
-                    (Box::from(name.as_ref()), range, false)
-                }
-                // What was captured has no name that could be tested (`ngx_http_rewrite_variable`).
-                Ok((Piece::Capture(number), range)) if at == 0 && line.name() == b"if" && word.text.starts_with(b"($") => {
-                    (number.to_string().into_bytes().into(), range, true)
+                    (Box::from(name.as_ref()), range)
                 }
                 // What nginx cannot read as a variable it refuses at once.
                 Ok(_) | Err(_) => continue,
             };
             let span = word.part(&range);
-            all.push(Used { name, place: span.start..span.end, is_number });
+            all.push(Used { name, place: span.start..span.end, is_number: false });
         }
     }
 }

@@ -65,7 +65,7 @@ impl Lowerer<'_> {
             let path = self.symbolic_of(*operand, path);
             return condition(path, Ok(Test::File(kind)), negated);
         }
-        let subject: SymbolicId = self.symbolic_of(*first, value);
+        let subject: SymbolicId = self.subject(*first, value);
         match words.get(1..).unwrap_or_default() {
             [] if first.text.contains(&b'$') => condition(subject, Ok(Test::IsSet), false),
             [(_, operator), (operand, right)] => {
@@ -80,6 +80,17 @@ impl Lowerer<'_> {
                 condition(subject, test, negated)
             }
             _ => condition(subject, Err(Unknown::Environment), false),
+        }
+    }
+
+    /// What an `if` tests: all of the word is the name of one variable (`ngx_http_rewrite_variable`).
+    fn subject(&mut self, word: Word<'_>, value: &[u8]) -> SymbolicId {
+        match value.strip_prefix(b"$") {
+            Some(name) if !word.is_holed() => {
+                let part = self.variable(name, || word.span);
+                self.gateway.symbolics.intern(&[part])
+            }
+            _ => self.symbolic_of(word, value),
         }
     }
 }

@@ -45,7 +45,8 @@ impl Lowerer<'_> {
         self.gateway.symbolics.intern(&[Part::Text(text)])
     }
 
-    fn variable(&mut self, name: &[u8], span: impl FnOnce() -> crate::source::Span) -> Part {
+    /// The variable of this name.
+    pub(super) fn variable(&mut self, name: &[u8], span: impl FnOnce() -> crate::source::Span) -> Part {
         let name = lower(name);
         // To assign `$args` changes the request.
         if name.as_ref() != b"args" && self.names.contains(&name) {
