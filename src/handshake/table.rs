@@ -21,7 +21,8 @@ impl Environment<'_> {
         if let Some(entry) = found {
             return self.value(entry.value, depth);
         }
-        for entry in &map.entries {
+        // Patterns are not tried on nothing (`if (len && map->nregex)`).
+        for entry in map.entries.iter().filter(|_| !subject.is_empty()) {
             let MapKey::Regex { pattern, ignore_case } = entry.key else { continue };
             let Some(captures) = self.captures(pattern, ignore_case, &subject, entry.span)? else { continue };
             return match self.followed {
