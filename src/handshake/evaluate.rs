@@ -390,10 +390,14 @@ impl Environment<'_> {
 
     /// Host and port of the upstream as a `Host` header names it, and the port (`ngx_http_proxy_set_vars`).
     fn authority(&self) -> Known<(String, String)> {
-        let proxy = self.proxy.ok_or(Unknown::Runtime)?;
-        let (authority, protocol) = match self.followed.and_then(|followed| followed.upstream.clone()) {
-            Some(upstream) => upstream,
-            None => (self.gateway.texts.show(proxy.authority.ok_or(Unknown::Runtime)?).into_owned(), proxy.protocol),
+        let (authority, protocol) = match self.followed.map(|followed| followed.upstream.clone()) {
+            Some(Some(upstream)) => upstream,
+            // Not yet: they are set when the request is passed on.
+            Some(None) => return Ok((String::new(), String::new())),
+            None => {
+                let proxy = self.proxy.ok_or(Unknown::Runtime)?;
+                (self.gateway.texts.show(proxy.authority.ok_or(Unknown::Runtime)?).into_owned(), proxy.protocol)
+            }
         };
         let default = if matches!(protocol, Protocol::Https | Protocol::Wss) { "443" } else { "80" };
         if authority.starts_with("unix:") {

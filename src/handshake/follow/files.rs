@@ -290,6 +290,8 @@ impl Following<'_> {
         self.request.path = path;
         self.request.query = query;
         self.followed.behind_alias = false;
+        // The modules forget what they knew.
+        self.followed.upstream = None;
         self.internal = true;
         self.unparsed = false;
         Next::Site

@@ -194,6 +194,8 @@ impl Following<'_> {
         };
         let route = gateway.route(id);
         self.internal = true;
+        // The modules forget what they knew.
+        self.followed.upstream = None;
         self.enter(Some(id), route.scope)?;
         self.note(Some(route.span), "takes it by its name");
         self.limit_methods();
