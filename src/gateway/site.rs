@@ -1,6 +1,8 @@
 //! A site: what answers for a set of names on a set of sockets.
 
-use super::{Area, Condition, Rewrite, RouteId, ScopeId, TextId};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{Area, Condition, Rewrite, RouteId, ScopeId, TextId, Texts};
 use crate::source::Span;
 
 /// Names a [`Site`].
@@ -80,6 +82,25 @@ pub struct Listen {
     pub speaks: Speaks,
     /// The directive.
     pub span: Span,
+}
+
+impl Listen {
+    /// The address, however nginx's configuration spells it; `None` where it is a file, or its name must be looked up.
+    #[must_use]
+    pub fn ip(&self, texts: &Texts) -> Option<IpAddr> {
+        match texts.get(self.address) {
+            b"*" => Some(Ipv4Addr::UNSPECIFIED.into()),
+            b"localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+            text => str::from_utf8(text).ok()?.trim_start_matches('[').trim_end_matches(']').parse().ok(),
+        }
+    }
+
+    /// Whether both are lines for one socket of nginx's.
+    #[must_use]
+    pub fn is_same_socket(&self, other: &Self, texts: &Texts) -> bool {
+        let same_ip = || self.ip(texts).is_some_and(|ip| other.ip(texts) == Some(ip));
+        self.port == other.port && (self.address == other.address || same_ip())
+    }
 }
 
 /// What a client must speak at a socket, above TCP and TLS.

@@ -1,6 +1,6 @@
 //! Which site answers a request: by the socket that it reached, then by the host that it asks for.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustc_hash::FxHashSet;
 
@@ -105,7 +105,8 @@ fn listening(gateway: &Gateway, socket: Socket, holes: Holes) -> Known<Vec<Candi
             let first = match reaches(gateway, listen.address, socket.address) {
                 Reach::Exact => 0,
                 Reach::Wildcard => 2,
-                Reach::Not => continue,
+                Reach::LookedUp if listen.port.is_none_or(|port| port == socket.port) => return Err(Unknown::Environment),
+                Reach::LookedUp | Reach::Not => continue,
             };
             let rank = match (listen.port, holes) {
                 // A port that a hole or variable decides may be this one.
@@ -137,14 +138,20 @@ fn reaches(gateway: &Gateway, written: TextId, reached: IpAddr) -> Reach {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {
         Ok(address) if address == reached => Reach::Exact,
+    /// The machine's name service decides.
+    LookedUp,
         // To httpd all addresses are all addresses, of either kind.
         Ok(address) if address.is_unspecified() && gateway.server == Server::Apache => Reach::Wildcard,
         // nginx's IPv6 sockets take IPv6 only (`ipv6only=on` by default).
         Ok(address) if address.is_unspecified() && address.is_ipv4() == reached.is_ipv4() => Reach::Wildcard,
         Ok(_) => Reach::Not,
-        Err(_) => match bare {
-            "*" | "_default_" => Reach::Wildcard,
-            "localhost" if reached.is_loopback() => Reach::Exact,
+        Err(_) => match (bare, gateway.server) {
+            ("*" | "_default_", Server::Apache) => Reach::Wildcard,
+            // `*` is a wildcard of IPv4 (`ngx_parse_inet_url`).
+            ("*", Server::Nginx) if reached.is_ipv4() => Reach::Wildcard,
+            ("localhost", Server::Apache) if reached.is_loopback() => Reach::Exact,
+            ("localhost", Server::Nginx) if reached == Ipv4Addr::LOCALHOST => Reach::Exact,
+            ("localhost", Server::Nginx) if reached == Ipv6Addr::LOCALHOST => Reach::LookedUp,
             _ => Reach::Not,
         },
     }

@@ -3,7 +3,7 @@
 use super::following::{Following, Next};
 use super::host::validated;
 use super::uri;
-use crate::gateway::{Known, Property, Speaks, Version};
+use crate::gateway::{Known, Listen, Property, Speaks, Version};
 use crate::handshake::Chosen;
 use crate::handshake::pattern::Patterns;
 use crate::handshake::site::default_site;
@@ -23,10 +23,10 @@ impl Following<'_> {
     pub(super) fn listener(&mut self, chosen: Chosen) -> Known<Next> {
         let gateway = self.gateway;
         let own = gateway.site(self.site).listens.iter().find(|listen| Some(listen.span) == chosen.listen);
-        let (address, port) = own.map_or((None, None), |listen| (Some(listen.address), listen.port));
         // The options of a socket count for all sites on it, whichever writes them.
         let socket = gateway.sites.iter().flat_map(|site| &site.listens);
-        let socket: Vec<_> = socket.filter(|listen| Some(listen.address) == address && listen.port == port).collect();
+        let is_same = |listen: &Listen| own.is_some_and(|own| listen.is_same_socket(own, &gateway.texts));
+        let socket: Vec<_> = socket.filter(|listen| is_same(listen)).collect();
         let tls = socket.iter().find(|listen| listen.tls);
         if let Some(listen) = socket.iter().find(|listen| listen.speaks == Speaks::ProxyProtocol) {
             self.note(Some(listen.span), "expects the PROXY protocol, which the client does not speak: closes");

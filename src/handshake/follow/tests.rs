@@ -11,6 +11,11 @@ use crate::project::{Root, Store};
 
 /// The walk of `GET target` at `host` with what stands in `http`.
 fn walk(http: &str, target: &str, host: &str) -> Walk {
+    walk_to(http, target, host, Socket { address: IpAddr::from([127, 0, 0, 1]), port: 80 })
+}
+
+/// The same at another socket.
+fn walk_to(http: &str, target: &str, host: &str, socket: Socket) -> Walk {
     let mut store = Store::default();
     let text = format!("events {{}} http {{ {http} }}");
     let source = store.add(PathBuf::from("nginx.conf"), text.into_bytes(), Server::Nginx);
@@ -21,7 +26,6 @@ fn walk(http: &str, target: &str, host: &str) -> Walk {
     let view = View::new(&store.sources, &gateway, &declared);
     let mut request = Probe::Chrome.request(host, "/", false);
     request.target = Some(target.to_owned());
-    let socket = Socket { address: IpAddr::from([127, 0, 0, 1]), port: 80 };
     let files = |path: &Path| match path.to_str()? {
         "/srv" | "/srv/" | "/srv/d" | "/srv/d/" | "/srv/i/" => Some(FileKind::Directory),
         "/srv/f" | "/srv/i/index.html" | "/srv/50x.html" => Some(FileKind::File),
@@ -47,6 +51,22 @@ const HEADERS: &str = "proxy_set_header Upgrade $http_upgrade; proxy_set_header 
 /// The outcome in one server with these directives, under which all headers are right.
 fn of(server: &str, target: &str) -> String {
     outcome(&walk(&format!("{HEADERS} server {{ {server} }}"), target, "localhost"))
+}
+
+#[test]
+fn the_addresses_of_a_socket() {
+    let at = |http: &str, address: &str| {
+        outcome(&walk_to(http, "/", "localhost", Socket { address: address.parse().unwrap(), port: 81 }))
+    };
+    let local = "server { listen localhost:81; return 403; } server { listen 81; return 404; }";
+    assert_eq!(at(local, "127.0.0.1"), "403");
+    assert_eq!(at(local, "127.0.0.2"), "404");
+    // The name may stand for this address, too.
+    assert_eq!(at(local, "::1"), "unknown");
+    // A port alone is one of IPv4.
+    let both = "server { listen 81; return 403; } server { listen [::]:81; return 404; }";
+    assert_eq!(at(both, "127.0.0.1"), "403");
+    assert_eq!(at(both, "::1"), "404");
 }
 
 #[test]
