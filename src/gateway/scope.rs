@@ -111,6 +111,8 @@ pub enum Property {
     SiteNameInRedirect,
     /// Whether redirects name the port: `port_in_redirect`.
     PortInRedirect,
+    /// Whether the sockets that the site is the default of end TLS: `ssl`, until 1.25.1.
+    EndsTls,
     /// Whether several slashes in a path are one: `merge_slashes`.
     MergeSlashes,
     /// How many headers a request may have: `max_headers`.

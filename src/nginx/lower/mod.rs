@@ -94,6 +94,7 @@ fn finish(mut gateway: Gateway, root: &Root, resolved: &Resolved, refused: Check
             gateway.partial.get_or_insert(Unknown::MissingInclude(problem.span));
         }
     }
+    certificate::mark_tls(&mut gateway);
     certificate::check(&mut gateway);
     gateway.remarks.append(&mut undefined);
     gateway.routes.shrink_to_fit();

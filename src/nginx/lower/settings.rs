@@ -97,6 +97,7 @@ impl<'a> Lowerer<'a> {
             b"proxy_buffering" => (Property::Buffering, |_, line| Self::flag(line)),
             b"proxy_cache" => (Property::Cache, Self::text),
             b"gzip" => (Property::Compress, |_, line| Self::flag(line)),
+            b"ssl" => (Property::EndsTls, |_, line| Self::flag(line)),
             b"ssl_certificate" => (Property::Certificate, Self::text),
             b"ssl_certificate_key" => (Property::CertificateKey, Self::text),
             b"ssl_reject_handshake" => (Property::RejectTls, |_, line| Self::flag(line)),

@@ -249,12 +249,6 @@ impl<'a> Lowerer<'a> {
                     self.gateway.sites[site.0 as usize].names.push(name);
                 }
             }
-            (b"ssl", _) => {
-                // `ssl on`, until 1.25.1: all sockets of the site.
-                if line.word(0).is_some_and(|word| word.value().eq_ignore_ascii_case(b"on")) {
-                    self.gateway.sites[site.0 as usize].listens.iter_mut().for_each(|listen| listen.tls = true);
-                }
-            }
             _ => self.in_any(line),
         }
     }
