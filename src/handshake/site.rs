@@ -60,6 +60,14 @@ pub(super) fn default_site(gateway: &Gateway, socket: Socket) -> Known<Option<Si
     Ok(default.or(candidates.first()).map(|(site, ..)| *site))
 }
 
+/// Whether one site has the socket of nginx's to itself.
+///
+/// # Errors
+/// Where an address that decides cannot be known.
+pub(super) fn is_alone(gateway: &Gateway, socket: Socket) -> Known<bool> {
+    Ok(listening(gateway, socket, Holes::Decide)?.len() < 2)
+}
+
 /// What a port is taken for that a hole or variable decides.
 #[derive(Clone, Copy)]
 enum Holes {
@@ -130,6 +138,8 @@ fn listening(gateway: &Gateway, socket: Socket, holes: Holes) -> Known<Vec<Candi
 enum Reach {
     Exact,
     Wildcard,
+    /// The machine's name service decides.
+    LookedUp,
     Not,
 }
 
@@ -138,8 +148,6 @@ fn reaches(gateway: &Gateway, written: TextId, reached: IpAddr) -> Reach {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {
         Ok(address) if address == reached => Reach::Exact,
-    /// The machine's name service decides.
-    LookedUp,
         // To httpd all addresses are all addresses, of either kind.
         Ok(address) if address.is_unspecified() && gateway.server == Server::Apache => Reach::Wildcard,
         // nginx's IPv6 sockets take IPv6 only (`ipv6only=on` by default).

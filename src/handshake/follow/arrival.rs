@@ -6,7 +6,8 @@ use super::uri;
 use crate::gateway::{Known, Listen, Property, Speaks, Version};
 use crate::handshake::Chosen;
 use crate::handshake::pattern::Patterns;
-use crate::handshake::site::default_site;
+use crate::handshake::site::{default_site, is_alone};
+use crate::pcre;
 use crate::source::Span;
 
 /// How long a line of a request's head may be unless set otherwise (`ngx_http_core_merge_srv_conf`).
@@ -176,14 +177,19 @@ impl Following<'_> {
         self.request.path = target.path;
         self.request.query = target.query;
         self.escaped = target.escaped;
-        self.site_captures(chosen);
+        self.site_captures(chosen)?;
         Ok(Next::Site)
     }
 
     /// What the pattern of the site's name has captured.
-    fn site_captures(&mut self, chosen: Chosen) {
+    fn site_captures(&mut self, chosen: Chosen) -> Known<()> {
         let names = &self.gateway.site(self.site).names;
-        let Some(name) = names.iter().find(|name| Some(name.span) == chosen.name) else { return };
+        let Some(name) = names.iter().find(|name| Some(name.span) == chosen.name) else { return Ok(()) };
+        // The names of a lone site are looked at only where its last pattern captures something (`cscf->captures`).
+        let last = names.iter().rev().find_map(|name| self.gateway.texts.get(name.text).strip_prefix(b"~"));
+        if last.and_then(pcre::groups) == Some(0) && is_alone(self.gateway, self.followed.socket)? {
+            return Ok(());
+        }
         let text = self.gateway.texts.show(name.text);
         if let Some(pattern) = text.strip_prefix('~')
             && let Some((captures, named)) = Patterns::name_captures(pattern, &self.request.host)
@@ -195,5 +201,6 @@ impl Following<'_> {
                 }
             }
         }
+        Ok(())
     }
 }
