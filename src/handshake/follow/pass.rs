@@ -287,12 +287,12 @@ impl<'a> Following<'a> {
             }
         };
         let url = Url::new(protocol, rest, !literal);
-        if literal || self.reachable(&url) {
-            return Ok(Ok(url));
-        }
-        if url.has_bad_port() {
+        if !literal && url.has_bad_port() {
             self.blame(Some(proxy.span), format!("the port of `{}` is none", url.authority));
             return Ok(Err(Next::Status(500)));
+        }
+        if literal || self.reachable(&url) {
+            return Ok(Ok(url));
         }
         if url.authority.is_empty() || url.authority.starts_with(':') {
             self.blame(Some(proxy.span), "the URL names no host");
@@ -511,6 +511,8 @@ impl Url {
     fn new(protocol: Protocol, rest: &str, replaces_all: bool) -> Self {
         let end = match rest.strip_prefix("unix:") {
             Some(path) => path.find(':').map(|colon| (colon + 5, colon + 6)),
+            // `ngx_parse_inet6_url` looks for a path only.
+            None if rest.starts_with('[') => rest.find('/').map(|at| (at, at)),
             None => rest.find(['/', '?', '#']).map(|at| (at, at)),
         };
         let Some((end, path)) = end else { return Self { protocol, authority: rest.to_owned(), path: None, replaces_all } };
@@ -534,6 +536,7 @@ mod tests {
         assert_eq!(parts("app", false), ("app".to_owned(), None));
         assert_eq!(parts("app:80/x?y", false), ("app:80".to_owned(), Some("/x?y".to_owned())));
         assert_eq!(parts("app?y", true), ("app".to_owned(), Some("/?y".to_owned())));
+        assert_eq!(parts("[::1]:80?y", true), ("[::1]:80?y".to_owned(), None));
         assert_eq!(parts("unix:/run/a.sock:/x", false), ("unix:/run/a.sock".to_owned(), Some("/x".to_owned())));
         assert_eq!(parts("unix:/run/a.sock", false), ("unix:/run/a.sock".to_owned(), None));
     }
