@@ -168,6 +168,8 @@ impl Following<'_> {
             return Err(Unknown::Unmodelled(span));
         }
         self.note(Some(span), format!("answers {status}"));
+        // An empty text is none.
+        let text = text.filter(|text| self.gateway.symbolics.literal(*text, &self.gateway.texts) != Some(b""));
         Ok(match (status, text) {
             (444, None) => Next::Answer(444),
             (301..=303 | 307 | 308, text) => {
