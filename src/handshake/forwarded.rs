@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use super::network::shares_bits;
+use crate::nginx::values::ip;
 
 /// The client's address where `value`, a list with the nearest last, is told by proxies that are trusted.
 pub(super) fn forwarded(client: IpAddr, value: &str, trusted: &[Cow<'_, str>], recursive: bool) -> IpAddr {
@@ -35,7 +36,7 @@ pub(super) fn includes(written: &str, client: IpAddr) -> bool {
         None => (written, Some(if written.contains(':') { 128 } else { 32 })),
     };
     let Some(bits) = bits else { return false };
-    address.parse().is_ok_and(|own| shares_bits(own, client, bits))
+    ip(address).is_some_and(|own| shares_bits(own, client, bits))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The grammars of single values: durations, flags, ports.
 
+use std::net::IpAddr;
+
 use nom::branch::alt;
 use nom::bytes::complete::tag;
 use nom::character::complete::{char, digit0, digit1, space0};
@@ -169,12 +171,46 @@ pub fn port(text: &[u8]) -> Option<u16> {
     port.parse(text).ok().map(|(_, port)| port)
 }
 
+/// An address. Between the dots of IPv4 may stand any number of digits, none for 0 (`ngx_inet_addr`).
+#[must_use]
+pub fn ip(text: &str) -> Option<IpAddr> {
+    if text.contains(':') {
+        return text.parse().ok();
+    }
+    let octet = |digits: &str| {
+        digits.bytes().try_fold(0, |sum: u8, digit| {
+            let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+            sum.checked_mul(10)?.checked_add(digit)
+        })
+    };
+    let octets: Option<Vec<u8>> = text.split('.').map(octet).collect();
+    let octets: [u8; 4] = octets?.try_into().ok()?;
+    // `INADDR_NONE` stands for no address.
+    (octets != [255; 4]).then(|| octets.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn millis(text: &str) -> Option<u64> {
         duration(text.as_bytes(), Resolution::Milliseconds).map(|millis| millis.0)
+    }
+
+    #[test]
+    fn addresses_are_lenient() {
+        for (text, shown) in [
+            ("127.0..0", Some("127.0.0.0")),
+            ("127.000.0.01", Some("127.0.0.1")),
+            ("...", Some("0.0.0.0")),
+            ("::1", Some("::1")),
+            ("255.255.255.255", None),
+            ("1.2.3", None),
+            ("1.2.3.256", None),
+            ("1.2.3.+4", None),
+        ] {
+            assert_eq!(ip(text).map(|ip| ip.to_string()).as_deref(), shown, "{text}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Tables that give a variable its value, and the rows in their blocks: `map` (`ngx_http_map_module.c`), `geo`
 //! (`ngx_http_geo_module.c`), `split_clients` (`ngx_http_split_clients_module.c`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Lowerer;
 use super::line::{Line, Word};
 use crate::gateway::{Definition, Map, MapEntry, MapKey, Part, TextId, Unknown, Variable};
+use crate::nginx::values;
 
 /// A table whose block is being read.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(super) struct OpenMap {
     pub(super) name: TextId,
     pub(super) map: Map,
     kind: Kind,
+    /// Whether the rows of a `geo` are ranges.
+    ranges: bool,
 }
 
 /// How the rows of a table are read.
@@ -57,7 +60,7 @@ impl Lowerer<'_> {
             recursive: false,
             partial: None,
         };
-        Some(OpenMap { name: own, map, kind })
+        Some(OpenMap { name: own, map, kind, ranges: false })
     }
 
     /// A row of a table. `include` is not one.
@@ -70,6 +73,7 @@ impl Lowerer<'_> {
                     open.map.hostnames = true;
                 }
                 (b"volatile", Kind::Texts { .. }) => open.map.volatile = true,
+                (b"ranges", Kind::Addresses) => open.ranges = true,
                 (b"proxy_recursive", Kind::Addresses) => open.map.recursive = true,
                 _ if key.is_holed() => open.map.partial = Some(Unknown::TemplateHole(key.span)),
                 _ => {}
@@ -96,9 +100,19 @@ impl Lowerer<'_> {
                 open.map.proxies.push(self.gateway.texts.intern(&line.word(0).map(Word::value).unwrap_or_default()));
                 return;
             }
+            Kind::Addresses if key.as_ref() == b"delete" => {
+                let gone = line.word(0).and_then(|word| addresses(&word.value()));
+                // What is left of ranges, and of all addresses, is not so simple (`ngx_http_geo_delete_range`).
+                match gone.filter(|(first, _)| !first.is_unspecified() && !open.ranges) {
+                    Some((first, last)) => open.map.entries.retain(|entry| entry.key != MapKey::Addresses(first, last)),
+                    None => {
+                        open.map.partial.get_or_insert(Unknown::Unmodelled(line.span()));
+                    }
+                }
+                return;
+            }
             Kind::Addresses => {
                 let Some((first, last)) = addresses(&key) else {
-                    // `delete` takes rows away.
                     open.map.partial.get_or_insert(Unknown::Unmodelled(line.span()));
                     return;
                 };
@@ -148,7 +162,9 @@ fn addresses(text: &[u8]) -> Option<(IpAddr, IpAddr)> {
         Some((address, bits)) => (address, Some(bits.parse::<u32>().ok()?)),
         None => (text, None),
     };
-    Some(match address.parse().ok()? {
+    // Which is no address elsewhere (`ngx_http_geo_cidr_value`).
+    let all_ones = (text == "255.255.255.255").then_some(IpAddr::V4(Ipv4Addr::BROADCAST));
+    Some(match all_ones.or_else(|| values::ip(address))? {
         IpAddr::V4(address) => {
             let hosts = u32::MAX.checked_shr(bits.unwrap_or(32)).unwrap_or(0);
             let first = address.to_bits() & !hosts;

@@ -93,7 +93,11 @@ pub(super) fn names_of(key: &[u8]) -> Option<Vec<Vec<u8>>> {
     if let Some(name) = key.strip_prefix(b".").filter(|name| !name.is_empty()) {
         return Some(vec![name.to_vec(), [b"*.", name].concat()]);
     }
-    let is_wildcard = key.len() > 2 && (key.starts_with(b"*.") || key.ends_with(b".*"));
+    // Wildcards at the end are a table of their own, and conflict with no text that looks like one.
+    if let Some(name) = key.strip_suffix(b".*").filter(|name| !name.is_empty()) {
+        return (stars == 1).then(|| vec![[b".*.", name].concat()]);
+    }
+    let is_wildcard = key.len() > 2 && key.starts_with(b"*.");
     (stars == 0 || is_wildcard).then(|| vec![key])
 }
 
@@ -134,7 +138,8 @@ fn geo(head: Line<'_>) -> Option<(Line<'_>, String)> {
             let ends = network.iter().position(|&byte| byte == b'-').map(|at| (&network[..at], &network[at + 1..]));
             ("range", ends.and_then(|(first, last)| Some(address(first)? <= address(last)?)) == Some(true))
         } else {
-            ("network", is_network(&network) && !matches!(network.as_ref(), b"all" | b"unix:"))
+            let is_good = is_network(&network) || network.as_ref() == b"255.255.255.255";
+            ("network", is_good && !matches!(network.as_ref(), b"all" | b"unix:"))
         };
         (!good).then(|| (row, format!("invalid {what} \"{}\"", show(&network))))
     })

@@ -373,9 +373,9 @@ pub(super) fn is_network(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
     let (address, mask) = text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
     let mask = |bits: u8| mask.is_none_or(|mask| mask.parse::<u8>().is_ok_and(|mask| mask <= bits));
-    match address.parse() {
-        Ok(std::net::IpAddr::V4(_)) => mask(32),
-        Ok(std::net::IpAddr::V6(_)) => mask(128),
-        Err(_) => matches!(text, "all" | "unix:"),
+    match values::ip(address) {
+        Some(std::net::IpAddr::V4(_)) => mask(32),
+        Some(std::net::IpAddr::V6(_)) => mask(128),
+        None => matches!(text, "all" | "unix:"),
     }
 }
