@@ -143,7 +143,7 @@ impl Reading {
                 return;
             }
             // `include`, `proxy_pass`, `listen` …: most lines define nothing, and say so by their name.
-            _ if name.ends_with(b"set") || name.starts_with(b"set_") || name == b"js_var" => line.word(0),
+            _ if name == b"set" || name.ends_with(b"_set") || name.starts_with(b"set_") || name == b"js_var" => line.word(0),
             [b'~', ..] => return self.captures_of(line.name_word()),
             // `geoip2 file { $country … }`.
             [b'$', ..] => return self.add_word(line.name_word()),

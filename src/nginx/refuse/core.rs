@@ -109,6 +109,23 @@ pub(super) fn bind(line: Line<'_>) -> Result<(), Refused> {
     }
 }
 
+/// `ngx_set_cpu_affinity`: the bits of processors, behind `auto` for all workers.
+pub(super) fn affinity(line: Line<'_>) -> Result<(), Refused> {
+    let is_auto = line.word(0).is_some_and(|word| word.value().as_ref() == b"auto");
+    if is_auto && line.words().count() > 2 {
+        let message = "invalid number of arguments in \"worker_cpu_affinity\" directive".to_owned();
+        return Err((Fault::Arguments, message));
+    }
+    for word in line.words().skip(usize::from(is_auto)) {
+        let value = word.value();
+        if let Some(&wrong) = value.iter().find(|byte| !matches!(byte, b'0' | b'1' | b' ')) {
+            let message = format!("invalid character \"{}\" in \"worker_cpu_affinity\"", show(&[wrong]));
+            return Err((Fault::Value, message));
+        }
+    }
+    Ok(())
+}
+
 /// `ngx_http_realip_from`: what is no network is looked up when the server starts.
 pub(super) fn real_ip_from(line: Line<'_>) -> Result<(), Refused> {
     let Some(word) = line.word(0) else { return Ok(()) };

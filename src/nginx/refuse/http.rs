@@ -18,6 +18,10 @@ pub(super) struct Http {
     sockets: FxHashMap<(bool, String), Bound>,
     twice: Vec<Refusal>,
     pub(super) has_events: bool,
+    /// Whether a block of a module was met, before which all modules must be loaded (`cycle->modules_used`).
+    pub(super) counts_modules: bool,
+    /// How large a place in the tables of maps is, where that is set.
+    pub(super) map_bucket: Option<u64>,
     /// The row of `proxy_set_header`, once it is met.
     pub(super) header_row: Option<u16>,
     /// The headers of `http` itself, with what is wrong with them: nginx looks at them only where a server has none of its own

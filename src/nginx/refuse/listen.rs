@@ -79,7 +79,7 @@ impl<'a> Checker<'a> {
     /// `listen` in a server of `http`.
     pub(super) fn listen(&mut self, line: Line<'a>) -> Result<(), Refused> {
         check(line, false)?;
-        let Some(socket) = line.word(0).and_then(|word| socket(&word.value())) else { return Ok(()) };
+        let sockets = line.word(0).map(|word| sockets(&word.value())).unwrap_or_default();
         let server = self.levels.last().map_or(0, |level| level.number);
         let template = line.is_in_template();
         // QUIC goes over UDP: another socket on the same port.
@@ -94,17 +94,19 @@ impl<'a> Checker<'a> {
             bound.is_shared |= word.as_ref() == b"reuseport";
             bound.takes_both |= word.as_ref() == b"ipv6only=off";
         }
-        match self.http.bind((is_udp, &socket), bound) {
-            Some(again) if !template => {
+        for socket in sockets {
+            if let Some(again) = self.http.bind((is_udp, &socket), bound)
+                && !template
+            {
                 let what = match again {
                     Again::Socket => "a duplicate listen",
                     Again::Options => "duplicate listen options for",
                     Again::Default => "a duplicate default server for",
                 };
-                Err((Fault::Duplicate, format!("{what} {socket}")))
+                return Err((Fault::Duplicate, format!("{what} {socket}")));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 
@@ -126,7 +128,23 @@ fn is_option(parameter: &[u8]) -> bool {
     OPTIONS.iter().any(|option| parameter.starts_with(option.as_bytes()))
 }
 
-/// The socket as nginx shows it; `None` where a name or a range must be looked up.
+/// The sockets, one for each port of a range, as nginx shows them; none where a name must be looked up.
+fn sockets(value: &[u8]) -> Vec<String> {
+    let range = value.iter().rposition(|&byte| byte == b'-').filter(|_| !value.starts_with(b"unix:"));
+    let port = |text: &[u8]| values::port(text).map(usize::from);
+    let ends = range.and_then(|dash| {
+        let start = value[..dash].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
+        Some((&value[..start], port(&value[start..dash])?, port(&value[dash + 1..])?))
+    });
+    match ends {
+        Some((host, first, last)) => {
+            (first..=last).filter_map(|port| socket(&[host, port.to_string().as_bytes()].concat())).collect()
+        }
+        None => socket(value).into_iter().collect(),
+    }
+}
+
+/// The socket as nginx shows it; `None` where a name must be looked up.
 fn socket(value: &[u8]) -> Option<String> {
     let text = str::from_utf8(value).ok()?;
     if text.starts_with("unix:") {
@@ -167,5 +185,7 @@ mod tests {
         ] {
             assert_eq!(socket(text.as_bytes()).as_deref(), shown, "{text}");
         }
+        assert_eq!(sockets(b"[::]:81-82"), ["[::]:81", "[::]:82"]);
+        assert_eq!(sockets(b"81-81"), ["0.0.0.0:81"]);
     }
 }

@@ -118,19 +118,12 @@ impl<'a> Checker<'a> {
     }
 
     /// What nginx says of a block when all of it is read.
-    pub(super) fn close(&mut self, level: Level<'a>) {
-        let Level { context, head, place, trust, members, open, referers, slots, buffers, .. } = level;
+    pub(super) fn close(&mut self, mut level: Level<'a>) {
+        self.close_referers(&mut level);
+        let Level { context, head, place, trust, members, open, slots, buffers, .. } = level;
         self.close_buffers(buffers, context, open);
         if context == Some(Context::Server) && !open && !self.http.header_row.is_some_and(|row| slots.has(row)) {
             self.http.inherits_headers = true;
-        }
-        if let (Some(span), false, Some(head)) = (referers.nobody.filter(|_| !open), referers.named, head)
-            && !head.is_in_template()
-        {
-            // `ngx_http_referer_merge_conf`.
-            let message = "the \"none\" or \"blocked\" referers are specified in the \"valid_referers\" directive without any valid \
-                           referer";
-            self.http.twice(vec![Refusal::new(span, Fault::Value, message.to_owned())]);
         }
         if let Some(around) = self.levels.last_mut() {
             // Something unseen may bring the certificate.

@@ -14,6 +14,7 @@ mod location;
 mod log;
 mod passing;
 mod pattern;
+mod referers;
 mod rows;
 mod setter;
 mod shared;
@@ -158,6 +159,10 @@ struct Level<'a> {
     passes: Option<bool>,
     /// Where clients may come from.
     referers: Referers,
+    /// The same of what is in a server and adds its names, which may follow.
+    adding: Vec<Referers>,
+    /// The names of a server, patterns aside.
+    names: Vec<Vec<u8>>,
     /// Whether something that we cannot see may stand in it.
     open: bool,
 }
@@ -177,18 +182,24 @@ impl<'a> Level<'a> {
             limits: FxHashSet::default(),
             passes: None,
             referers: Referers::default(),
+            adding: Vec::new(),
+            names: Vec::new(),
             open: false,
         }
     }
 }
 
 /// What the `valid_referers` of a level say.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Referers {
     /// `none` or `blocked`.
     nobody: Option<Span>,
     /// A name without a pattern.
     named: bool,
+    /// The names, as they stand in nginx's tables.
+    keys: FxHashSet<Vec<u8>>,
+    /// The line that adds the names of the server.
+    adds_server: Option<Span>,
 }
 
 /// A block or a row of included files, read up to some directive.
@@ -291,6 +302,7 @@ impl<'a> Checker<'a> {
     fn push_block(&mut self, line: Line<'a>, context: Context) {
         self.opened += 1;
         self.http.has_events |= context == Context::Events;
+        self.http.counts_modules |= matches!(context, Context::Events | Context::Http | Context::Stream | Context::Mail);
         self.levels.push(Level::new(self.opened, Some(context), Some(line)));
         let errors = self.frames.last().map_or(0, |frame| frame.errors);
         let end = line.tree.extent(line.id).end;

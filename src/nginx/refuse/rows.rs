@@ -10,6 +10,9 @@ use crate::nginx::line::Line;
 use crate::nginx::lower::hundredths;
 use crate::tree::Shape;
 
+/// The bytes that processors fetch at once, almost everywhere (`ngx_cacheline_size`).
+const CACHE_LINE: u64 = 64;
+
 impl<'a> Checker<'a> {
     /// The rows of a block that its own function reads.
     pub(super) fn rows(&mut self, head: Line<'a>) {
@@ -38,6 +41,8 @@ impl<'a> Checker<'a> {
     fn map(&mut self, head: Line<'a>) {
         let (mut has_default, mut hostnames) = (false, false);
         let mut keys: FxHashSet<Vec<u8>> = FxHashSet::default();
+        let bucket = self.http.map_bucket.unwrap_or(CACHE_LINE).next_multiple_of(CACHE_LINE);
+        let mut is_too_long = false;
         for id in head.tree.children(Some(head.id)) {
             let row = head.other(id);
             if row.is_holed() || row.shape() != Shape::Simple {
@@ -73,12 +78,23 @@ impl<'a> Checker<'a> {
                         let message = format!("invalid hostname or wildcard \"{}\"", show(key));
                         return self.refuse(row.span(), Fault::Value, message);
                     };
+                    // A place holds a key, its length, a pointer to the value and one more (`ngx_hash_init`); wildcards are cut up.
+                    let is_exact = !names.iter().any(|name| name.starts_with(b"*.") || name.starts_with(b".*."));
+                    is_too_long |= is_exact && (key.len() as u64 + 2).next_multiple_of(8) + 16 > bucket;
                     let again = names.into_iter().filter(|name| !keys.insert(name.clone())).count() > 0;
                     if again && !head.is_in_template() {
-                        self.refuse(row.span(), Fault::Duplicate, format!("conflicting parameter \"{}\"", show(key)));
+                        self.refuse(
+                            row.span(),
+                            Fault::Duplicate,
+                            format!("conflicting parameter \"{}\"", show(&key.to_ascii_lowercase())),
+                        );
                     }
                 }
             }
+        }
+        if is_too_long {
+            let message = format!("could not build map_hash, you should increase map_hash_bucket_size: {bucket}");
+            self.refuse(head.span(), Fault::Value, message);
         }
     }
 }
@@ -128,11 +144,16 @@ fn geo(head: Line<'_>) -> Option<(Line<'_>, String)> {
             return Some((row, "invalid number of the geo parameters".to_owned()));
         }
         let network = match name.as_ref() {
-            b"include" | b"default" => return None,
+            b"include" => return None,
+            b"default" => {
+                has_rows = true;
+                return None;
+            }
             b"delete" | b"proxy" => row.word(0)?.value(),
             _ => name,
         };
-        has_rows = true;
+        // Proxies are kept apart.
+        has_rows |= row.name_word().value().as_ref() != b"proxy";
         let (what, good) = if ranges {
             let address = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse::<std::net::Ipv4Addr>().ok());
             let ends = network.iter().position(|&byte| byte == b'-').map(|at| (&network[..at], &network[at + 1..]));
@@ -149,7 +170,8 @@ fn geo(head: Line<'_>) -> Option<(Line<'_>, String)> {
 fn split_clients(head: Line<'_>) -> Option<(Line<'_>, String)> {
     let mut sum = 0;
     let mut over = None;
-    for row in rows_of(head).filter(|row| row.words().count() == 1) {
+    // How many words a row has does not matter.
+    for row in rows_of(head) {
         let name = row.name_word().value();
         sum = match name.as_ref() {
             b"*" => 10_000,

@@ -39,6 +39,18 @@ impl<'a> Checker<'a> {
         match (line.name(), context) {
             (_, Context::Upstream | Context::StreamUpstream) => self.in_upstream(line),
             (b"valid_referers", _) => self.valid_referers(line),
+            (b"server_name", Context::Server) => {
+                self.names_of_server(line);
+                alone(line, context)
+            }
+            (b"load_module", Context::Main) if self.http.counts_modules => {
+                bounds::fault("\"load_module\" directive is specified too late".to_owned())
+            }
+            (b"map_hash_bucket_size", _) => {
+                self.not_a_snippet();
+                self.http.map_bucket = line.word(0).and_then(|word| values::size(&word.value()));
+                Ok(())
+            }
             (b"mirror", _) => self.off_stands_alone(line),
             (b"aio", _) => {
                 self.wants_threads(line);
@@ -118,26 +130,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `ngx_http_valid_referers`.
-    fn valid_referers(&mut self, line: Line<'a>) -> Result<(), Refused> {
-        self.not_a_snippet();
-        let Some(level) = self.levels.last_mut() else { return Ok(()) };
-        for word in line.words() {
-            match word.value().as_ref() {
-                b"none" | b"blocked" => level.referers.nobody = level.referers.nobody.or(Some(line.span())),
-                [b'~', ..] => {}
-                name => {
-                    let host = name.split(|&byte| byte == b'/').next().unwrap_or(name);
-                    if super::rows::names_of(host).is_none() {
-                        return bounds::fault(format!("invalid hostname or wildcard \"{}\"", show(host)));
-                    }
-                    level.referers.named = true;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// `ngx_http_core_root`.
     fn root(&mut self, line: Line<'a>) -> Result<(), Refused> {
         self.not_a_snippet();
@@ -183,6 +175,7 @@ fn alone(line: Line<'_>, context: Context) -> Result<(), Refused> {
         b"error_log" => log::error_log(line),
         b"proxy_cache_valid" | b"fastcgi_cache_valid" | b"uwsgi_cache_valid" | b"scgi_cache_valid" => cache::valid(line),
         b"open_file_cache" | b"open_log_file_cache" => cache::open_files(line),
+        b"worker_cpu_affinity" => core::affinity(line),
         b"directio" => core::directio(line),
         b"disable_symlinks" => core::disable_symlinks(line),
         b"set_real_ip_from" => core::real_ip_from(line),
