@@ -191,8 +191,6 @@ pub struct Settings {
     pub canonical_name: Option<OwnName>,
     /// Whether the port that was reached is used, where the client names none: `UseCanonicalPhysicalPort`.
     pub physical_port: Option<bool>,
-    /// Whether one way of being let in suffices: `Satisfy Any`.
-    pub any_access: Option<bool>,
     /// Whether what lies behind a file's name in a path may be passed over: `AcceptPathInfo On`.
     pub path_info: Option<bool>,
 }
@@ -423,8 +421,24 @@ pub struct Access {
     pub required: Vec<Required>,
     /// `Allow` and `Deny`.
     pub hosts: Vec<HostRule>,
-    /// Whether `Deny` beats `Allow` and what neither names is let in: `Order deny,allow`, which is the default.
-    pub deny_first: Option<bool>,
+    /// `Order`, the later for the methods that both are for.
+    pub orders: Vec<HostOrder>,
+    /// Whether one way of being let in suffices, and for which methods: `Satisfy`.
+    pub any: Vec<(Option<Methods>, bool)>,
+}
+
+/// Methods that something is for: these, or (`false`) all others.
+pub type Methods = (Box<[TextId]>, bool);
+
+/// `Order`.
+#[derive(Clone, Debug)]
+pub struct HostOrder {
+    /// The directive.
+    pub span: Span,
+    /// The methods that it is for.
+    pub methods: Option<Methods>,
+    /// Whether `Allow` beats `Deny` and what neither names is let in: `deny,allow`, which is the default.
+    pub deny_first: bool,
 }
 
 /// One requirement, or a container of some.
@@ -436,8 +450,8 @@ pub struct Required {
     pub parent: Option<u32>,
     /// Whether it must not be met.
     pub negated: bool,
-    /// The methods that it is for: these, or (`false`) all others.
-    pub methods: Option<(Box<[TextId]>, bool)>,
+    /// The methods that it is for.
+    pub methods: Option<Methods>,
     /// What is required.
     pub kind: RequiredKind,
 }
@@ -476,6 +490,8 @@ pub enum RequiredKind {
 pub struct HostRule {
     /// The directive.
     pub span: Span,
+    /// The methods that it is for.
+    pub methods: Option<Methods>,
     /// Whether the client is let in.
     pub allowed: bool,
     /// An address, network or name as written, `all`, or `env=…`.

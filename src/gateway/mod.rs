@@ -25,9 +25,9 @@ mod upstream;
 mod worker;
 
 pub use area::{
-    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostRule, Inherits, Leniency,
-    Merging, Needed, OverrideClass, Overrides, OwnName, Redirect, Required, RequiredKind, RewriteOptions, Rewriting, Settings,
-    Via, When,
+    Access, Alias, Area, Assignment, Covers, DirectoryFile, EncodedSlashes, ErrorPage, Handler, HostOrder, HostRule, Inherits,
+    Leniency, Merging, Methods, Needed, OverrideClass, Overrides, OwnName, Redirect, Required, RequiredKind, RewriteOptions,
+    Rewriting, Settings, Via, When,
 };
 pub use authority::{host_and_port, is_authority, is_netloc, split_authority, without_brackets};
 pub use capacity::{Capacity, Limit};

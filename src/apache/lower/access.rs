@@ -4,7 +4,7 @@ use super::Lowerer;
 use super::expression::expression;
 use super::section::Inside;
 use crate::apache::statement::{Statement, Word};
-use crate::gateway::{Access, HostRule, Required, RequiredKind, TextId, Unknown};
+use crate::gateway::{Access, HostOrder, HostRule, Required, RequiredKind, TextId, Unknown};
 use crate::source::Span;
 
 impl Lowerer<'_> {
@@ -63,13 +63,19 @@ impl Lowerer<'_> {
                 let words = self.resolved.words(self.store, statement);
                 let Some(word) = words.first() else { return };
                 let deny_first = word.value.to_ascii_lowercase().starts_with(b"deny");
-                self.access().deny_first = Some(deny_first);
+                self.access().orders.push(HostOrder { span, methods: inside.methods.clone(), deny_first });
+            }
+            b"satisfy" => {
+                let words = self.resolved.words(self.store, statement);
+                let is_any = words.first().is_some_and(|word| word.value.eq_ignore_ascii_case(b"any"));
+                self.access().any.push((inside.methods.clone(), is_any));
             }
             b"allow" | b"deny" => {
                 let words = self.resolved.words(self.store, statement);
                 for word in words.iter().skip(1) {
                     let from = self.gateway.texts.intern(&word.value);
-                    self.access().hosts.push(HostRule { span, allowed: name == b"allow", from });
+                    let methods = inside.methods.clone();
+                    self.access().hosts.push(HostRule { span, methods, allowed: name == b"allow", from });
                 }
             }
             _ => self.area_line(name, statement),

@@ -131,11 +131,9 @@ impl Lowerer<'_> {
                 let words = self.texts_of(statement);
                 self.here().settings.password = words.first().map(|&kind| (kind, span));
             }
-            b"satisfy" => {
-                let words = self.resolved.words(self.store, statement);
-                self.here().settings.any_access = Some(first(&words) == b"any");
+            b"require" | b"order" | b"allow" | b"deny" | b"satisfy" => {
+                self.access_line(name, statement, &super::section::Inside::default())
             }
-            b"require" | b"order" | b"allow" | b"deny" => self.access_line(name, statement, &super::section::Inside::default()),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! Who is let in: `Require`, `Allow` and `Deny`, methods, TLS, passwords.
 
 use super::areas::setting;
-use crate::gateway::{Access, Area, Gateway, HostRule, Known, Merging, Required, RequiredKind, TextId, Unknown};
+use crate::gateway::{Access, Area, Gateway, HostRule, Known, Merging, Methods, Required, RequiredKind, TextId, Unknown};
 use crate::handshake::evaluate::Environment;
 use crate::handshake::expression::{expression_holds, in_network};
 use crate::source::Span;
@@ -41,7 +41,7 @@ pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<
     {
         return Ok(Err(Refused { status: 405, span: *span }));
     }
-    // Of the hosts that are let in the last area that names any counts.
+    // Of what `mod_access_compat` is told the last area that tells it anything counts.
     let by_host = areas.iter().rev().filter_map(|area| area.access.as_deref()).find(|access| has_host_rules(access));
     let hosts = by_host.map(|access| let_in_by_host(environment, access)).transpose()?.flatten();
     let required = required_in(environment, areas)?;
@@ -58,7 +58,10 @@ pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<
         }),
         Some((Outcome::Denied | Outcome::Neutral, span)) => Some(Refused { status: 403, span }),
     };
-    let any = setting(areas, |settings| settings.any_access).unwrap_or(false);
+    let any = by_host.is_some_and(|access| {
+        let mut said = access.any.iter().rev();
+        said.find(|(methods, _)| is_for(environment, methods.as_ref())).is_some_and(|&(_, any)| any)
+    });
     Ok(match (hosts, refused) {
         // One of the two ways suffices, and where nothing is said of it, it is open (`ap_process_request_internal`).
         (None, Some(_)) | (Some(_), None) if any => Ok(()),
@@ -109,21 +112,26 @@ fn names(gateway: &Gateway, methods: &[TextId], method: &str) -> bool {
 }
 
 fn has_host_rules(access: &Access) -> bool {
-    !access.hosts.is_empty() || access.deny_first.is_some()
+    !access.hosts.is_empty() || !access.orders.is_empty() || !access.any.is_empty()
+}
+
+/// Whether something is for the method of the request.
+fn is_for(environment: &Environment<'_>, methods: Option<&Methods>) -> bool {
+    methods.is_none_or(|(methods, these)| names(environment.gateway, methods, &environment.request.method) == *these)
 }
 
 /// The line that keeps the client out; `None`: it is let in (`check_dir_access`, `mod_access_compat.c`).
 fn let_in_by_host(environment: &Environment<'_>, access: &Access) -> Known<Option<Span>> {
     let last = |allowed| -> Known<Option<Span>> {
-        for rule in access.hosts.iter().filter(|rule| rule.allowed == allowed) {
+        for rule in access.hosts.iter().filter(|rule| rule.allowed == allowed && is_for(environment, rule.methods.as_ref())) {
             if names_client(environment, rule)? {
                 return Ok(Some(rule.span));
             }
         }
         Ok(None)
     };
-    let any = access.hosts.first().map(|rule| rule.span);
-    Ok(if access.deny_first.unwrap_or(true) {
+    let order = access.orders.iter().rev().find(|order| is_for(environment, order.methods.as_ref()));
+    Ok(if order.is_none_or(|order| order.deny_first) {
         match last(false)? {
             Some(span) if last(true)?.is_none() => Some(span),
             _ => None,
@@ -132,7 +140,7 @@ fn let_in_by_host(environment: &Environment<'_>, access: &Access) -> Known<Optio
         match (last(true)?, last(false)?) {
             (Some(_), None) => None,
             (_, Some(span)) => Some(span),
-            (None, None) => any,
+            (None, None) => order.map(|order| order.span),
         }
     })
 }
@@ -157,11 +165,7 @@ fn names_client(environment: &Environment<'_>, rule: &HostRule) -> Known<bool> {
 /// A parent stands before its children, so going backwards every container is complete when it is met.
 fn required_of(environment: &Environment<'_>, access: &Access) -> Known<(Outcome, Span)> {
     let required = &access.required;
-    let applies = |one: &Required| {
-        let named =
-            |(methods, these): &(Box<[TextId]>, bool)| names(environment.gateway, methods, &environment.request.method) == *these;
-        one.methods.as_ref().is_none_or(named)
-    };
+    let applies = |one: &Required| is_for(environment, one.methods.as_ref());
     // Where none is for this method, nothing is required.
     let Some(first) = required.iter().find(|one| applies(one)) else {
         return Ok((Outcome::Granted, required[0].span));
