@@ -187,6 +187,8 @@ pub struct Settings {
     pub merging: Option<Merging>,
     /// What is answered instead of an error, by status: `ErrorDocument`.
     pub error_pages: Vec<(u16, ErrorPage)>,
+    /// Whether it is said what the password is for: `AuthName`.
+    pub realm: Option<bool>,
     /// By what name and port the site calls itself: `UseCanonicalName`.
     pub canonical_name: Option<OwnName>,
     /// Whether the port that was reached is used, where the client names none: `UseCanonicalPhysicalPort`.

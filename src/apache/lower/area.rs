@@ -127,12 +127,13 @@ impl Lowerer<'_> {
             }
             b"options" => self.options(statement),
             b"allowoverride" | b"allowoverridelist" => self.overrides(name, statement),
+            b"authname" => self.here().settings.realm = Some(true),
             b"authtype" => {
                 let words = self.texts_of(statement);
                 self.here().settings.password = words.first().map(|&kind| (kind, span));
             }
             b"require" | b"order" | b"allow" | b"deny" | b"satisfy" => {
-                self.access_line(name, statement, &super::section::Inside::default())
+                self.access_line(name, statement, &super::section::Inside::default());
             }
             _ => {}
         }

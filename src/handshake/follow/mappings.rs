@@ -436,7 +436,7 @@ impl<'a> Course<'a> {
         let message = match refused.status {
             401 => "asks for a password",
             405 => "does not let the method in",
-            500 => "asks for a user, and nothing says how to give a password",
+            500 => "asks for a user, and AuthType, AuthName and Require do not say together how",
             _ => "does not let the client in",
         };
         Ok(Some(self.answered(refused.status, refused.span, message)))

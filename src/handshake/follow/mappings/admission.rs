@@ -47,6 +47,13 @@ pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<
     let required = required_in(environment, areas)?;
     let password = setting(areas, |settings| settings.password);
     let refused = match required {
+        // Where nothing is required, nobody says that a user is let in who is asked for (`ap_process_request_internal`, AH00027).
+        None if let Some((kind, span)) = password
+            && gateway.partial.is_none()
+            && !gateway.texts.get(kind).eq_ignore_ascii_case(b"none") =>
+        {
+            Some(Refused { status: 500, span })
+        }
         None | Some((Outcome::Granted, _)) => None,
         Some((Outcome::NeedsUser, span)) => Some(match password {
             // `AuthType None` or nothing: no one can give a password (AH00027).
@@ -54,6 +61,10 @@ pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<
             // No module knows this one (`authenticate_no_user`, AH01796).
             Some((kind, span)) if lacks_module(gateway, kind) => Refused { status: 500, span },
             Some(_) if request.header(b"authorization").is_some() => return Err(Unknown::Environment),
+            // What the password is for is not said (AH01615).
+            Some((_, span)) if gateway.partial.is_none() && setting(areas, |settings| settings.realm).is_none() => {
+                Refused { status: 500, span }
+            }
             Some(_) => Refused { status: 401, span },
         }),
         Some((Outcome::Denied | Outcome::Neutral, span)) => Some(Refused { status: 403, span }),
@@ -65,6 +76,7 @@ pub(super) fn admitted(environment: &Environment<'_>, areas: &[&Area]) -> Known<
     Ok(match (hosts, refused) {
         // One of the two ways suffices, and where nothing is said of it, it is open (`ap_process_request_internal`).
         (None, Some(_)) | (Some(_), None) if any => Ok(()),
+        (Some(_), Some(refused)) if any => Err(refused),
         (Some(span), _) => Err(Refused { status: 403, span }),
         (None, Some(refused)) => Err(refused),
         (None, None) => Ok(()),
