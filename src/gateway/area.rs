@@ -171,6 +171,8 @@ pub struct Settings {
     pub forward_proxy: Option<(bool, Span)>,
     /// The files that stand for a directory: `DirectoryIndex`.
     pub indexes: Option<Box<[TextId]>>,
+    /// The status by which the client is sent to what stands for a directory; `None` within: it is answered at once: `DirectoryIndexRedirect`.
+    pub index_redirect: Option<Option<u16>>,
     /// What stands for a path where no file is: `FallbackResource`.
     pub fallback: Option<(TextId, Span)>,
     /// Whether directories without a slash behind are redirected: `DirectorySlash`.

@@ -314,10 +314,13 @@ impl Environment<'_> {
         if self.gateway.server == Server::Nginx {
             return self.request.port;
         }
+        // A request on behalf of another has its name and not its port (`ap_set_sub_req_protocol`).
+        let is_own_request = !self.notes.is_some_and(|notes| notes.is_subrequest);
         let asked = match self.notes.filter(|notes| notes.begun) {
             Some(notes) => notes.named_port,
             None => host_and_port(self.request.header(b"host").unwrap_or_default()).1.and_then(|port| port.parse().ok()),
         };
+        let asked = asked.filter(|_| is_own_request);
         let reached = self.notes.filter(|notes| notes.physical_port).map(|_| self.request.port);
         let own = self.site.identity.port;
         let is_own = self.notes.is_some_and(|notes| notes.own_name == OwnName::Written);

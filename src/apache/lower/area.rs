@@ -132,6 +132,17 @@ impl Lowerer<'_> {
                 let words = self.texts_of(statement);
                 self.here().settings.password = words.first().map(|&kind| (kind, span));
             }
+            b"directoryindexredirect" => {
+                let words = self.resolved.words(self.store, statement);
+                // `configure_redirect`, `mod_dir.c`.
+                self.here().settings.index_redirect = Some(match first(&words).as_slice() {
+                    b"on" | b"temp" => Some(302),
+                    b"off" => None,
+                    b"permanent" => Some(301),
+                    b"seeother" => Some(303),
+                    word => str::from_utf8(word).ok().and_then(|word| word.parse().ok()),
+                });
+            }
             b"require" | b"order" | b"allow" | b"deny" | b"satisfy" => {
                 self.access_line(name, statement, &super::section::Inside::default());
             }

@@ -44,13 +44,25 @@ impl<'a> Course<'a> {
 
     /// A slash is put behind the name of a directory, or a file stands for it (`fixup_dir`).
     fn directory(&mut self, areas: &[&'a Area], file: &str, depth: usize) -> Known<Option<Found<'a>>> {
-        if !file.ends_with('/') {
+        // It is the path that the slash is missing from, whatever the file is called.
+        if !self.request.path.ends_with('/') {
             return Ok(self.with_slash(areas, file)?.map(|verdict| Err(Round::Done(verdict))));
         }
         let mut error = None;
         for name in self.index_names(areas) {
             match self.on_behalf(&name, None, depth)? {
-                Stand::Found(found) => return Ok(Some(found)),
+                Stand::Found(Err(Round::Done(verdict @ Verdict::Answered { status: 300..400, .. }))) => {
+                    return Ok(Some(Err(Round::Done(verdict))));
+                }
+                Stand::Found(found) => {
+                    let Some(status) = setting(areas, |settings| settings.index_redirect).flatten() else {
+                        return Ok(Some(found));
+                    };
+                    // The path of the other request, without its query (`fixup_dir`).
+                    let location = self.environment().own_url(&paths::escaped_in_location(&self.request.path))?;
+                    self.step(None, format!("sends the client to {location}, which stands for the directory"), true);
+                    return Ok(Some(Err(Round::Done(Verdict::Answered { status, location: Some(location) }))));
+                }
                 Stand::Refused(status) => error = Some(status),
                 Stand::Nothing => {}
             }
