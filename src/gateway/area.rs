@@ -177,6 +177,8 @@ pub struct Settings {
     pub fallback: Option<(TextId, Span)>,
     /// Whether directories without a slash behind are redirected: `DirectorySlash`.
     pub slash: Option<bool>,
+    /// Whether a file with a name like it is looked for where none is: `CheckSpelling`.
+    pub spelling: Option<bool>,
     /// Whether directories may be listed, `Options Indexes`.
     pub listing: Option<bool>,
     /// Whether symbolic links are followed, which rewriting in a directory needs: `Options FollowSymLinks`.

@@ -386,3 +386,4 @@ fn flag_setter(name: &[u8]) -> Option<fn(&mut Settings, bool, Span)> {
         _ => return None,
     })
 }
+        b"checkspelling" => |settings, on, _| settings.spelling = Some(on),

@@ -305,10 +305,10 @@ impl<'a> Course<'a> {
         };
         self.notes.file.clone_from(&file);
         let on_disk = file.as_deref().filter(|_| url.is_none()).map(|file| self.on_disk(file)).transpose()?;
-        if let Some(there) = &on_disk {
-            let behind = file.as_deref().and_then(|file| file.strip_prefix(there.as_str())).unwrap_or_default();
-            behind.clone_into(&mut self.notes.path_info);
-            self.notes.file = Some(there.clone());
+        if let Some((file, there)) = file.as_deref().zip(on_disk.as_deref())
+            && let Some(verdict) = self.note_file(file, there)
+        {
+            return Ok(Err(Round::Done(verdict)));
         }
         let walked = self.walked.take();
         self.walked = on_disk.as_ref().map(|file| self.walk_over(file, walked));

@@ -124,8 +124,10 @@ fn covers(environment: &Environment<'_>, area: &Area, whereto: Whereto<'_>, trus
 /// The directory that a file lies in, or that it is.
 fn directory_of<'f>(environment: &Environment<'_>, file: &'f str, trusts_links: bool) -> &'f str {
     let kind = environment.notes.and_then(|notes| notes.files).and_then(|files| files(super::served::in_tree(file)));
-    // Where links are followed, each part of what is there is taken for a directory unseen (`ap_directory_walk`).
-    let is_directory = kind == Some(FileKind::Directory) || kind.is_some() && trusts_links;
+    // Where links are followed, each part of what is there is taken for a directory unseen, unless more of the path lies behind
+    // (`ap_directory_walk`).
+    let is_all = environment.notes.is_none_or(|notes| notes.path_info.is_empty());
+    let is_directory = kind == Some(FileKind::Directory) || kind.is_some() && trusts_links && is_all;
     match file.rfind('/') {
         Some(at) if !is_directory => &file[..at.max(1)],
         _ => file,

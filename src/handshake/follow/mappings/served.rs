@@ -28,6 +28,8 @@ impl<'a> Course<'a> {
             }
             // What stands for it has been looked for (`mod_dir`).
             Some(FileKind::Directory) => self.serve_directory(areas, file, |_| None),
+            // The names of all that lies there would be compared (`check_speling`, `mod_speling.c`).
+            None if setting(areas, |settings| settings.spelling) == Some(true) => Err(Unknown::Environment),
             None => Ok(self.answered(404, span, format!("there is no file {}", in_tree(file).display()))),
         }
     }
@@ -79,7 +81,19 @@ pub(super) fn in_tree(file: &str) -> &Path {
     Path::new(relative.unwrap_or(file))
 }
 
+/// The longest name of a file (`NAME_MAX`).
+const LONGEST_NAME: usize = 255;
+
 impl Course<'_> {
+    /// Notes which file is looked for; the answer where its name is too long to ask for (`ap_directory_walk`, AH00036).
+    pub(super) fn note_file(&mut self, file: &str, there: &str) -> Option<Verdict> {
+        file.strip_prefix(there).unwrap_or_default().clone_into(&mut self.notes.path_info);
+        self.notes.file = Some(there.to_owned());
+        let is_too_long = there.rsplit('/').next().is_some_and(|name| name.len() > LONGEST_NAME);
+        let span = self.gateway.site(self.site).span;
+        is_too_long.then(|| self.answered(403, span, "the name of the file is too long"))
+    }
+
     /// The part of a file's path that the file system is asked for; all of it where nothing on the way is known to be a directory.
     pub(super) fn on_disk(&self, file: &str) -> Known<String> {
         Ok(self.existing_part(file)?.unwrap_or(file).to_owned())
