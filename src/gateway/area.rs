@@ -187,16 +187,18 @@ pub struct Settings {
     pub overrides: Option<Box<Overrides>>,
     /// Kind of password that is asked for: `AuthType`.
     pub password: Option<(TextId, Span)>,
+    /// Whether it is said what the password is for: `AuthName`.
+    pub realm: Option<bool>,
     /// What becomes of the requirements of the areas before: `AuthMerging`.
     pub merging: Option<Merging>,
     /// What is answered instead of an error, by status: `ErrorDocument`.
     pub error_pages: Vec<(u16, ErrorPage)>,
-    /// Whether it is said what the password is for: `AuthName`.
-    pub realm: Option<bool>,
     /// By what name and port the site calls itself: `UseCanonicalName`.
     pub canonical_name: Option<OwnName>,
     /// Whether the port that was reached is used, where the client names none: `UseCanonicalPhysicalPort`.
     pub physical_port: Option<bool>,
+    /// Whether what an area's alias stands for has the rest of the path behind it: `AliasPreservePath`.
+    pub keeps_path: Option<bool>,
     /// Whether what lies behind a file's name in a path may be passed over: `AcceptPathInfo On`.
     pub path_info: Option<bool>,
 }
@@ -412,12 +414,12 @@ pub struct Redirect {
 pub struct Alias {
     /// The directive.
     pub span: Span,
-    /// The paths.
-    pub matcher: Matcher,
-    /// The directory; the rest of the path is appended, unless the matcher is a pattern.
+    /// The paths; `None`: those of the area.
+    pub matcher: Option<Matcher>,
+    /// The directory; the rest of the path is appended, unless the matcher is a pattern. For an area it is the whole file.
     pub target: SymbolicId,
-    /// Whether files there are programs: `ScriptAlias`.
-    pub script: bool,
+    /// What handles the files there, unless something else is said: `ScriptAlias`.
+    pub handler: Option<TextId>,
 }
 
 /// Who is let in: a tree of requirements, a parent before its children. The first is met where any of its children is.

@@ -61,6 +61,8 @@ pub struct Notes<'a> {
     pub path_info: String,
     /// What a rule says that handles the request.
     pub handler: Option<TextId>,
+    /// What handles it where nothing else is said: an alias for programs took it.
+    pub aliased: Option<TextId>,
     /// What stands in the file system.
     pub files: Option<Files<'a>>,
     /// Whether the headers are those that early changes have left.
@@ -354,7 +356,12 @@ impl Environment<'_> {
     /// A variable that is set for the request while it is handled.
     fn process(&self, name: TextId) -> Known<Option<String>> {
         let notes = self.notes.ok_or(Unknown::Runtime)?;
-        Ok(notes.variable(&self.gateway.texts.show(name)).map(str::to_owned))
+        let name = self.gateway.texts.show(name);
+        match notes.variable(&name) {
+            // What the pattern of a section has captured by name (`ap_location_walk`).
+            None if name.starts_with("MATCH_") => Err(Unknown::Runtime),
+            value => Ok(value.map(str::to_owned)),
+        }
     }
 
     /// The client's address.

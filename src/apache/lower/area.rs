@@ -358,16 +358,23 @@ impl Lowerer<'_> {
     /// `Alias` and its kin.
     fn alias(&mut self, name: &[u8], statement: &Statement) {
         let words = self.resolved.words(self.store, statement);
-        let [path, target] = words.as_slice() else { return };
+        let (path, target) = match words.as_slice() {
+            [path, target] => (Some(path), target),
+            [target] => (None, target),
+            _ => return,
+        };
         let span = statement.span(self.store);
         let is_match = name.ends_with(b"match");
-        let matcher = self.path_matcher(path, is_match);
+        let matcher = path.map(|path| self.path_matcher(path, is_match));
         let target = match target.unknown {
             Some(why) => super::symbols::unknown(&mut self.gateway, why),
+            // In a section it is an expression (`add_alias_internal`, `mod_alias.c`).
+            None if path.is_none() => string(&mut self.gateway, &target.value, span),
             None if is_match => captured(&mut self.gateway, &target.value),
             None => literal(&mut self.gateway, &target.value),
         };
-        self.here().aliases.push(Alias { span, matcher, target, script: name.starts_with(b"script") });
+        let handler = name.starts_with(b"script").then(|| self.gateway.texts.intern(b"cgi-script"));
+        self.here().aliases.push(Alias { span, matcher, target, handler });
     }
 }
 
@@ -380,10 +387,11 @@ fn flag_setter(name: &[u8]) -> Option<fn(&mut Settings, bool, Span)> {
         b"proxyaddheaders" => |settings, on, _| settings.add_headers = Some(on),
         b"proxyrequests" => |settings, on, span| settings.forward_proxy = Some((on, span)),
         b"proxywebsocketfallbacktoproxyhttp" => |settings, on, span| settings.http_tunnels = Some((on, span)),
+        b"aliaspreservepath" => |settings, on, _| settings.keeps_path = Some(on),
         b"directoryslash" => |settings, on, _| settings.slash = Some(on),
         b"stricthostcheck" => |settings, on, span| settings.strict_host = Some((on, span)),
+        b"checkspelling" => |settings, on, _| settings.spelling = Some(on),
         b"usecanonicalphysicalport" => |settings, on, _| settings.physical_port = Some(on),
         _ => return None,
     })
 }
-        b"checkspelling" => |settings, on, _| settings.spelling = Some(on),

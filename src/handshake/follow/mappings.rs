@@ -4,6 +4,7 @@ mod admission;
 mod areas;
 mod backend;
 mod errors;
+mod handlers;
 mod head;
 mod headers;
 mod host;
@@ -280,6 +281,7 @@ impl<'a> Course<'a> {
         let gateway = self.gateway;
         self.notes.file = None;
         self.notes.handler = None;
+        self.notes.aliased = None;
         self.notes.is_subrequest = !own;
         let mut early = covering(gateway, &self.environment(), self.site, Whereto::default())?;
         let taken = self.mapped_undecoded(&early)?.map(|(asked, path)| {
@@ -341,7 +343,8 @@ impl<'a> Course<'a> {
         }
         let handler = areas.iter().rev().find_map(|area| Some((area.handler?, area.span)));
         let span = self.gateway.site(self.site).span;
-        let handler = self.notes.handler.map(|name| (Handler::Named(name), span)).or(handler);
+        let named = |name| (Handler::Named(name), span);
+        let handler = self.notes.handler.map(named).or(handler).or(self.notes.aliased.map(named));
         // Rules do not keep `mod_dir` from looking into a directory (`DirectoryCheckHandler Off`), and the query that they leave counts there.
         if let Err(Round::Again(_, query, _)) = &rewritten {
             self.request.query.clone_from(query);
@@ -358,6 +361,11 @@ impl<'a> Course<'a> {
             Ok(mapped) => mapped,
             Err(round) => return Ok(Err(round)),
         };
+        if let (Mapped::File(file) | Mapped::Nowhere(file), Some((Handler::Named(name), span))) = (&mapped, handler)
+            && let Some(round) = self.handled_by(name, file, span)?
+        {
+            return Ok(Err(round));
+        }
         let mapped = match (mapped, handler) {
             (Mapped::Backend(asked), _) => Mapped::Backend(asked),
             (Mapped::File(file) | Mapped::Nowhere(file), Some((Handler::Proxy(route), span))) => {
@@ -366,10 +374,6 @@ impl<'a> Course<'a> {
                 let file = self.sent_file(&file)?;
                 let query = self.request.query.clone();
                 Mapped::Backend(Asked { route, url: format!("{url}{file}"), query, verbatim: false, span, as_handler: true })
-            }
-            (_, Some((Handler::Named(name), span))) if self.handles(name) => {
-                let name = gateway.texts.show(name).into_owned();
-                return Ok(Err(Round::Done(self.answered(200, span, format!("the handler {name} answers")))));
             }
             (mapped, _) => mapped,
         };

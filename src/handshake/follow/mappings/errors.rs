@@ -1,7 +1,7 @@
 //! What is answered instead of an error: `ErrorDocument` (`ap_die`, `http_request.c`).
 
 use super::{Course, Round};
-use crate::gateway::{ErrorPage, TextId};
+use crate::gateway::ErrorPage;
 use crate::handshake::walk::Verdict;
 
 impl Course<'_> {
@@ -43,21 +43,5 @@ impl Course<'_> {
             (Some(failed), Verdict::Answered { .. } | Verdict::BadGateway { .. }) => failed,
             (_, verdict) => verdict,
         }
-    }
-
-    /// Whether something handles requests by this name; where nothing does, they are served as files.
-    pub(super) fn handles(&self, name: TextId) -> bool {
-        let module = match self.gateway.texts.get(name) {
-            b"server-status" => "status",
-            b"server-info" => "info",
-            b"balancer-manager" => "proxy_balancer",
-            b"cgi-script" => "cgi",
-            b"send-as-is" => "asis",
-            b"type-map" => "negotiation",
-            b"ldap-status" => "ldap",
-            b"default-handler" => return false,
-            _ => return true,
-        };
-        self.gateway.modules.has(module) != Some(false) || module == "cgi" && self.gateway.modules.has("cgid") != Some(false)
     }
 }

@@ -64,7 +64,7 @@ impl<'a> Course<'a> {
         });
         let status = if found && has("dir")? {
             200
-        } else if !has("autoindex")? {
+        } else if self.names_handler(areas) || !has("autoindex")? {
             404
         } else if setting(areas, |settings| settings.listing) == Some(true) {
             200
@@ -112,7 +112,7 @@ impl Course<'_> {
         let root = setting(&areas, |settings| settings.document_root).transpose()?;
         let root = root.map(|root| self.gateway.texts.show(root));
         let aliases = areas.iter().flat_map(|area| &area.aliases);
-        let plain = aliases.filter(|alias| matches!(alias.matcher, Matcher::Segments(_)));
+        let plain = aliases.filter(|alias| matches!(alias.matcher, Some(Matcher::Segments(_))));
         let named = plain.filter_map(|alias| self.environment().evaluate(alias.target).ok());
         let named: Vec<String> = named.map(|name| name.trim_end_matches('/').to_owned()).collect();
         let is_there = |directory: &str| {

@@ -179,7 +179,8 @@ impl<'a> Course<'a> {
         if let Some(verdict) = self.redirected_by(early)? {
             return Ok(Err(verdict));
         }
-        // The site's own come before those of the main server (`merge_alias_config`).
+        // The redirects of servers come before the aliases of sections, and those before the aliases of servers (`translate_alias_redir`,
+        // `mod_alias.c`); the site's own before those of the main server (`merge_alias_config`).
         for area in early.iter().rev().filter(|area| matches!(area.covers, Covers::Everything)) {
             for redirect in &area.redirects {
                 if let Some(matcher) = redirect.matcher
@@ -188,12 +189,9 @@ impl<'a> Course<'a> {
                     return Ok(Err(self.sent_to(redirect.status, location, redirect.span)));
                 }
             }
-            for alias in &area.aliases {
-                if let Some(path) = self.aliased(alias.matcher, alias.target, alias.span)? {
-                    self.step(Some(alias.span), format!("stands for {path}"), false);
-                    return Ok(Ok(Mapped::File(path)));
-                }
-            }
+        }
+        if let Some(file) = self.alias_of(early)? {
+            return Ok(Ok(Mapped::File(file)));
         }
         // A file that is not there may map it.
         let levels = [Some(self.gateway.site(self.site).scope), self.gateway.sites.first().map(|main| main.scope)];
@@ -304,6 +302,36 @@ impl<'a> Course<'a> {
             }
             None => Mapped::Nowhere(format!("{UNKNOWN_ROOT}{path}")),
         })
+    }
+
+    /// The file that an alias makes of the path: the last that a section says for all its paths (`try_alias`), else those of the servers.
+    fn alias_of(&mut self, early: &[&'a Area]) -> Known<Option<String>> {
+        let (servers, sections): (Vec<&Area>, Vec<&Area>) =
+            early.iter().partition(|area| matches!(area.covers, Covers::Everything));
+        let of_section = sections.iter().rev().find_map(|area| Some((area, area.aliases.last()?)));
+        let (alias, file) = if let Some((area, alias)) = of_section {
+            let file = self.environment().evaluate(alias.target)?;
+            let keeps = setting(early, |settings| settings.keeps_path) == Some(true);
+            let rest = match area.covers {
+                Covers::Path(matcher) if keeps => self.taken(matcher, alias.span)?.map(|(_, rest)| rest),
+                _ => None,
+            };
+            (alias, file + &rest.unwrap_or_default())
+        } else {
+            let mut found = None;
+            for alias in servers.iter().rev().flat_map(|area| &area.aliases) {
+                let Some(matcher) = alias.matcher else { continue };
+                if let Some(file) = self.aliased(matcher, alias.target, alias.span)? {
+                    found = Some((alias, file));
+                    break;
+                }
+            }
+            let Some(found) = found else { return Ok(None) };
+            found
+        };
+        self.step(Some(alias.span), format!("stands for {file}"), false);
+        self.notes.aliased = alias.handler;
+        Ok(Some(file))
     }
 
     pub(super) fn aliased(&self, matcher: Matcher, target: SymbolicId, span: Span) -> Known<Option<String>> {
