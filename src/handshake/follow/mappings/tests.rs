@@ -68,8 +68,10 @@ fn a_capture_shorter_than_its_sign_loses_the_upgrade() {
 fn who_is_not_let_in_is_told_so() {
     let text = "ProxyPass /ws ws://b/ws\n<Location /ws>\nRequire ip 10.0.0.0/8\n</Location>\n";
     assert_eq!(walk(text, "/ws"), ("answered", Some(403), None));
-    let text = "ProxyPass /ws ws://b/ws\n<Location /ws>\nAuthType Basic\nRequire valid-user\n</Location>\n";
+    let text = "ProxyPass /ws ws://b/ws\n<Location /ws>\nAuthType Basic\nAuthName x\nRequire valid-user\n</Location>\n";
     assert_eq!(walk(text, "/ws"), ("answered", Some(401), None));
+    let text = "ProxyPass /ws ws://b/ws\n<Location /ws>\nAuthType Basic\nRequire valid-user\n</Location>\n";
+    assert_eq!(walk(text, "/ws"), ("answered", Some(500), None));
 }
 
 #[test]
