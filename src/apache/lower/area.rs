@@ -132,22 +132,25 @@ impl Lowerer<'_> {
                 let words = self.texts_of(statement);
                 self.here().settings.password = words.first().map(|&kind| (kind, span));
             }
-            b"directoryindexredirect" => {
-                let words = self.resolved.words(self.store, statement);
-                // `configure_redirect`, `mod_dir.c`.
-                self.here().settings.index_redirect = Some(match first(&words).as_slice() {
-                    b"on" | b"temp" => Some(302),
-                    b"off" => None,
-                    b"permanent" => Some(301),
-                    b"seeother" => Some(303),
-                    word => str::from_utf8(word).ok().and_then(|word| word.parse().ok()),
-                });
-            }
+            b"directoryindexredirect" => self.index_redirect(statement),
             b"require" | b"order" | b"allow" | b"deny" | b"satisfy" => {
                 self.access_line(name, statement, &super::section::Inside::default());
             }
             _ => {}
         }
+    }
+
+    /// `DirectoryIndexRedirect status` (`configure_redirect`, `mod_dir.c`).
+    fn index_redirect(&mut self, statement: &Statement) {
+        let words = self.resolved.words(self.store, statement);
+        let word = words.first().map(|word| word.value.to_ascii_lowercase()).unwrap_or_default();
+        self.here().settings.index_redirect = Some(match word.as_slice() {
+            b"on" | b"temp" => Some(302),
+            b"off" => None,
+            b"permanent" => Some(301),
+            b"seeother" => Some(303),
+            word => str::from_utf8(word).ok().and_then(|word| word.parse().ok()),
+        });
     }
 
     /// The number that a directive has; `None`: it is below 0 or not known.
