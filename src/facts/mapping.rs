@@ -222,6 +222,8 @@ fn upgrade_parameter(reader: &Reader<'_>, _: &str) -> Reading {
         let gateway = reader.view.gateway;
         match upgrade_entry(gateway, proxy).map(|entry| (entry, entry.assigned)) {
             Some((entry, Assigned::Text(text))) => match gateway.symbolics.literal(text, &gateway.texts) {
+                // It is as if it were not written.
+                Some(b"") => Reading::absent(),
                 Some(text) => Reading::new(Value::text(String::from_utf8_lossy(text).into_owned()))
                     .at(entry.span, "the upgrade is allowed here"),
                 None => Reading::unknown(Unknown::Runtime),
