@@ -75,11 +75,12 @@ impl Following<'_> {
         }
         let host = if self.is_on(Property::SiteNameInRedirect, false)? {
             self.environment().site_name()?
+        } else if self.request.host.is_empty() {
+            // Where the client names none, it is the address that was reached (`ngx_connection_local_sockaddr`).
+            self.followed.socket.address.to_string()
         } else {
             self.request.host.clone()
         };
-        // Where none is known, it is the address that was reached (`ngx_connection_local_sockaddr`).
-        let host = if host.is_empty() { self.followed.socket.address.to_string() } else { host };
         let (scheme, usual) = if self.request.tls { ("https", 443) } else { ("http", 80) };
         let port = self.followed.socket.port;
         let port = if port == usual || !self.is_on(Property::PortInRedirect, true)? { String::new() } else { format!(":{port}") };
