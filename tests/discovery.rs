@@ -1,5 +1,6 @@
-//! Which files of real projects are taken for whose configuration.
+//! Which files are taken for whose configuration, and which are read together.
 
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![expect(clippy::print_stdout, reason = "tests say what they counted and what they skip")]
 
 use std::fs;
@@ -18,6 +19,18 @@ fn shared() -> Option<PathBuf> {
 fn files(directory: &Path) -> Vec<PathBuf> {
     let walk = walkdir::WalkDir::new(directory).sort_by_file_name();
     walk.into_iter().flatten().filter(|entry| entry.path().is_file()).map(walkdir::DirEntry::into_path).collect()
+}
+
+/// Writes a file below `folder`.
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// What is asked of `folder`, without the settings around it.
+fn of(folder: &Path) -> proxylint::Request {
+    proxylint::Request { paths: vec![folder.to_path_buf()], isolated: true, ..proxylint::Request::default() }
 }
 
 #[test]
@@ -46,11 +59,7 @@ fn real_files_are_taken_for_their_own_servers() {
 #[test]
 fn a_site_that_is_available_is_read_as_its_main_file_would_read_it() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
+    let write = |name: &str, text: &str| write(folder.path(), name, text);
     write("nginx.conf", "events {}\nhttp {\n include conf.d/*.conf;\n include /etc/nginx/sites-enabled/*;\n}\n");
     write(
         "conf.d/ws.conf",
@@ -63,8 +72,7 @@ fn a_site_that_is_available_is_read_as_its_main_file_would_read_it() {
     };
     write("sites-available/chat", &site(8080, "proxy_pass http://127.0.0.1:9000;"));
     write("sites-available/old", &site(8080, "proxy_pass http://127.0.0.1:9001; proxy_http_version 1.0;"));
-    let request =
-        proxylint::Request { paths: vec![folder.path().to_path_buf()], isolated: true, ..proxylint::Request::default() };
+    let request = of(folder.path());
     let checked = proxylint::check(&request).unwrap();
     let found: Vec<_> = checked.findings.iter().map(|finding| (finding.rule.as_str(), finding.span.source)).collect();
     let name = |id| checked.project.store.sources.get(id).path().file_name().unwrap().to_string_lossy().into_owned();
@@ -77,11 +85,7 @@ fn a_site_that_is_available_is_read_as_its_main_file_would_read_it() {
 #[test]
 fn absolute_includes_lead_to_what_lies_beside_the_main_file() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
+    let write = |name: &str, text: &str| write(folder.path(), name, text);
     write("deploy/proxy/nginx.conf", "events {}\nhttp {\n include /etc/nginx/conf.d/*.conf;\n}\n");
     write("deploy/proxy/conf.d/a.conf", "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n");
     write(
@@ -90,8 +94,7 @@ fn absolute_includes_lead_to_what_lies_beside_the_main_file() {
     );
     // Another one, which is not meant.
     write("conf.d/c.conf", "server {\n listen 8080;\n return 204;\n}\n");
-    let request =
-        proxylint::Request { paths: vec![folder.path().to_path_buf()], isolated: true, ..proxylint::Request::default() };
+    let request = of(folder.path());
     let project = proxylint::read(&request).unwrap();
     let name = |id| project.store.sources.get(id).path().file_name().unwrap().to_string_lossy().into_owned();
     let reached: Vec<Vec<String>> =
@@ -102,11 +105,7 @@ fn absolute_includes_lead_to_what_lies_beside_the_main_file() {
 #[test]
 fn links_that_are_checked_out_as_text_are_followed_by_httpd_too() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
+    let write = |name: &str, text: &str| write(folder.path(), name, text);
     write("apache2.conf", "IncludeOptional sites-enabled/*.conf\n");
     write(
         "sites-available/a.conf",
@@ -114,8 +113,7 @@ fn links_that_are_checked_out_as_text_are_followed_by_httpd_too() {
     );
     write("sites-enabled/a.conf", "../sites-available/a.conf");
     write("sites-enabled/b.conf", "../sites-available/b.conf");
-    let request =
-        proxylint::Request { paths: vec![folder.path().to_path_buf()], isolated: true, ..proxylint::Request::default() };
+    let request = of(folder.path());
     let checked = proxylint::check(&request).unwrap();
     let found: Vec<&str> = checked.findings.iter().map(|finding| finding.message.as_str()).collect();
     assert_eq!((found, checked.routes), (vec![], 1));
@@ -125,19 +123,14 @@ fn links_that_are_checked_out_as_text_are_followed_by_httpd_too() {
 #[test]
 fn what_cannot_be_decided_in_a_directorys_file_is_no_part_of_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
+    let write = |name: &str, text: &str| write(folder.path(), name, text);
     // No module is loaded here: whether the section of the second file counts, another file decides.
     write(
         "site.conf",
         "<VirtualHost *:80>\nDocumentRoot /srv/app/public\n<Directory /srv/app/public>\nAllowOverride All\n</Directory>\nProxyPass /ws ws://127.0.0.1:9000/ws\n</VirtualHost>\n",
     );
     write("public/.htaccess", "<IfModule mod_rewrite.c>\nRewriteEngine On\nRewriteRule ^index\\.php$ - [L]\n</IfModule>\n");
-    let request =
-        proxylint::Request { paths: vec![folder.path().to_path_buf()], isolated: true, ..proxylint::Request::default() };
+    let request = of(folder.path());
     let checked = proxylint::check(&request).unwrap();
     assert_eq!(checked.routes, 1);
 }
@@ -157,7 +150,7 @@ fn the_directory_that_an_alias_leads_to_has_a_file_of_its_own() {
     );
     fs::write(place.join("httpd.conf"), main).unwrap();
     fs::write(other.join(".htaccess"), "Require all denied\n").unwrap();
-    let request = proxylint::Request { paths: vec![place.clone()], isolated: true, ..proxylint::Request::default() };
+    let request = of(&place);
     let project = proxylint::read(&request).unwrap();
     let reached = project.roots.iter().find(|reached| reached.root.is_main).unwrap();
     let gateway = project.lower(reached);
