@@ -140,7 +140,7 @@ const SECTIONS: &[&str] = &[
     "<IfDefine X>\nRedirect /a /b\n</IfDefine>\n<IfModule !mod_alias.c>\nErrorDocument 404 /x\n</IfModule>",
     "<If \"%{HTTP:Upgrade} == 'websocket'\">\nRequire all denied\n</If>\n<Else>\nSetHandler \"proxy:ws://127.0.0.1:9000/\"\n</Else>",
     "<Files \"*.html\">\nRequire all granted\n</Files>\nFallbackResource /index.html\nDirectoryIndex ws",
-    "<IfVersion >= 2.4>\nRewriteEngine On\nRewriteBase /\nRewriteRule (.*) $1/x [N]\n</IfVersion>",
+    "<IfVersion >= 2.4>\nRewriteEngine On\nRewriteBase /\nRewriteRule (.*) $1/x [N=10]\n</IfVersion>",
 ];
 
 proptest! {
